@@ -1,0 +1,114 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::headers::LooseHeaders;
+use super::search::search;
+use super::{Finding, body, signature_text, time};
+use crate::{Delivery, Rejection, Timestamp, Verifier, WebhookEvent};
+
+/// What [`Verifier::diagnose`] makes of a request.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    verdict: Result<WebhookEvent, Rejection>,
+    findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Whether it verifies: what [`Verifier::verify`] says, and whether it is an event.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub fn verdict(&self) -> Result<&WebhookEvent, &Rejection> {
+        self.verdict.as_ref()
+    }
+
+    /// What was found. Of a request that verifies: what another receiver may stumble over, if anything.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+}
+
+/// A line for the verdict, and one for each finding.
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.verdict {
+            Ok(event) => write!(f, "verified: {}", event.name())?,
+            Err(rejection) => write!(f, "refused: {rejection}")?,
+        }
+        self.findings.iter().try_for_each(|finding| write!(f, "\n- {finding}"))
+    }
+}
+
+impl Verifier {
+    /// Verifies a request, and if it is refused, says why, by trying the mistakes that people make. *For tools, and for receivers in
+    /// development*: it is much slower than [`verify`](Self::verify), and for whoever may send it requests that is a way to keep a
+    /// machine busy.
+    ///
+    /// It weakens nothing: a request that is refused stays refused, whatever is found.
+    ///
+    /// ```
+    /// use twenty_webhook_core::{Finding, Secret, SecretMistake, Signer, Verifier};
+    ///
+    /// let body = r#"{"eventName":"person.created","record":{"id":"42"}}"#;
+    /// let headers = Signer::new(Secret::new("s3cret")?).sign(body.as_bytes());
+    ///
+    /// let configured = Verifier::new(Secret::new("'s3cret'")?);
+    /// let diagnosis = configured.diagnose(&headers, body);
+    /// assert!(diagnosis.verdict().is_err());
+    /// assert_eq!(diagnosis.findings(), [Finding::Secret(SecretMistake::Quotes)]);
+    /// # Ok::<(), twenty_webhook_core::SecretError>(())
+    /// ```
+    pub fn diagnose(&self, headers: &HeaderMap, body: impl Into<Bytes>) -> Diagnosis {
+        self.diagnose_at(headers, body, self.own_clock().now())
+    }
+
+    /// [`diagnose`](Self::diagnose), at a given time.
+    pub fn diagnose_at(&self, headers: &HeaderMap, body: impl Into<Bytes>, now: Timestamp) -> Diagnosis {
+        let body = body.into();
+        let verdict = self.verify_at(headers, body.clone(), now).and_then(Delivery::into_event);
+        let findings = self.findings(headers, &body, now, &verdict);
+        Diagnosis { verdict, findings }
+    }
+
+    fn findings(
+        &self,
+        headers: &HeaderMap,
+        body: &Bytes,
+        now: Timestamp,
+        verdict: &Result<WebhookEvent, Rejection>,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let loose = LooseHeaders::read(headers, &mut findings);
+        if let Some(text) = loose.timestamp {
+            findings.extend(time::judge(text, now, self.tolerated()));
+        }
+        if body.len() > self.limit() {
+            findings.push(Finding::BodyTooLarge { len: body.len(), limit: self.limit() });
+        }
+        let mut readings = Vec::new();
+        for text in &loose.signatures {
+            let read = signature_text::readings(text);
+            if read.is_empty() {
+                findings.push(Finding::Signature(signature_text::unreadable(text)));
+            }
+            readings.extend(read);
+        }
+        if let Some(proven) = search(self, &readings, loose.timestamp, body) {
+            findings.extend(proven);
+        } else {
+            // How it is written is as plain as before, if nothing is proven.
+            let written = readings.first().and_then(|(mistake, _)| *mistake);
+            findings.extend(written.map(Finding::Signature));
+            findings.extend(body::hints(body));
+            if !readings.is_empty() {
+                findings.push(Finding::Unexplained);
+            }
+        }
+        if let Err(Rejection::NotAnEvent(why)) = verdict {
+            findings.push(Finding::NotAnEvent(why.clone()));
+        }
+        findings
+    }
+}

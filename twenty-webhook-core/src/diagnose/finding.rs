@@ -1,0 +1,218 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::{BodyMistake, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
+use crate::{NotAnEvent, SignedWith};
+
+/// One thing that is wrong with a request: what was [seen](Self::seen), and how to [fix](Self::fix) it.
+///
+/// A finding about a secret, a message or a body is proven: the signature is right once that one thing is taken into account. None of
+/// them, and nothing that they print, holds a secret or an expected signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// No signature and no timestamp.
+    Unsigned,
+    /// This header is missing.
+    HeaderMissing(&'static str),
+    /// This header is there more than once.
+    HeaderRepeated(&'static str),
+    /// A header is missing, and these have names like it.
+    HeaderMisnamed(Vec<String>),
+    /// The timestamp is not in milliseconds.
+    TimestampUnit(TimestampUnit),
+    /// The timestamp is not a number.
+    TimestampMalformed,
+    /// It was sent too long ago, or a clock is off by that much.
+    Late {
+        /// How old it is.
+        age: Duration,
+        /// How old it may be.
+        tolerance: Duration,
+    },
+    /// It comes from the future, or a clock is off by that much.
+    Early {
+        /// How far ahead it is.
+        ahead: Duration,
+        /// How far ahead it may be.
+        tolerance: Duration,
+    },
+    /// How the signature is written.
+    Signature(SignatureMistake),
+    /// It was not the first secret that signed it, but this one.
+    OtherSecret(SignedWith),
+    /// What is wrong with the secret.
+    Secret(SecretMistake),
+    /// How the signed message was put together.
+    Message(MessageMistake),
+    /// How the signed body differs from the one that arrived.
+    Body(BodyMistake),
+    /// The body is empty, which Twenty's never is.
+    BodyEmpty,
+    /// The body has white space between its parts, which Twenty's never has.
+    BodySpaced,
+    /// The body's members are in alphabetical order, which Twenty's never are.
+    BodySorted,
+    /// The body is over the limit.
+    BodyTooLarge {
+        /// Its length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// It is signed and fresh, but no event.
+    NotAnEvent(NotAnEvent),
+    /// No mistake that is known here leads to this signature.
+    Unexplained,
+}
+
+impl Finding {
+    /// A stable name, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::HeaderMissing(_) => "header_missing",
+            Self::HeaderRepeated(_) => "header_repeated",
+            Self::HeaderMisnamed(_) => "header_misnamed",
+            Self::TimestampUnit(unit) => unit.code(),
+            Self::TimestampMalformed => "timestamp_malformed",
+            Self::Late { .. } => "late",
+            Self::Early { .. } => "early",
+            Self::Signature(mistake) => mistake.code(),
+            Self::OtherSecret(_) => "other_secret",
+            Self::Secret(mistake) => mistake.code(),
+            Self::Message(mistake) => mistake.code(),
+            Self::Body(mistake) => mistake.code(),
+            Self::BodyEmpty => "body_empty",
+            Self::BodySpaced => "body_spaced",
+            Self::BodySorted => "body_sorted",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::NotAnEvent(_) => "not_an_event",
+            Self::Unexplained => "unexplained",
+        }
+    }
+
+    /// What was seen.
+    pub fn seen(&self) -> String {
+        match self {
+            Self::Unsigned => "there is no X-Twenty-Webhook-* header: it is not signed".into(),
+            Self::HeaderMissing(name) => format!("the header {name} is missing"),
+            Self::HeaderRepeated(name) => format!("the header {name} is there more than once"),
+            Self::HeaderMisnamed(names) => {
+                format!("there are headers with names like the missing one: {}", names.join(", "))
+            }
+            Self::TimestampUnit(unit) => unit.seen().into(),
+            Self::TimestampMalformed => "the timestamp is not a number".into(),
+            Self::Late { age, tolerance } => {
+                let hours = whole_hours(*age);
+                format!(
+                    "by its timestamp it was sent {} ago, and the tolerance is {}{hours}",
+                    human(*age),
+                    human(*tolerance)
+                )
+            }
+            Self::Early { ahead, tolerance } => {
+                let hours = whole_hours(*ahead);
+                format!(
+                    "its timestamp is {} ahead of this clock, and the tolerance is {}{hours}",
+                    human(*ahead),
+                    human(*tolerance)
+                )
+            }
+            Self::Signature(mistake) => mistake.seen(),
+            Self::OtherSecret(SignedWith::Current) => "it was signed with the first secret".into(),
+            Self::OtherSecret(SignedWith::Previous(index)) => {
+                format!("it was not signed with the first secret, but with number {} of those given", index + 2)
+            }
+            Self::Secret(mistake) => mistake.seen().into(),
+            Self::Message(mistake) => mistake.seen(),
+            Self::Body(mistake) => mistake.seen(),
+            Self::BodyEmpty => "the body is empty, which Twenty's never is".into(),
+            Self::BodySpaced => "the body has white space between its parts, which Twenty's never has".into(),
+            Self::BodySorted => "the body's members are in alphabetical order, which Twenty's never are".into(),
+            Self::BodyTooLarge { len, limit } => format!("the body has {len} bytes, and the limit is {limit}"),
+            Self::NotAnEvent(why) => format!("it is signed and fresh, but not an event of Twenty's: {why}"),
+            Self::Unexplained => {
+                "the signature is of something else: neither the secret and body as they are, nor any known \
+                                  mistake, leads to it"
+                    .into()
+            }
+        }
+    }
+
+    /// How to fix it.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Unsigned => {
+                "give the webhook a secret in Twenty's settings: without one Twenty signs nothing. If it has one, see that no proxy \
+                 takes the headers away, and that what you have here was sent by Twenty"
+            }
+            Self::HeaderMissing(_) => "send it as Twenty does, and see that no proxy takes it away",
+            Self::HeaderRepeated(_) => "see that no proxy or middleware adds it a second time",
+            Self::HeaderMisnamed(_) => {
+                "the names are X-Twenty-Webhook-Signature and X-Twenty-Webhook-Timestamp, with hyphens"
+            }
+            Self::TimestampUnit(_) | Self::TimestampMalformed => {
+                "send Unix time in milliseconds, in digits alone, as JavaScript's Date.now() gives it"
+            }
+            Self::Late { .. } => {
+                "set the clock of this machine, and of the sender's, by NTP. If it is an old recording, or was held up on the way, \
+                 sign it anew"
+            }
+            Self::Early { .. } => "set the clock of this machine, and of the sender's, by NTP",
+            Self::Signature(mistake) => mistake.fix(),
+            Self::OtherSecret(_) => {
+                "each webhook in Twenty has its own secret: configure the one that signs what comes here"
+            }
+            Self::Secret(mistake) => mistake.fix(),
+            Self::Message(_) => {
+                "sign the timestamp header's text, a colon, and the raw body, in this order, with nothing else"
+            }
+            Self::Body(mistake) => mistake.fix(),
+            Self::BodyEmpty => {
+                "verify before anything else reads the body; see that nothing redirects the POST, which makes it a GET without body"
+            }
+            Self::BodySpaced | Self::BodySorted => {
+                "something has written the JSON anew: verify the raw bytes, before a parser or a proxy touches them"
+            }
+            Self::BodyTooLarge { .. } => "raise the limit with Verifier::body_limit, if this came from Twenty",
+            Self::NotAnEvent(_) => "send a body in one of Twenty's forms: a JSON object with `eventName`, say",
+            Self::Unexplained => {
+                "compare the secret with the one in Twenty's settings: each webhook has its own. If it is the right one, the body was \
+                 changed on the way: verify the raw bytes, before a parser or a proxy touches them"
+            }
+        }
+    }
+}
+
+/// What was seen, and how to fix it.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. Fix: {}.", self.seen(), self.fix())
+    }
+}
+
+fn human(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..172_800 if seconds % 3600 < 60 => format!("{} h", seconds / 3600),
+        3600..172_800 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// A clock that shows local time as UTC is off by whole hours, give or take the delivery's own delay.
+fn whole_hours(off: Duration) -> &'static str {
+    const HOUR: u64 = 3600;
+    let (hours, rest) = (off.as_secs() / HOUR, off.as_secs() % HOUR);
+    let near = rest <= 60 || rest >= HOUR - 60;
+    if near && (1..=14).contains(&(hours + u64::from(rest > HOUR / 2))) {
+        ": whole hours, as if a clock showed local time as UTC"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,18 @@
+//! Why a request does not verify, found by trying the mistakes that people make.
+
+mod body;
+mod diagnosis;
+mod finding;
+mod headers;
+mod json_text;
+mod key;
+mod mistake;
+mod search;
+mod signature_text;
+mod time;
+mod words;
+
+pub use diagnosis::Diagnosis;
+pub use finding::Finding;
+pub(crate) use key::KeyVariant;
+pub use mistake::{BodyMistake, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};

@@ -1,0 +1,51 @@
+use super::{Finding, TimestampUnit};
+use crate::{Timestamp, Tolerance};
+
+/// What is wrong with a timestamp.
+pub(super) fn judge(text: &[u8], now: Timestamp, tolerance: Tolerance) -> Vec<Finding> {
+    let Some(number) = digits(text) else {
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        // `1735066639.761`, as Python's time.time() gives it.
+        let seconds = text.split_once('.').and_then(|(whole, _)| digits(whole.as_bytes()));
+        return vec![if text.get(..10).is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok()) {
+            Finding::TimestampUnit(TimestampUnit::Date)
+        } else if seconds.and_then(unit) == Some(TimestampUnit::Seconds) {
+            Finding::TimestampUnit(TimestampUnit::Seconds)
+        } else {
+            Finding::TimestampMalformed
+        }];
+    };
+    let unit = unit(number);
+    let sent_at = Timestamp::from_millis(match unit {
+        None | Some(TimestampUnit::Date) => number,
+        Some(TimestampUnit::Seconds) => number * 1000,
+        Some(TimestampUnit::Microseconds) => number / 1000,
+        Some(TimestampUnit::Nanoseconds) => number / 1_000_000,
+    });
+    let mut findings: Vec<Finding> = unit.map(Finding::TimestampUnit).into_iter().collect();
+    let (age, ahead) = (now.saturating_since(sent_at), sent_at.saturating_since(now));
+    if age > tolerance.past {
+        findings.push(Finding::Late { age, tolerance: tolerance.past });
+    }
+    if ahead > tolerance.future {
+        findings.push(Finding::Early { ahead, tolerance: tolerance.future });
+    }
+    findings
+}
+
+/// By its magnitude: each of these ranges spans the years from 1973 (seconds: 2001) to 5138.
+pub(super) fn unit(number: u64) -> Option<TimestampUnit> {
+    match number {
+        1_000_000_000..100_000_000_000 => Some(TimestampUnit::Seconds),
+        100_000_000_000_000..100_000_000_000_000_000 => Some(TimestampUnit::Microseconds),
+        100_000_000_000_000_000.. => Some(TimestampUnit::Nanoseconds),
+        _ => None,
+    }
+}
+
+pub(super) fn digits(text: &[u8]) -> Option<u64> {
+    if !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}

@@ -1,0 +1,105 @@
+use std::fmt;
+
+use crate::Action;
+
+/// The canonical name of an event: `<object>.<action>`, as `person.created` or `metadata.fieldMetadata.updated`.
+///
+/// The spellings of 2024, `company.create` and `create.person`, become `company.created` and `person.created`.
+///
+/// ```
+/// use twenty_webhook_core::{Action, EventName};
+///
+/// let name = EventName::from("company.create");
+/// assert_eq!(name, "company.created");
+/// assert_eq!((name.object(), name.action()), ("company", &Action::Created));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventName {
+    text: String,
+    object_len: usize,
+    action: Action,
+}
+
+impl EventName {
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What comes before the last dot: `person`, `metadata.fieldMetadata`.
+    pub fn object(&self) -> &str {
+        &self.text[..self.object_len]
+    }
+
+    /// What comes after the last dot.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// For a change of the data model, what kind of thing changed: `fieldMetadata` in `metadata.fieldMetadata.updated`.
+    pub fn metadata_name(&self) -> Option<&str> {
+        self.object().strip_prefix("metadata.")
+    }
+
+    /// Reads an `eventName`: `person.created`, or as in 2024-08 `person.create`.
+    ///
+    /// `object` tells the object that the rest of the event speaks of, where it does. No other object is read out of a name that
+    /// begins with a verb, so that a custom object may be called `create`.
+    pub(super) fn read(text: &str, object: impl FnOnce() -> Option<String>) -> Self {
+        let name = Self::object_first(text).or_else(|| Self::verb_first(text, object));
+        name.unwrap_or_else(|| Self::unknown(text))
+    }
+
+    /// Reads an `eventType`, as of 2024-01: `create.person`.
+    pub(super) fn read_event_type(text: &str, object: impl Fn() -> Option<String>) -> Self {
+        Self::verb_first(text, &object).unwrap_or_else(|| Self::read(text, object))
+    }
+
+    fn verb_first(text: &str, object: impl FnOnce() -> Option<String>) -> Option<Self> {
+        let (verb, rest) = text.split_once('.')?;
+        let action = Action::from_present_tense(verb)?;
+        object().is_none_or(|object| object == rest).then(|| Self::new(rest, action))
+    }
+
+    fn object_first(text: &str) -> Option<Self> {
+        let (object, verb) = text.rsplit_once('.')?;
+        let action = Action::from_past_tense(verb).or_else(|| Action::from_present_tense(verb))?;
+        Some(Self::new(object, action))
+    }
+
+    fn unknown(text: &str) -> Self {
+        let (object, action) = text.rsplit_once('.').unwrap_or((text, ""));
+        Self { text: text.to_owned(), object_len: object.len(), action: Action::Other(action.to_owned()) }
+    }
+
+    fn new(object: &str, action: Action) -> Self {
+        let mut text = String::with_capacity(object.len() + 1 + action.as_str().len());
+        text.extend([object, ".", action.as_str()]);
+        Self { text, object_len: object.len(), action }
+    }
+}
+
+/// Any text is a name: of one that is not known, the [`Action`] is [`Other`](Action::Other).
+impl From<&str> for EventName {
+    fn from(text: &str) -> Self {
+        Self::read(text, || None)
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq<str> for EventName {
+    fn eq(&self, other: &str) -> bool {
+        self.text == other
+    }
+}
+
+impl PartialEq<&str> for EventName {
+    fn eq(&self, other: &&str) -> bool {
+        self.text == *other
+    }
+}

@@ -1,0 +1,52 @@
+use serde_json::value::RawValue;
+
+/// Why a signed body is not an event. It says what was seen, never a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotAnEvent {
+    /// The body is empty, or only white space.
+    #[error("the body is empty")]
+    Empty,
+    /// The body is not UTF-8.
+    #[error("the body is not UTF-8 from byte {valid_up_to} on")]
+    NotUtf8 {
+        /// How many bytes are.
+        valid_up_to: usize,
+    },
+    /// The body is not JSON.
+    #[error("the body is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
+    /// The body is JSON, but no object.
+    #[error("expected a JSON object, got {0}")]
+    NotAnObject(&'static str),
+    /// None of the members names the event.
+    #[error("an object of {members} members, none of which is `eventName`, `eventType` or `event` with a name in it")]
+    NoName {
+        /// How many members it has.
+        members: usize,
+    },
+}
+
+impl NotAnEvent {
+    /// Why `body` could not be read as an object.
+    pub(super) fn from_failed_read(body: &str, error: &serde_json::Error) -> Self {
+        let Ok(json) = serde_json::from_str::<&RawValue>(body) else {
+            return match body.trim() {
+                "" => Self::Empty,
+                _ => Self::NotJson { line: error.line(), column: error.column() },
+            };
+        };
+        Self::NotAnObject(match json.get().as_bytes()[0] {
+            b'[' => "an array",
+            b'"' => "a string",
+            b't' | b'f' => "a boolean",
+            b'n' => "null",
+            _ => "a number",
+        })
+    }
+}

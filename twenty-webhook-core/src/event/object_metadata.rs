@@ -1,0 +1,11 @@
+use crate::record::object::object;
+
+object! {
+    /// Which object of the data model a record belongs to.
+    pub struct ObjectMetadata {
+        /// The object's id.
+        id: Option<String> = "id",
+        /// The object's API name: `person`, `opportunity`, or a custom object's.
+        name_singular: Option<String> = "nameSingular",
+    }
+}

@@ -1,0 +1,272 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::envelope::{Envelope, Texts};
+use crate::json::Text;
+use crate::record::parse_date;
+use crate::{
+    Action, DecodeError, Delivery, DeliveryId, EventName, Extra, NotAnEvent, ObjectMetadata, Payload, RawJson,
+    RecordError,
+};
+
+/// An event, in whichever of Twenty's forms it was sent: the accessors give the same answer for each. Cheap to clone.
+///
+/// ```
+/// use twenty_webhook_core::{Action, Opportunity, Person, RecordError, WebhookEvent};
+///
+/// fn handle(event: &WebhookEvent) -> Result<(), RecordError> {
+///     match (event.object(), event.action()) {
+///         ("person", Action::Created) => {
+///             let person: Person = event.record()?;
+///             eprintln!("hello, {}", person.name.unwrap_or_default());
+///         }
+///         ("opportunity", Action::Updated) if event.changed("stage") => {
+///             let deal: Opportunity = event.record()?;
+///             eprintln!("now in {}", deal.stage.unwrap_or_default());
+///         }
+///         _ => {}
+///     }
+///     Ok(())
+/// }
+/// # handle(&WebhookEvent::from_stored(r#"{"event":"person.created","data":{"firstName":"Alice"}}"#).unwrap()).unwrap();
+/// # handle(&WebhookEvent::from_stored(r#"{"eventName":"opportunity.updated","updatedFields":["stage"]}"#).unwrap()).unwrap();
+/// ```
+///
+/// # What Twenty leaves to the receiver
+///
+/// - *No delivery id.* When its queue runs a crashed job again, the same change arrives twice. [`delivery_id`](Self::delivery_id)
+///   is the same for the same body, so it tells most of these; but a job that is run again from further up sends a new
+///   [`event_date`](Self::event_date) too, and is a new body. So write handlers that may run twice.
+/// - *No order.* Up to twenty deliveries are under way at once. Compare the record's `updatedAt` with what is stored, and leave
+///   what is newer; [`Destroyed`](Action::Destroyed) is terminal, whatever arrives after it.
+/// - *No retry.* A delivery that is not answered with 2xx within 5 seconds is lost for good. Reconcile through Twenty's API now and
+///   then if that matters.
+#[derive(Clone)]
+pub struct WebhookEvent(Arc<Inner>);
+
+struct Inner {
+    envelope: Envelope,
+    source: Source,
+    object: OnceLock<Option<String>>,
+    record_id: OnceLock<Option<String>>,
+}
+
+enum Source {
+    Verified(Delivery),
+    Stored(Bytes, OnceLock<DeliveryId>),
+}
+
+impl WebhookEvent {
+    pub(crate) fn from_delivery(delivery: Delivery) -> Result<Self, NotAnEvent> {
+        Ok(Self::new(Envelope::read(delivery.body())?, Source::Verified(delivery)))
+    }
+
+    /// Reads back a body that was verified before it was stored, or makes an event for a test. *Nothing is verified here*: this is
+    /// data, not proof, so its [`delivery`](Self::delivery) is `None`.
+    ///
+    /// # Errors
+    /// If it is not an event.
+    pub fn from_stored(body: impl Into<Bytes>) -> Result<Self, NotAnEvent> {
+        let body = body.into();
+        Ok(Self::new(Envelope::read(&body)?, Source::Stored(body, OnceLock::new())))
+    }
+
+    fn new(envelope: Envelope, source: Source) -> Self {
+        Self(Arc::new(Inner { envelope, source, object: OnceLock::new(), record_id: OnceLock::new() }))
+    }
+
+    /// The canonical name: `person.created`, also where Twenty spelled it `create.person` or `person.create`.
+    pub fn name(&self) -> &EventName {
+        &self.0.envelope.name
+    }
+
+    /// The name as Twenty spelled it.
+    pub fn name_as_sent(&self) -> &str {
+        self.0.envelope.name_as_sent.as_str(self.body())
+    }
+
+    /// What it happened to: `person`, `opportunity`, or a custom object's name.
+    ///
+    /// It is `objectMetadata.nameSingular`, else what comes before the last dot of the [`name`](Self::name).
+    ///
+    /// For a change of the data model it begins with `metadata.`, as in `metadata.fieldMetadata`, which no object's name can. So
+    /// `("view", Action::Created)` is always about a custom object called `view`.
+    pub fn object(&self) -> &str {
+        let object = self.0.object.get_or_init(|| match self.name().metadata_name() {
+            None => {
+                self.0.envelope.object_metadata.as_ref()?.string_member("nameSingular").filter(|name| !name.is_empty())
+            }
+            Some(_) => None,
+        });
+        object.as_deref().unwrap_or_else(|| self.name().object())
+    }
+
+    /// What happened to it.
+    pub fn action(&self) -> &Action {
+        self.name().action()
+    }
+
+    /// What it carries, by its form.
+    pub fn payload(&self) -> &Payload {
+        &self.0.envelope.payload
+    }
+
+    /// The id of the one record, or piece of the data model, that it is about. `None` for a batch.
+    pub fn record_id(&self) -> Option<&str> {
+        let id = self.0.record_id.get_or_init(|| match self.payload() {
+            Payload::Record { record } => record.string_member("id"),
+            Payload::Metadata(change) => change.record_id.clone(),
+            Payload::Batch { .. } => None,
+        });
+        id.as_deref()
+    }
+
+    /// Decodes the one record: the state after the change, else before it, else `{}`.
+    ///
+    /// `T` is one of [`Person`](crate::Person) and its kin, or any type of your own. The record stays as it was, so it may be
+    /// decoded twice: once as a `Person`, and once as your own type for its custom fields.
+    ///
+    /// # Errors
+    /// If there is no single record (then see [`records`](Self::records)), or it does not fit the type. Records of this crate fit whatever Twenty sends.
+    pub fn record<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
+        match self.payload() {
+            Payload::Record { record } => Ok(record.decode()?),
+            Payload::Batch { items } => Err(RecordError::Batch { items: items.len() }),
+            Payload::Metadata(_) => Err(RecordError::Metadata),
+        }
+    }
+
+    /// Decodes every record: the one, or each of a batch; none for a change of the data model. For handlers that are to work
+    /// whichever form an event has.
+    pub fn records<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, DecodeError>> {
+        let (one, batch) = match self.payload() {
+            Payload::Record { record } => (Some(record), [].as_slice()),
+            Payload::Batch { items } => (None, items.as_slice()),
+            Payload::Metadata(_) => (None, [].as_slice()),
+        };
+        one.into_iter().chain(batch.iter().map(|item| &item.record)).map(RawJson::decode)
+    }
+
+    /// [`record`](Self::record), as a tree of values.
+    ///
+    /// # Errors
+    /// If there is no single record, or it nests deeper than 128 levels.
+    pub fn record_value(&self) -> Result<Value, RecordError> {
+        self.record()
+    }
+
+    /// The fields that changed, where Twenty says so: always on `updated`, lately on `deleted` and `restored`, never on `created`.
+    /// In a batch each item has its own.
+    pub fn updated_fields(&self) -> Option<&[String]> {
+        self.0.envelope.updated_fields.as_deref()
+    }
+
+    /// Whether Twenty lists `field` among those that changed; in a batch, those of any item.
+    ///
+    /// Fields are listed whole: `name`, not `name.firstName`. On `created` Twenty lists none, so there it is `false`.
+    pub fn changed(&self, field: &str) -> bool {
+        let listed = self.updated_fields().is_some_and(|fields| fields.iter().any(|updated| updated == field));
+        listed || matches!(self.payload(), Payload::Batch { items } if items.iter().any(|item| item.changed(field)))
+    }
+
+    /// When Twenty saw the change; the whole batch of a bulk change shares it, so it tells no order within. `None` if it is absent or
+    /// not a date; then see [`event_date_text`](Self::event_date_text).
+    pub fn event_date(&self) -> Option<jiff::Timestamp> {
+        parse_date(self.event_date_text()?)
+    }
+
+    /// [`event_date`](Self::event_date), as it was sent.
+    pub fn event_date_text(&self) -> Option<&str> {
+        self.text(|texts| &texts.event_date)
+    }
+
+    /// The workspace that it happened in.
+    pub fn workspace_id(&self) -> Option<&str> {
+        self.text(|texts| &texts.workspace_id)
+    }
+
+    /// The webhook, in Twenty's settings, that sent it.
+    pub fn webhook_id(&self) -> Option<&str> {
+        self.text(|texts| &texts.webhook_id)
+    }
+
+    /// The user who made the change. None for a change made with an API key.
+    pub fn user_id(&self) -> Option<&str> {
+        self.text(|texts| &texts.user_id)
+    }
+
+    /// The same user, as a member of the workspace.
+    pub fn workspace_member_id(&self) -> Option<&str> {
+        self.text(|texts| &texts.workspace_member_id)
+    }
+
+    /// The API key that the change was made with. One's own writes come back as events; this is how to tell them.
+    pub fn api_key_id(&self) -> Option<&str> {
+        self.text(|texts| &texts.api_key_id)
+    }
+
+    /// The application that made the change.
+    pub fn application_id(&self) -> Option<&str> {
+        self.text(|texts| &texts.application_id)
+    }
+
+    /// The object in the data model.
+    pub fn object_metadata(&self) -> Option<ObjectMetadata> {
+        self.0.envelope.object_metadata.as_ref()?.decode().ok()
+    }
+
+    /// The URL that it was sent to, as Twenty has it.
+    pub fn target_url(&self) -> Option<&str> {
+        self.text(|texts| &texts.target_url)
+    }
+
+    /// The members of the body that have no accessor, and those that were not what they should be.
+    pub fn extra(&self) -> &Extra {
+        &self.0.envelope.extra
+    }
+
+    /// The signed bytes.
+    pub fn body(&self) -> &Bytes {
+        match &self.0.source {
+            Source::Verified(delivery) => delivery.body(),
+            Source::Stored(body, _) => body,
+        }
+    }
+
+    /// The proof that it was signed and fresh. `None` if it was [read back](Self::from_stored).
+    pub fn delivery(&self) -> Option<&Delivery> {
+        match &self.0.source {
+            Source::Verified(delivery) => Some(delivery),
+            Source::Stored(..) => None,
+        }
+    }
+
+    /// The idempotency key: the same for the same body, whether it was just verified or read back.
+    pub fn delivery_id(&self) -> DeliveryId {
+        match &self.0.source {
+            Source::Verified(delivery) => delivery.id(),
+            Source::Stored(body, id) => *id.get_or_init(|| DeliveryId::of(body)),
+        }
+    }
+
+    fn text(&self, choose: impl FnOnce(&Texts) -> &Option<Text>) -> Option<&str> {
+        choose(&self.0.envelope.texts).as_ref().map(|text| text.as_str(self.body()))
+    }
+}
+
+/// Names, ids and the size: a payload is not for logs.
+impl fmt::Debug for WebhookEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookEvent")
+            .field("name", &self.name().as_str())
+            .field("record_id", &self.record_id())
+            .field("workspace_id", &self.workspace_id())
+            .field("webhook_id", &self.webhook_id())
+            .field("len", &self.body().len())
+            .finish_non_exhaustive()
+    }
+}

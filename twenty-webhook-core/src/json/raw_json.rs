@@ -1,0 +1,78 @@
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::members::{find_member, string};
+use super::surrogates;
+use crate::DecodeError;
+
+/// A JSON value that is still text, cut out of the body without copying, and decoded when asked.
+///
+/// It keeps the whole body in memory for as long as it lives.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawJson(Bytes);
+
+impl RawJson {
+    pub(crate) const EMPTY_OBJECT: Self = Self(Bytes::from_static(b"{}"));
+
+    /// The part of `source` that `value` was borrowed from.
+    pub(crate) fn slice(source: &Bytes, value: &str) -> Self {
+        Self(source.slice_ref(value.as_bytes()))
+    }
+
+    /// The JSON text, as it was sent.
+    pub fn as_str(&self) -> &str {
+        // Always UTF-8: it is either `{}` or part of a body that was checked.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Decodes it into any type.
+    ///
+    /// Half an emoji, which Twenty sends as a lone surrogate escape (`\ud83d`), becomes U+FFFD where a `String` could not hold it.
+    ///
+    /// ```
+    /// use twenty_webhook_core::WebhookEvent;
+    ///
+    /// let event = WebhookEvent::from_stored(r#"{"eventName":"rocket.created","fuel":["kerosene","oxygen"]}"#)?;
+    /// let fuel: Vec<String> = event.extra().get("fuel").unwrap().decode()?;
+    /// assert_eq!(fuel, ["kerosene", "oxygen"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the JSON does not fit the type, or nests deeper than 128 levels where the type looks.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        let json = self.as_str();
+        if let Ok(value) = serde_json::from_str(json) {
+            return Ok(value);
+        }
+        // Only a failure pays for what follows: the repair, and another pass that finds the field to blame.
+        let repaired = surrogates::replace_lone(json);
+        let mut json = serde_json::Deserializer::from_str(repaired.as_deref().unwrap_or(json));
+        serde_path_to_error::deserialize(&mut json).map_err(DecodeError::new::<T>)
+    }
+
+    /// The string that its member `name` is. What comes after that member is not looked at.
+    pub(crate) fn string_member(&self, name: &str) -> Option<String> {
+        string(find_member(self.as_str(), name)?).map(Into::into)
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl From<Box<RawValue>> for RawJson {
+    fn from(value: Box<RawValue>) -> Self {
+        Self(Bytes::from(String::from(Box::<str>::from(value))))
+    }
+}
+
+/// The length only: a payload is not for logs.
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawJson({} bytes)", self.0.len())
+    }
+}

@@ -1,0 +1,37 @@
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::Value;
+use super::members::string;
+
+/// A string of the envelope: where it stands in the body, so that reading it allocates nothing; a copy only if it has escapes.
+pub(crate) enum Text {
+    Slice(Range<usize>),
+    Owned(String),
+}
+
+impl Text {
+    /// `body` is what it was read from.
+    pub(crate) fn as_str<'a>(&'a self, body: &'a Bytes) -> &'a str {
+        match self {
+            Self::Slice(range) => {
+                body.get(range.clone()).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+            }
+            Self::Owned(text) => text,
+        }
+    }
+}
+
+impl Value for Text {
+    fn read(json: &str, body: &Bytes) -> Option<Self> {
+        Some(match string(json)? {
+            Cow::Borrowed(text) => {
+                let start = text.as_ptr().addr() - body.as_ptr().addr();
+                Self::Slice(start..start + text.len())
+            }
+            Cow::Owned(text) => Self::Owned(text),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Verifies webhooks of [Twenty CRM](https://twenty.com) and reads them into typed events.
+//!
+//! No I/O and no web framework: this is what the adapters `twenty-webhook-axum` and `twenty-webhook-actix` drive. Use one of
+//! those, or, with a body already in memory, [`Verifier::verify`].
+//!
+//! There is one road from a request to an event. Each step consumes the one before it, so the order cannot be got wrong:
+//!
+//! ```
+//! # use twenty_webhook_core::{Rejection, Secret, SignatureHeaders, Signer, Verifier, WebhookEvent};
+//! # fn receive(verifier: &Verifier, headers: &http::HeaderMap, chunks: Vec<bytes::Bytes>) -> Result<WebhookEvent, Rejection> {
+//! let headers = SignatureHeaders::from_map(headers)?; // 401, before the body is read
+//! let mut verification = verifier.begin(headers)?; // 401: stale
+//! for chunk in chunks {
+//!     verification.push(chunk)?; // 413
+//! }
+//! let delivery = verification.finish()?; // 401: signature mismatch
+//! let event = delivery.into_event()?; // 422: signed, but not an event
+//! # Ok(event) }
+//! # let secret = Secret::new("s").unwrap();
+//! # let body = br#"{"event":"person.created","data":{}}"#;
+//! # let headers = Signer::new(secret.clone()).sign(body);
+//! # receive(&secret.into(), &headers, vec![body.as_slice().into()]).unwrap();
+//! ```
+
+mod clock;
+mod delivery;
+#[cfg(feature = "diagnose")]
+mod diagnose;
+mod event;
+mod headers;
+mod json;
+mod record;
+mod rejection;
+mod replay;
+mod secret;
+mod signature;
+mod signer;
+mod timestamp;
+mod verification;
+mod verifier;
+
+pub use clock::Clock;
+pub use delivery::{Delivery, DeliveryId, InvalidDeliveryId, SignedWith};
+#[cfg(feature = "diagnose")]
+pub use diagnose::{BodyMistake, Diagnosis, Finding, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
+pub use event::{
+    Action, BatchItem, EventName, EventPattern, EventPatternError, MetadataChange, NotAnEvent, ObjectMetadata, Payload,
+    RecordError, WebhookEvent,
+};
+pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HEADER};
+pub use jiff;
+pub use json::{DecodeError, Extra, RawJson};
+pub use record::{
+    Actor, ActorSource, AdditionalPhone, Address, Company, Currency, Emails, FullName, Link, Links, Note, Opportunity,
+    Person, Phones, RichText, Task, WorkspaceMember,
+};
+pub use rejection::Rejection;
+#[cfg(feature = "replay-contract")]
+pub use replay::contract as replay_contract;
+pub use replay::{Admission, Claim, GuardError, InsecureOrElse, Lease, MemoryReplayGuard, ReplayGate, ReplayGuard};
+pub use secret::{Secret, SecretError};
+pub use signature::Signature;
+pub use signer::Signer;
+pub use timestamp::{Timestamp, Tolerance};
+pub use verification::Verification;
+pub use verifier::Verifier;

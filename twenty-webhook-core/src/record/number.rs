@@ -1,0 +1,38 @@
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::parse_date;
+use crate::json::{Value, string};
+
+impl Value for bool {
+    fn read(json: &str, _: &Bytes) -> Option<Self> {
+        json.parse().ok()
+    }
+}
+
+/// A number, or one in a string: Twenty's NUMERIC and bigint columns arrive so.
+impl Value for f64 {
+    fn read(json: &str, _: &Bytes) -> Option<Self> {
+        let text = string(json).unwrap_or(json.into());
+        text.parse().ok().filter(|number: &f64| number.is_finite())
+    }
+}
+
+/// As for `f64`. A fraction does not fit, and is not rounded.
+impl Value for i64 {
+    fn read(json: &str, _: &Bytes) -> Option<Self> {
+        let text = string(json).unwrap_or(json.into());
+        // `240.0` and `"1250000000000.00"` are whole numbers, too.
+        let whole = match text.split_once('.') {
+            Some((whole, zeros)) if zeros.bytes().all(|digit| digit == b'0') => whole,
+            _ => &text,
+        };
+        whole.parse().ok()
+    }
+}
+
+impl Value for Timestamp {
+    fn read(json: &str, _: &Bytes) -> Option<Self> {
+        parse_date(&string(json)?)
+    }
+}

@@ -1,0 +1,198 @@
+use std::collections::VecDeque;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use hashbrown::HashTable;
+
+use crate::{Claim, DeliveryId, GuardError, Lease, Timestamp};
+
+/// One more than a claim adds, so that expired entries never pile up, and none waits for a sweep.
+const PURGED_PER_CLAIM: usize = 2;
+
+/// A part of the [`MemoryReplayGuard`](crate::MemoryReplayGuard): the ids that fall to it, under one lock.
+///
+/// Time never goes back in here: `now` is the latest instant at which a fresh delivery was claimed. So what was forgotten stays
+/// refused when the clock is set back. No honest delivery is lost by that unless the sender's clock goes back as well, and by
+/// more than the tolerance: a claim is only made while the two clocks agree within it.
+#[derive(Debug)]
+pub(super) struct Shard {
+    capacity: usize,
+    now: Timestamp,
+    last_token: u64,
+    /// In the order in which they were claimed or extended; nearly the order in which they expire.
+    queue: VecDeque<Entry>,
+    /// Which number in the queue an id has, counted from the first entry ever, wrapping. An entry that was moved to the end is not in
+    /// here any more under its old number, and leaves the queue when its turn comes.
+    index: HashTable<u32>,
+    first_number: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: DeliveryId,
+    until: Timestamp,
+    /// `None` if it was completed.
+    running: Option<Running>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    token: NonZeroU64,
+    until: Timestamp,
+}
+
+impl Running {
+    /// A lease that ran out long ago. The entry keeps its place, so that a delivery that fails over and over, or is made to by
+    /// replays, takes the room of one.
+    const RELEASED: Timestamp = Timestamp::from_millis(0);
+
+    fn is_released(self) -> bool {
+        self.until == Self::RELEASED
+    }
+}
+
+impl Shard {
+    /// Holds up to `capacity` entries, and at least one.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.clamp(1, u32::MAX as usize),
+            now: Timestamp::from_millis(0),
+            last_token: 0,
+            queue: VecDeque::new(),
+            index: HashTable::new(),
+            first_number: 0,
+        }
+    }
+
+    pub(super) fn claim(&mut self, id: DeliveryId, until: Timestamp, now: Timestamp, lease: Duration) -> Claim {
+        let now = now.max(self.now);
+        if until < now {
+            return Claim::Expired;
+        }
+        self.now = now;
+        self.purge();
+
+        let found = self.position(&id);
+        let known = found.map(|at| self.queue[at]).filter(|entry| entry.is_live(now));
+        let (claim, running) = match known {
+            Some(Entry { running: None, .. }) => (Claim::Completed, None),
+            Some(Entry { running: Some(running), .. }) if now <= running.until => {
+                (Claim::InProgress { retry_after: running.until.saturating_since(now) }, Some(running))
+            }
+            _ => {
+                let running = Running { token: self.next_token(), until: now.saturating_add(lease) };
+                (Claim::New(Lease::new(id, until, running.token.get())), Some(running))
+            }
+        };
+        match (found, known) {
+            // Every copy of one request comes this way, however many there are: they take no room.
+            (Some(at), Some(known)) if until <= known.until => self.queue[at].running = running,
+            _ => {
+                if let Some(at) = found {
+                    self.unlink(at);
+                }
+                self.push(Entry { id, until, running });
+            }
+        }
+        claim
+    }
+
+    pub(super) fn complete(&mut self, lease: &Lease) -> Result<(), GuardError> {
+        let found = self.position(&lease.id());
+        match found.map(|at| (at, self.queue[at])) {
+            Some((at, known)) if known.is_live(self.now) => match known.running {
+                Some(running) if running.token.get() != lease.token() && !running.is_released() => {
+                    return Err(GuardError::LeaseLost);
+                }
+                _ => self.queue[at].running = None,
+            },
+            // Forgotten at capacity, but still replayable.
+            _ if self.now <= lease.until() => {
+                if let Some(at) = found {
+                    self.unlink(at);
+                }
+                self.push(Entry { id: lease.id(), until: lease.until(), running: None });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, lease: &Lease) {
+        if let Some(at) = self.position(&lease.id())
+            && let Some(running) = &mut self.queue[at].running
+            && running.token.get() == lease.token()
+        {
+            running.until = Running::RELEASED;
+        }
+    }
+
+    /// How many entries it holds, those included that have expired, were released, or wait to leave the queue.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn next_token(&mut self) -> NonZeroU64 {
+        self.last_token += 1;
+        NonZeroU64::new(self.last_token).unwrap_or(NonZeroU64::MIN)
+    }
+
+    fn purge(&mut self) {
+        for _ in 0..PURGED_PER_CLAIM {
+            match self.queue.front() {
+                Some(entry) if !entry.is_live(self.now) => self.drop_first(),
+                _ => return,
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        while self.queue.len() >= self.capacity {
+            self.drop_first();
+        }
+        let number = self.number(self.queue.len());
+        self.queue.push_back(entry);
+        let (queue, first) = (&self.queue, self.first_number);
+        self.index.insert_unique(hash(&entry.id), number, |&number| hash(&queue[offset(number, first)].id));
+    }
+
+    fn drop_first(&mut self) {
+        self.unlink(0);
+        self.queue.pop_front();
+        self.first_number = self.first_number.wrapping_add(1);
+    }
+
+    /// Takes the entry out of the index, if it is still there.
+    fn unlink(&mut self, at: usize) {
+        let number = self.number(at);
+        if let Ok(found) = self.index.find_entry(hash(&self.queue[at].id), |&other| other == number) {
+            found.remove();
+        }
+    }
+
+    fn position(&self, id: &DeliveryId) -> Option<usize> {
+        let at = |&number: &u32| offset(number, self.first_number);
+        self.index.find(hash(id), |number| self.queue[at(number)].id == *id).map(at)
+    }
+
+    fn number(&self, at: usize) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the capacity fits, and numbers wrap")]
+        self.first_number.wrapping_add(at as u32)
+    }
+}
+
+impl Entry {
+    /// A running lease keeps its entry for a copy that is signed anew, even if the first signature is no longer fresh.
+    fn is_live(&self, now: Timestamp) -> bool {
+        now <= self.until || self.running.is_some_and(|running| now <= running.until)
+    }
+}
+
+fn offset(number: u32, first: u32) -> usize {
+    number.wrapping_sub(first) as usize
+}
+
+/// An id is a SHA-256, so its first bytes are a hash already.
+fn hash(id: &DeliveryId) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|at| id.as_bytes()[at]))
+}

@@ -1,0 +1,133 @@
+use std::env::{self, VarError};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+pub(crate) type HmacSha256 = Hmac<Sha256>;
+
+/// A webhook's secret, as shown in Twenty's settings.
+///
+/// The text itself is the key: the 64 hex characters that Twenty generates are *not* decoded. It is turned into a prepared HMAC
+/// state at once and wiped; what is kept is the state, which is never printed.
+///
+/// ```
+/// use twenty_webhook_core::Secret;
+///
+/// let secret = Secret::new("whatever Twenty shows")?;
+/// assert_eq!(format!("{secret:?}"), "Secret(REDACTED)");
+/// assert!(Secret::new(" \n").is_err(), "a blank secret is a configuration error");
+/// # Ok::<(), twenty_webhook_core::SecretError>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret {
+    keyed: HmacSha256,
+    #[cfg(feature = "diagnose")]
+    variants: std::sync::Arc<[crate::diagnose::KeyVariant]>,
+}
+
+impl Secret {
+    /// Takes the secret's text verbatim.
+    ///
+    /// # Errors
+    /// [`SecretError::Blank`] if it is empty or only white space.
+    #[expect(clippy::missing_panics_doc, reason = "HMAC takes a key of any length")]
+    pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
+        let text = Zeroizing::new(text.into());
+        if text.trim().is_empty() {
+            return Err(SecretError::Blank);
+        }
+        let keyed = HmacSha256::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
+        Ok(Self {
+            keyed,
+            #[cfg(feature = "diagnose")]
+            variants: crate::diagnose::KeyVariant::all_of(&text),
+        })
+    }
+
+    /// Reads the environment variable `name`, without one trailing line end (`\n` or `\r\n`), which pasting often leaves behind.
+    ///
+    /// # Errors
+    /// Names the variable if it is unset, not Unicode, or blank.
+    pub fn from_env(name: &str) -> Result<Self, SecretError> {
+        let text = env::var(name).map_err(|error| match error {
+            VarError::NotPresent => SecretError::Unset(name.to_owned()),
+            VarError::NotUnicode(_) => SecretError::NotUnicode(name.to_owned()),
+        })?;
+        Self::from_pasted(text).map_err(|_| SecretError::BlankVariable(name.to_owned()))
+    }
+
+    /// Reads the file at `path` (a mounted Docker or Kubernetes secret, say), without one trailing line end.
+    ///
+    /// # Errors
+    /// Names the file if it cannot be read as UTF-8 text, or is blank.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SecretError> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map_err(|source| SecretError::Unreadable { path: path.into(), source })?;
+        Self::from_pasted(text).map_err(|_| SecretError::BlankFile(path.into()))
+    }
+
+    fn from_pasted(text: String) -> Result<Self, SecretError> {
+        let text = Zeroizing::new(text);
+        let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+        Self::new(line)
+    }
+
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn keyed(&self) -> &HmacSha256 {
+        &self.keyed
+    }
+
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn variants(&self) -> &[crate::diagnose::KeyVariant] {
+        &self.variants
+    }
+
+    /// The MAC of Twenty's signed message, ready for the body: the timestamp header's text and a colon.
+    #[inline]
+    pub(crate) fn mac_over(&self, timestamp_text: &[u8]) -> HmacSha256 {
+        let mut mac = self.keyed.clone();
+        mac.update(timestamp_text);
+        mac.update(b":");
+        mac
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(REDACTED)")
+    }
+}
+
+/// Why there is no usable secret. A configuration error, met before any request is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The text is empty or only white space.
+    #[error("the webhook secret is blank")]
+    Blank,
+    /// The environment variable is not set.
+    #[error("the environment variable {0} is not set; put the webhook's secret from Twenty's settings there")]
+    Unset(String),
+    /// The environment variable is set to nothing, or to white space.
+    #[error("the environment variable {0} is blank; put the webhook's secret from Twenty's settings there")]
+    BlankVariable(String),
+    /// The environment variable is not Unicode.
+    #[error("the environment variable {0} is not Unicode text")]
+    NotUnicode(String),
+    /// The file cannot be read as UTF-8 text.
+    #[error("cannot read the webhook secret from {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The file is empty or only white space.
+    #[error("the webhook secret in {} is blank", .0.display())]
+    BlankFile(PathBuf),
+}

@@ -1,0 +1,77 @@
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// An instant in Unix milliseconds: what Twenty's `X-Twenty-Webhook-Timestamp` says, and what "now" is compared in.
+///
+/// Arithmetic saturates, so no header value can overflow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The instant this many milliseconds after 1970-01-01T00:00:00Z.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This instant plus `duration`, in whole milliseconds, or the last representable instant.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The millisecond that `time` falls in; a time before 1970 counts as 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+/// Decimal milliseconds, as in the header.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How far a delivery's timestamp may be from the receiver's clock, each way. Both edges are inclusive.
+///
+/// The default is 5 minutes both ways, the tolerance that webhook receivers commonly use (Stripe, Svix, Standard Webhooks):
+/// long enough for clocks that are not quite right, short enough that a captured request is soon worthless. The future side
+/// matters as much as the past side: a timestamp from the future would stay valid for longer than the window.
+///
+/// Zero means zero: only a delivery signed in the very millisecond in which it is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tolerance {
+    /// How old a delivery may be.
+    pub past: Duration,
+    /// How far ahead of the receiver's clock the sender's may be.
+    pub future: Duration,
+}
+
+impl Tolerance {
+    /// The same tolerance both ways.
+    pub const fn both(tolerance: Duration) -> Self {
+        Self { past: tolerance, future: tolerance }
+    }
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self::both(Duration::from_secs(5 * 60))
+    }
+}

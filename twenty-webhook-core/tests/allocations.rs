@@ -1,0 +1,68 @@
+//! How much memory an event takes. A binary of its own, because it counts with an allocator of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use serde_json::json;
+use twenty_webhook_core::{Person, WebhookEvent};
+
+/// A record of 20 KiB, with escapes, nesting, and custom fields.
+fn body() -> Bytes {
+    let record = json!({
+        "id": "6b1f20a4-5c1d-4e7a-9b3f-2a6d8e0f20a4",
+        "name": { "firstName": "Inès", "lastName": "Moreau" },
+        "emails": { "primaryEmail": "ines.moreau@northwind.example", "additionalEmails": [] },
+        "notes": "\"quoted\"\n".repeat(1000),
+        "tree": vec![json!({ "leaf": [1, 2, { "leaf": "é" }] }); 400],
+    });
+    let body = json!({
+        "targetUrl": "https://hooks.example.test/twenty/acme",
+        "eventName": "person.updated",
+        "objectMetadata": { "id": "3f0b6a11-94d7-4c2e-8a5b-d16e7f9032c4", "nameSingular": "person" },
+        "workspaceId": "b1d6c7a2-0f3e-4a58-9c41-7e2b90d4f613",
+        "webhookId": "e4a0f7d3-62b9-4c15-8d7e-31f5a9c0b826",
+        "eventDate": "2026-09-14T08:21:37.412Z",
+        "userId": "20c39b1d-7f44-4e0a-a6d2-58e1b3f7094c",
+        "workspaceMemberId": "7a9e2d60-1c83-4bf5-93da-0e6c4f81b725",
+        "record": record,
+        "updatedFields": ["emails", "companyId", "updatedBy"],
+    });
+    Bytes::from(body.to_string())
+}
+
+#[test]
+fn an_event_allocates_for_its_envelope_and_not_for_its_record() {
+    let body = body();
+    assert!(body.len() > 20 * 1024);
+    let mut event = None;
+    let info = measure(|| event = Some(WebhookEvent::from_stored(body.clone()).unwrap()));
+    // The name; the list of updated fields and its three names; the event; and the count of references to the body. Ids and dates
+    // are slices of the body.
+    assert_eq!(info.count_total, 7, "{info:?}");
+    assert!(info.bytes_total < 2048, "{info:?}");
+
+    let event = event.unwrap();
+    let info = measure(|| {
+        assert_eq!(event.name(), "person.updated");
+        assert_eq!(event.user_id(), Some("20c39b1d-7f44-4e0a-a6d2-58e1b3f7094c"));
+        assert!(event.changed("emails") && event.event_date().is_some());
+        let _ = event.clone();
+    });
+    assert_eq!(info.count_total, 0, "{info:?}");
+}
+
+#[test]
+fn a_record_keeps_what_it_does_not_know_as_slices_of_one_copy() {
+    let event = WebhookEvent::from_stored(body()).unwrap();
+    let info = measure(|| drop(event.record::<Person>().unwrap()));
+    assert!(info.count_total < 20, "{info:?}");
+    assert!(info.bytes_total < 2 * 20 * 1024 + 4096, "{info:?}");
+}
+
+#[test]
+fn a_body_that_is_no_event_costs_nothing_in_proportion_to_the_body() {
+    let body = Bytes::from(format!("[{}1]", "1,".repeat(100_000)));
+    let info = measure(|| assert!(WebhookEvent::from_stored(body.clone()).is_err()));
+    assert!(info.bytes_total < 1024, "{info:?}");
+}

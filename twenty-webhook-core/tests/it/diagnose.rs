@@ -1,0 +1,171 @@
+//! Every mistake of `tests/vectors/mistakes.mjs` is found, and nothing is told that must not be.
+
+use std::fs;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use twenty_webhook_core::{Diagnosis, Finding, Secret, Signer, Timestamp, Tolerance, Verifier};
+
+#[derive(Deserialize)]
+struct Mistake {
+    name: String,
+    secrets: Vec<String>,
+    now: u64,
+    headers: Vec<(String, String)>,
+    body: String,
+    findings: Vec<String>,
+}
+
+impl Mistake {
+    fn all() -> Vec<Self> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/mistakes.json");
+        let all: Vec<Self> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        assert!(all.len() >= 70, "the mistakes are there");
+        all
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let pair = |(name, value): &(String, String)| {
+            (HeaderName::try_from(name).unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        let mut headers = HeaderMap::new();
+        self.headers.iter().map(pair).for_each(|(name, value)| {
+            headers.append(name, value);
+        });
+        headers
+    }
+
+    fn verifier(&self) -> Verifier {
+        let mut secrets = self.secrets.iter().map(|text| Secret::new(text).unwrap());
+        let first = Verifier::new(secrets.next().unwrap());
+        secrets.fold(first, Verifier::also_accept)
+    }
+
+    fn diagnose(&self) -> Diagnosis {
+        self.verifier().diagnose_at(&self.headers(), self.body.clone(), Timestamp::from_millis(self.now))
+    }
+}
+
+#[test]
+fn every_mistake_is_found() {
+    for mistake in Mistake::all() {
+        let diagnosis = mistake.diagnose();
+        let codes: Vec<_> = diagnosis.findings().iter().map(Finding::code).collect();
+        assert_eq!(codes, mistake.findings, "{}: {diagnosis}", mistake.name);
+    }
+}
+
+#[test]
+fn the_verdict_is_the_verifiers() {
+    for mistake in Mistake::all() {
+        let now = Timestamp::from_millis(mistake.now);
+        let verified = mistake.verifier().verify_at(&mistake.headers(), mistake.body.clone(), now);
+        let verdict = verified.and_then(|delivery| delivery.into_event().map(|event| event.name().to_string()));
+        let diagnosed = mistake.diagnose();
+        let diagnosed = diagnosed.verdict().map(|event| event.name().to_string()).map_err(Clone::clone);
+        assert_eq!(diagnosed, verdict, "{}", mistake.name);
+    }
+}
+
+#[test]
+fn what_is_refused_has_a_finding() {
+    for mistake in Mistake::all() {
+        let diagnosis = mistake.diagnose();
+        assert!(diagnosis.verdict().is_ok() || !diagnosis.findings().is_empty(), "{}", mistake.name);
+    }
+}
+
+#[test]
+fn neither_a_secret_nor_a_signature_nor_the_body_is_told() {
+    for mistake in Mistake::all() {
+        let diagnosis = mistake.diagnose();
+        let told = format!("{diagnosis} {diagnosis:?} {:?}", mistake.verifier());
+        for secret in &mistake.secrets {
+            let secret = secret.trim_matches(|char: char| !char.is_ascii_alphanumeric());
+            assert!(!told.contains(secret), "{}: {told}", mistake.name);
+        }
+        let timestamp = mistake.headers().get("x-twenty-webhook-timestamp").cloned();
+        let sent_at = timestamp.and_then(|text| text.to_str().ok()?.parse().ok()).unwrap_or_default();
+        let signer = Signer::new(Secret::new(&mistake.secrets[0]).unwrap());
+        let expected = signer.sign_at(mistake.body.as_bytes(), Timestamp::from_millis(sent_at));
+        assert!(!told.contains(expected["x-twenty-webhook-signature"].to_str().unwrap()), "{}: {told}", mistake.name);
+        for canary in ["Zo", "O’Hara", "8661deff"] {
+            assert!(!told.contains(canary), "{}: {told}", mistake.name);
+        }
+    }
+}
+
+#[test]
+fn each_code_has_words_of_its_own() {
+    let mut told: Vec<(String, String)> = Vec::new();
+    for mistake in Mistake::all() {
+        for finding in mistake.diagnose().findings() {
+            assert!(!finding.seen().is_empty() && !finding.fix().is_empty());
+            assert!(finding.to_string().contains(finding.fix()));
+            told.push((finding.seen(), finding.code().to_owned()));
+        }
+    }
+    told.sort();
+    told.dedup();
+    let mut seen: Vec<_> = told.iter().map(|(seen, _)| seen).collect();
+    seen.dedup();
+    assert_eq!(seen.len(), told.len(), "no two codes say the same: {told:#?}");
+}
+
+#[test]
+fn a_body_over_the_limit_is_said_to_be() {
+    let secret = Secret::new("s3cret").unwrap();
+    let body = format!(r#"{{"eventName":"person.created","pad":"{}"}}"#, "a".repeat(2048));
+    let headers = Signer::new(secret.clone()).sign(body.as_bytes());
+    let diagnosis = Verifier::new(secret).body_limit(1024).diagnose(&headers, body.clone());
+    assert_eq!(diagnosis.findings(), [Finding::BodyTooLarge { len: body.len(), limit: 1024 }]);
+}
+
+#[test]
+fn whole_hours_are_pointed_out() {
+    let secret = Secret::new("s3cret").unwrap();
+    let (sent_at, body) = (Timestamp::from_millis(1_789_374_097_412), r#"{"eventName":"person.created"}"#);
+    let headers = Signer::new(secret.clone()).sign_at(body.as_bytes(), sent_at);
+    let off_by = |seconds: u64| {
+        let now = Timestamp::from_millis(sent_at.as_millis() + seconds * 1000);
+        Verifier::new(secret.clone()).diagnose_at(&headers, body, now).to_string()
+    };
+    for hours in [3600, 2 * 3600 - 5, 14 * 3600 + 30] {
+        assert!(off_by(hours).contains("local time as UTC"), "{hours}");
+    }
+    for others in [600, 5400, 20 * 3600] {
+        assert!(!off_by(others).contains("local time as UTC"), "{others}");
+    }
+}
+
+#[test]
+fn any_bytes_are_diagnosed() {
+    let verifier = Verifier::new(Secret::new("=\u{fe0f}' ").unwrap());
+    let bodies: [&[u8]; 7] =
+        [b"", b"\"", b"\xff\xfe", b"{\"a\":[{}, [ ] ,{}]}", b"\"\\ud83d\\\\\"", b"-0.0", b"[[[[[["];
+    let signatures: [&[u8]; 8] = [b"", b"=", b"\xff\xff", b",,,,", b"\"", b"v1=", &[b'='; 300], &[b'0'; 64]];
+    let timestamps: [&[u8]; 6] = [b"", b"\xff", b"-1", b".", b"18446744073709551615", b"99999999999"];
+    for body in bodies {
+        for signature in signatures {
+            for timestamp in timestamps {
+                let mut headers = HeaderMap::new();
+                headers.insert("x-twenty-webhook-signature", HeaderValue::from_bytes(signature).unwrap());
+                headers.insert("x-twenty-webhook-timestamp", HeaderValue::from_bytes(timestamp).unwrap());
+                let diagnosis = verifier.diagnose(&headers, body);
+                assert!(diagnosis.verdict().is_err() && !diagnosis.findings().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn time_is_judged_by_the_verifiers_own_tolerance() {
+    let secret = Secret::new("s3cret").unwrap();
+    let verifier = Verifier::new(secret.clone()).tolerance(Tolerance::both(Duration::from_secs(1)));
+    let body = r#"{"eventName":"person.created"}"#;
+    let headers = Signer::new(secret).sign_at(body.as_bytes(), Timestamp::from_millis(1_789_374_097_412));
+    let at = |millis| verifier.diagnose_at(&headers, body, Timestamp::from_millis(millis)).findings().len();
+    assert_eq!(at(1_789_374_098_412), 0);
+    assert_eq!(at(1_789_374_099_412), 1);
+}

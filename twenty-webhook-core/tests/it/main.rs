@@ -1,0 +1,15 @@
+//! The core, through its public API. What all receivers must do alike is in the workspace's `tests`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod decoding;
+#[cfg(feature = "diagnose")]
+mod diagnose;
+mod events;
+mod patterns;
+mod properties;
+mod records;
+mod secret;
+mod tolerance;
+mod vectors;
+mod verification;

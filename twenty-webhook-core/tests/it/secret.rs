@@ -1,0 +1,78 @@
+//! Where a secret comes from, and what is said when it does not.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use twenty_webhook_core::{Secret, SecretError, Signer, Timestamp};
+
+#[test]
+fn a_secret_is_its_text_verbatim() {
+    assert_ne!(signature(&Secret::new("s").unwrap()), signature(&Secret::new("s ").unwrap()));
+    assert_ne!(signature(&Secret::new("00ff").unwrap()), signature(&Secret::new("00FF").unwrap()));
+}
+
+#[test]
+fn a_blank_secret_is_a_configuration_error() {
+    for blank in ["", " ", "\t\r\n", "\u{a0}"] {
+        assert!(matches!(Secret::new(blank), Err(SecretError::Blank)), "{blank:?}");
+    }
+}
+
+#[test]
+fn a_file_loses_one_line_end_and_no_more() {
+    let path = env::temp_dir().join(format!("twenty-webhook-secret-{}", std::process::id()));
+    for (text, same_as) in [("s", "s"), ("s\n", "s"), ("s\r\n", "s"), ("s\n\n", "s\n"), ("s\r", "s\r"), (" s", " s")] {
+        fs::write(&path, text).unwrap();
+        let secret = Secret::from_file(&path).unwrap();
+        assert_eq!(signature(&secret), signature(&Secret::new(same_as).unwrap()), "{text:?}");
+    }
+    for blank in ["", "\n", " \r\n"] {
+        fs::write(&path, blank).unwrap();
+        let error = Secret::from_file(&path).unwrap_err();
+        assert_eq!(error.to_string(), format!("the webhook secret in {} is blank", path.display()));
+    }
+    fs::write(&path, [0xff, 0xfe]).unwrap();
+    let error = Secret::from_file(&path).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read the webhook secret from {}", path.display()));
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(Secret::from_file(&path), Err(SecretError::Unreadable { .. })));
+}
+
+#[test]
+fn the_variable_that_is_missing_or_blank_is_named() {
+    for (value, says) in [
+        (None, "the environment variable UNDER_TEST is not set"),
+        (Some(""), "the environment variable UNDER_TEST is blank"),
+        (Some(" \n"), "the environment variable UNDER_TEST is blank"),
+        (Some("secret\n"), signature(&Secret::new("secret").unwrap()).as_str()),
+        (Some("secret"), signature(&Secret::new("secret").unwrap()).as_str()),
+    ] {
+        let said = in_another_process(value);
+        assert!(said.contains(says), "{value:?}: {said}");
+    }
+}
+
+/// A process's own environment cannot be changed safely, so a test that needs one of its own runs in a child.
+fn in_another_process(value: Option<&str>) -> String {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "secret::child", "--ignored", "--nocapture"]).env_remove("UNDER_TEST");
+    if let Some(value) = value {
+        child.env("UNDER_TEST", value);
+    }
+    String::from_utf8(child.output().unwrap().stdout).unwrap()
+}
+
+#[test]
+#[ignore = "run by the_variable_that_is_missing_or_blank_is_named, in a process of its own"]
+fn child() {
+    match Secret::from_env("UNDER_TEST") {
+        Ok(secret) => println!("{}", signature(&secret)),
+        Err(error) => println!("{error}"),
+    }
+}
+
+fn signature(secret: &Secret) -> String {
+    let headers = Signer::new(secret.clone()).sign_at(b"body", Timestamp::from_millis(1));
+    headers["x-twenty-webhook-signature"].to_str().unwrap().to_owned()
+}

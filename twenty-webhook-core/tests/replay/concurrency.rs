@@ -1,0 +1,64 @@
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+use twenty_webhook_core::{Claim, MemoryReplayGuard, ReplayGuard};
+
+use crate::{Hand, MINUTE, NOON, claim, guard, id, now_or_never};
+
+const UNTIL: u64 = NOON + 5 * MINUTE;
+
+/// Claims from 8 threads at once, 125 times each, and counts the new ones.
+fn race(guard: &MemoryReplayGuard, number: u64, then: impl Fn(&MemoryReplayGuard, Claim) + Sync) -> usize {
+    let (start, news) = (Barrier::new(8), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                start.wait();
+                for _ in 0..125 {
+                    let claim = claim(guard, id(number), UNTIL);
+                    news.fetch_add(usize::from(matches!(claim, Claim::New(_))), SeqCst);
+                    then(guard, claim);
+                }
+            });
+        }
+    });
+    news.into_inner()
+}
+
+#[test]
+fn of_a_thousand_concurrent_claims_exactly_one_is_new() {
+    let guard = guard(&Hand::at(NOON));
+    for number in 0..100 {
+        assert_eq!(race(&guard, number, |_, _| ()), 1);
+    }
+}
+
+#[test]
+fn of_a_thousand_concurrent_copies_one_is_handled() {
+    let guard = guard(&Hand::at(NOON));
+    let complete = |guard: &MemoryReplayGuard, claim| {
+        if let Claim::New(lease) = claim {
+            now_or_never(guard.complete(lease)).unwrap();
+        }
+    };
+    for number in 0..100 {
+        assert_eq!(race(&guard, number, complete), 1);
+    }
+}
+
+#[test]
+fn failing_handlers_never_run_side_by_side() {
+    let guard = guard(&Hand::at(NOON));
+    let running = AtomicUsize::new(0);
+    let fail = |guard: &MemoryReplayGuard, claim| {
+        if let Claim::New(lease) = claim {
+            assert_eq!(running.fetch_add(1, SeqCst), 0);
+            running.fetch_sub(1, SeqCst);
+            now_or_never(guard.release(lease)).unwrap();
+        }
+    };
+    for number in 0..100 {
+        assert!(race(&guard, number, fail) >= 1);
+    }
+}

@@ -1,0 +1,61 @@
+use std::time::Duration;
+
+use twenty_webhook_core::replay_contract::{Stand, check};
+use twenty_webhook_core::{InsecureOrElse, MemoryReplayGuard, ReplayGuard, Timestamp};
+
+use crate::{Hand, NOON, fallback::Switched, now_or_never};
+
+impl Stand for Hand {
+    type Guard = MemoryReplayGuard;
+
+    fn guard(&self, lease: Duration) -> MemoryReplayGuard {
+        MemoryReplayGuard::new().clock(self.clock()).lease(lease)
+    }
+
+    fn now(&self) -> Timestamp {
+        Hand::now(self)
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.set(self.now().saturating_add(time).as_millis());
+    }
+}
+
+#[test]
+fn memory() {
+    now_or_never(check(&Hand::at(NOON)));
+}
+
+/// Both guards at work, or the fallback alone.
+struct Two {
+    hand: Hand,
+    down: bool,
+}
+
+impl Stand for Two {
+    type Guard = InsecureOrElse<Switched, MemoryReplayGuard>;
+
+    fn guard(&self, lease: Duration) -> Self::Guard {
+        let guard = Switched::new(self.hand.guard(lease));
+        guard.set_down(self.down);
+        guard.insecure_or_else(self.hand.guard(lease), |_| ())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.hand.now()
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.hand.pass(time).await;
+    }
+}
+
+#[test]
+fn memory_beside_memory() {
+    now_or_never(check(&Two { hand: Hand::at(NOON), down: false }));
+}
+
+#[test]
+fn memory_while_the_shared_guard_is_down() {
+    now_or_never(check(&Two { hand: Hand::at(NOON), down: true }));
+}

@@ -1,0 +1,57 @@
+use std::time::Instant;
+use std::{fs, hint};
+
+use twenty_webhook_core::{DeliveryId, MemoryReplayGuard, ReplayGuard};
+
+use crate::{Hand, MINUTE, NOON, at, id, now_or_never};
+
+/// `cargo test -p twenty-webhook-core --release --test replay -- --ignored --nocapture measure`
+#[test]
+#[ignore = "prints numbers, proves nothing"]
+#[expect(clippy::cast_precision_loss, reason = "a few million are exact")]
+fn measure() {
+    const LIVE: u64 = 1_000_000;
+    let ids: Vec<DeliveryId> = (0..4 * LIVE).map(id).collect();
+    let hand = Hand::at(NOON);
+    // Room for all of them, so that what is measured is forgetting by time, not by capacity.
+    let guard = MemoryReplayGuard::new().capacity(2_000_000).clock(hand.clock());
+    // Each comes at its own time, and a million fit in a window.
+    let until = |number: usize| NOON + number as u64 * 10 * MINUTE / LIVE + 10 * MINUTE;
+    let run = |range: std::ops::Range<usize>, complete: bool| {
+        let (from, count) = (Instant::now(), range.len());
+        for number in range {
+            hand.set(until(number) - 10 * MINUTE);
+            let claim = now_or_never(guard.claim(ids[number], at(until(number)))).unwrap();
+            if let (true, twenty_webhook_core::Claim::New(lease)) = (complete, hint::black_box(claim)) {
+                now_or_never(guard.complete(lease)).unwrap();
+            }
+        }
+        from.elapsed().as_secs_f64() * 1e9 / count as f64
+    };
+    let before = resident();
+    let filling = run(0..1_000_000, true);
+    let per_entry = (resident() - before) / guard.held();
+    println!(
+        "{} held, {per_entry} bytes resident each; {filling:.0} ns per claim + complete while filling",
+        guard.held()
+    );
+    let steady = run(1_000_000..2_500_000, false);
+    println!("{steady:.0} ns per new claim with {} held, the expired forgotten on the way", guard.held());
+    let both = run(2_500_000..4_000_000, true);
+    println!(
+        "{both:.0} ns per claim + complete; {} bytes resident each of {}",
+        (resident() - before) / guard.held(),
+        guard.held()
+    );
+    let from = Instant::now();
+    for id in &ids[3_500_000..] {
+        let _ = hint::black_box(now_or_never(guard.claim(*id, at(until(3_999_999)))).unwrap());
+    }
+    println!("{:.0} ns per copy", from.elapsed().as_secs_f64() * 1e9 / 500_000.0);
+}
+
+/// Bytes, on Linux.
+fn resident() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
+}
