@@ -1,0 +1,42 @@
+use std::error::Error;
+use std::fmt;
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use twenty_webhook_core::WebhookEvent;
+
+/// Extracts the event that [`TwentyWebhookLayer`](crate::TwentyWebhookLayer) verified.
+///
+/// Without the layer there is nothing verified to extract: the answer is 500, and the log says what is missing.
+#[derive(Clone, Debug)]
+pub struct Webhook(pub WebhookEvent);
+
+impl<S: Sync> FromRequestParts<S> for Webhook {
+    type Rejection = MissingLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let event = parts.extensions.get::<WebhookEvent>().filter(|event| event.delivery().is_some());
+        event.cloned().map(Self).ok_or(MissingLayer)
+    }
+}
+
+/// A handler takes a [`Webhook`], and no [`TwentyWebhookLayer`](crate::TwentyWebhookLayer) is on its route.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingLayer;
+
+impl fmt::Display for MissingLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a handler takes a `Webhook`, but its route has no `TwentyWebhookLayer`: nothing was verified")
+    }
+}
+
+impl Error for MissingLayer {}
+
+impl IntoResponse for MissingLayer {
+    fn into_response(self) -> Response {
+        tracing::error!("{self}");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
