@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use twenty_webhook_core::replay_contract::{Stand, check};
+use twenty_webhook_core::{Clock, InsecureOrElse, MemoryReplayGuard, ReplayGuard, Timestamp};
+use twenty_webhook_redis::RedisReplayGuard;
+
+use crate::server::Server;
+
+/// Redis keeps its own time, so time can only be waited for.
+impl Stand for Server {
+    type Guard = RedisReplayGuard;
+
+    fn guard(&self, lease: Duration) -> RedisReplayGuard {
+        Server::guard(self).lease(lease)
+    }
+
+    fn now(&self) -> Timestamp {
+        Clock::system().now()
+    }
+
+    async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+#[tokio::test]
+async fn redis() {
+    check(&Server::start()).await;
+}
+
+struct BesideMemory(Server);
+
+impl Stand for BesideMemory {
+    type Guard = InsecureOrElse<RedisReplayGuard, MemoryReplayGuard>;
+
+    fn guard(&self, lease: Duration) -> Self::Guard {
+        self.0.guard().lease(lease).insecure_or_else(MemoryReplayGuard::new().lease(lease), |_| ())
+    }
+
+    fn now(&self) -> Timestamp {
+        Stand::now(&self.0)
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.0.pass(time).await;
+    }
+}
+
+#[tokio::test]
+async fn redis_beside_memory() {
+    check(&BesideMemory(Server::start())).await;
+}

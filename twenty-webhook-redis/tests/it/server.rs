@@ -1,0 +1,100 @@
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use twenty_webhook_redis::RedisReplayGuard;
+
+/// A `redis-server` of its own on a free port, which keeps nothing on disk, and ends with this.
+pub(crate) struct Server {
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let mut server = Self::not_yet_started();
+        server.restart();
+        server
+    }
+
+    pub(crate) fn not_yet_started() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { port, process: None }
+    }
+
+    /// Starts it, empty, on the port that it had.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        let process = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--enable-debug-command", "local"])
+            .stdout(Stdio::null())
+            .spawn();
+        self.process = match process {
+            Ok(process) => Some(process),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                panic!("these tests need redis-server; on Debian and Ubuntu: apt-get install redis-server")
+            }
+            Err(error) => panic!("redis-server does not start: {error}"),
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "redis-server does not listen on port {}", self.port);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Kills it.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Makes it stand still, with its connections open.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(crate) fn unpause(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn guard(&self) -> RedisReplayGuard {
+        RedisReplayGuard::new(&self.url()).unwrap()
+    }
+
+    /// Sends one command on a connection of its own, and reads the first line or bulk string of the answer.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        write!(stream, "{words}\r\n").unwrap();
+        let mut answer = [0; 4096];
+        let len = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..len]).trim_end().to_owned()
+    }
+
+    /// For commands that answer with a number.
+    pub(crate) fn number(&self, words: &str) -> i64 {
+        let answer = self.command(words);
+        answer.trim_start_matches(':').parse().unwrap_or_else(|_| panic!("{words}: {answer}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
