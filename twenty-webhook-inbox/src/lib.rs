@@ -1,0 +1,84 @@
+//! Twenty gets its 2xx when the event is on disk; a worker handles it afterwards, with retries, and nothing is lost.
+//!
+//! Twenty CRM gives up on a webhook after 5 seconds and never sends it again. A receiver that works inside the request loses the event
+//! whenever its own database is slow, it is deployed, or it crashes. So: verify, store, answer 202, and work afterwards.
+//!
+//! ```no_run
+//! use axum::Router;
+//! use twenty_webhook_inbox::{Inbox, Secret, WebhookEvent};
+//!
+//! async fn sync(event: WebhookEvent) -> Result<(), std::io::Error> {
+//!     println!("{}", event.name()); // an error, a panic or a minute without an end: it is tried again, later
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let inbox = Inbox::sqlite("inbox.db").await?;
+//!     let secret = Secret::from_env("TWENTY_WEBHOOK_SECRET")?;
+//!     let app = Router::new().route("/webhooks/twenty", inbox.receiver(secret)); // verify → store → 202
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     tokio::spawn(axum::serve(listener, app).into_future());
+//!     inbox.worker("crm-sync", sync).run_until(tokio::signal::ctrl_c()).await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What it promises
+//!
+//! - What was answered 2xx is on disk, and is handled at least once, whatever is killed, full, locked or down meanwhile. What could not
+//!   be stored within [3 seconds](Inbox::deadline) is answered 503.
+//! - A delivery that is stored already is answered 202 and adds no job, for as long as its row is [kept](Inbox::retention). So the
+//!   replay guard of the adapters is not needed here, and [`receiver`](Inbox::receiver) has it off.
+//! - A job is handled once, except when its worker is killed, or loses its database, after the handler's work and before it was
+//!   written down. So handlers must be able to run twice: [`delivery_id`](WebhookEvent::delivery_id) is the key to make them so.
+//! - No order. Twenty sends none either.
+//!
+//! # Databases
+//!
+//! SQLite by default: one file, no server, any number of processes on one machine. With the feature `postgres`,
+//! `Inbox::postgres(url)`: receivers and workers on any number of machines; the feature `tls` to reach it over TLS. Any other one
+//! through [`Store`].
+//!
+//! The engine is [apalis](https://docs.rs/apalis): its schema, its queries, its workers, and its board as a web page (the feature
+//! `board`).
+
+mod backoff;
+#[cfg(feature = "board")]
+mod board;
+mod error;
+mod handler;
+mod inbox;
+mod job;
+mod operate;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "axum")]
+mod receiver;
+mod source;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+mod worker;
+mod writer;
+
+pub use apalis_core::task::Task;
+pub use apalis_core::task::task_id::TaskId;
+pub use apalis_core::worker::context::WorkerContext;
+pub use backoff::Backoff;
+pub use error::InboxError;
+pub use inbox::Inbox;
+pub use job::{Counts, Job, NewJob, State};
+pub use operate::Select;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+pub use store::{Outcome, Settled, Store};
+#[cfg(feature = "axum")]
+pub use twenty_webhook_axum::TwentyWebhookLayer;
+pub use twenty_webhook_core::{Action, EventName, Secret, Verifier, WebhookEvent};
+pub use worker::Worker;
+
+/// What apalis calls this inbox: its queue, in a table that others may share.
+pub const QUEUE: &str = "twenty-webhook";

@@ -1,0 +1,64 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::{InboxError, NewJob, Store};
+
+/// Commits in groups: while one commit waits for the disk the next deliveries gather, and go in together. Nobody is told that a
+/// delivery is stored before the commit that holds it is done.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer(mpsc::Sender<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    job: NewJob,
+    stored: oneshot::Sender<Result<(), InboxError>>,
+}
+
+/// A group is at most this many. Each of them waits in memory anyhow, as the request that it came with.
+const GROUP: usize = 256;
+
+impl Writer {
+    /// `wake` is told of what is stored.
+    pub(crate) fn spawn(store: impl Store, deadline: Duration, wake: Arc<Notify>) -> Self {
+        let (sender, receiver) = mpsc::channel(GROUP);
+        tokio::spawn(write(store, deadline, wake, receiver));
+        Self(sender)
+    }
+
+    pub(crate) async fn store(&self, job: NewJob) -> Result<(), InboxError> {
+        let (stored, answer) = oneshot::channel();
+        self.0.send(Waiting { job, stored }).await.map_err(|_| InboxError::Closed)?;
+        answer.await.map_err(|_| InboxError::Closed)?
+    }
+}
+
+async fn write(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut receiver: mpsc::Receiver<Waiting>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while receiver.recv_many(&mut group, GROUP).await > 0 {
+        // Also for callers who have given up: Twenty does not send it again.
+        let jobs = group.iter().map(|waiting| waiting.job.clone()).collect();
+        let pushed = match tokio::time::timeout(deadline, store.push(jobs)).await {
+            Ok(pushed) => pushed,
+            Err(_) => Err(InboxError::Deadline(deadline)),
+        };
+        match pushed {
+            Ok(new) => {
+                tracing::debug!(group = group.len(), new, "stored");
+                wake.notify_one();
+                for waiting in group.drain(..) {
+                    let _ = waiting.stored.send(Ok(()));
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let mut error = Some(error);
+                for waiting in group.drain(..) {
+                    let error = error.take().unwrap_or_else(|| InboxError::database(text.clone()));
+                    let _ = waiting.stored.send(Err(error));
+                }
+            }
+        }
+    }
+}

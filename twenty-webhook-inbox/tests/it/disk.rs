@@ -1,0 +1,142 @@
+//! The file, on a bad day.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use twenty_webhook_inbox::{Inbox, InboxError, WebhookEvent};
+
+use crate::support::{Place, Running, event, ok, until};
+
+/// A small file system of its own. Needs root, as CI has it.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    fn mount(path: &'a Path) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(path).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(path))
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_and_recovers() {
+    let place = Place::new();
+    let Some(_small) = Small::mount(place.dir.path()) else {
+        eprintln!("not root: not tested");
+        return;
+    };
+    let inbox = place.open().await;
+    let filler = place.dir.path().join("filler");
+    std::fs::write(&filler, vec![0; 26 << 20]).unwrap();
+    let (mut stored, mut refused) = (0, 0);
+    for number in 0..40_000 {
+        match inbox.store(&event("person.created", number)).await {
+            Ok(()) => stored += 1,
+            Err(InboxError::Database(_)) => {
+                refused += 1;
+                if refused == 10 {
+                    break;
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused, 10, "the disk is full after {stored}");
+    std::fs::remove_file(filler).unwrap();
+    inbox.store(&event("person.created", 50_000)).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    // As another process sees it: what was said to be stored is committed.
+    let committed = place.open().await.counts().await.unwrap();
+    assert_eq!(committed.open() + committed.done, stored + 1);
+    until(&inbox, |counts| counts.done == stored + 1).await;
+    running.stop().await;
+    assert_eq!(place.open().await.counts().await.unwrap().done, stored + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_file_refuses_in_time_and_recovers() {
+    use sqlx::ConnectOptions;
+    let place = Place::new();
+    let inbox = place.open().await.deadline(Duration::from_secs(1));
+    let mut other = apalis_sqlite::SqliteConnectOptions::new().filename(place.path()).connect().await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    until(&inbox, |counts| counts.done == 1).await;
+
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    let began = Instant::now();
+    let stores = (2..40).map(|number| {
+        let inbox = inbox.clone();
+        async move { inbox.store(&event("person.created", number)).await }
+    });
+    for refused in futures_util::future::join_all(stores).await {
+        assert!(matches!(refused, Err(InboxError::Deadline(_))), "{refused:?}");
+    }
+    assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+
+    let began = Instant::now();
+    while inbox.store(&event("person.created", 100)).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(12), "it does not recover");
+    }
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    assert!(counts.done >= 2 && counts.dead == 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_written_is_refused_at_the_start() {
+    let place = Place::new();
+    place.open().await.store(&event("person.created", 1)).await.unwrap();
+    let path = place.path();
+    // Root may write to anything but what is immutable, and not every file system knows that.
+    let immutable = |flag| Command::new("chattr").arg(flag).arg(&path).status().is_ok_and(|status| status.success());
+    if immutable("+i") {
+        let opened = Inbox::sqlite(&path).await;
+        let stored = match &opened {
+            Ok(inbox) => inbox.store(&event("person.created", 2)).await,
+            Err(_) => Err(InboxError::Closed),
+        };
+        assert!(immutable("-i"));
+        assert!(stored.is_err());
+    }
+    assert!(matches!(Inbox::sqlite("/proc/inbox.db").await, Err(InboxError::Database(_))));
+    assert!(matches!(Inbox::sqlite(place.dir.path()).await, Err(InboxError::Database(_))), "a folder");
+    let text = place.dir.path().join("text");
+    std::fs::write(&text, "not a database, and long enough to be looked at".repeat(100)).unwrap();
+    assert!(matches!(Inbox::sqlite(&text).await, Err(InboxError::Database(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_file_takes_no_more() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    std::fs::remove_file(place.path()).unwrap();
+    let refused = inbox.store(&event("person.created", 2)).await;
+    assert!(matches!(refused, Err(InboxError::FileGone(_))), "SQLite itself takes it: {refused:?}");
+    // What was promised before is kept as long as the process lives.
+    let seen = crate::support::Seen::default();
+    let worker = {
+        let seen = seen.clone();
+        inbox.worker("test", move |event: WebhookEvent| {
+            seen.add(&event);
+            async { ok() }
+        })
+    };
+    let running = Running::start(worker);
+    while !seen.sorted().contains(&"1".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    running.stop().await;
+    // Another file in its place is not the same.
+    let new = place.open().await;
+    new.store(&event("person.created", 3)).await.unwrap();
+    assert!(inbox.store(&event("person.created", 4)).await.is_err());
+}

@@ -1,0 +1,14 @@
+//! The bad days of an inbox: real files, real processes, a real Postgres.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::similar_names, reason = "a handler and what it handled")]
+
+mod child;
+mod disk;
+mod jobs;
+mod kill;
+mod operate;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod support;
+mod workers;

@@ -1,0 +1,206 @@
+//! A real Postgres, started here from Debian's `postgresql`.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use apalis_postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
+use tempfile::TempDir;
+use twenty_webhook_inbox::{Backoff, Inbox, Select, State, WebhookEvent};
+
+use crate::support::{Running, Seen, event, ok, until};
+
+/// A server of its own, which ends with it.
+pub(crate) struct Server {
+    programs: PathBuf,
+    dir: TempDir,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's `postgresql` is installed");
+        let programs = versions.map(|version| version.unwrap().path()).max().unwrap().join("bin");
+        let dir = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if is_root() {
+            assert!(Command::new("chown").arg("postgres").arg(dir.path()).status().unwrap().success());
+        }
+        let server = Self { programs, dir, port };
+        server.run("initdb", &["--username=postgres", "--auth=trust", "--encoding=UTF8"]);
+        server.up();
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.database("postgres")
+    }
+
+    fn database(&self, name: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Another program's way in.
+    async fn connect(&self) -> PgConnection {
+        self.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
+    }
+
+    pub(crate) fn up(&self) {
+        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", self.port);
+        self.run("pg_ctl", &["--wait", "--silent", "--log=/dev/null", "--options", &options, "start"]);
+    }
+
+    pub(crate) fn down(&self, mode: &str) {
+        self.run("pg_ctl", &["--wait", "--silent", "--mode", mode, "stop"]);
+    }
+
+    /// Postgres refuses to run as root.
+    fn run(&self, program: &str, args: &[&str]) {
+        let program = self.programs.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        let data = self.dir.path().join("data");
+        let status =
+            command.arg("--pgdata").arg(data).args(args).current_dir("/").stdout(std::process::Stdio::null()).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.down("immediate");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_stored_handled_tried_again_and_put_right() {
+    let server = Server::start();
+    let url = server.url();
+    let (one, two) = tokio::join!(Inbox::postgres(&url), Inbox::postgres(&url));
+    let (inbox, other) = (one.unwrap(), two.unwrap());
+    let events: Vec<_> =
+        (0..200).map(|number| event(["person.created", "company.updated"][number % 2], number)).collect();
+    // From two receivers at once, each of them twice.
+    let stores = events.iter().chain(events.iter().rev()).map(|event| async {
+        let (one, two) = tokio::join!(inbox.store(event), other.store(event));
+        one.unwrap();
+        two.unwrap();
+    });
+    futures_util::future::join_all(stores).await;
+    assert_eq!(inbox.counts().await.unwrap().pending, 200);
+
+    let seen = Seen::default();
+    let handler = |seen: &Seen| {
+        let seen = seen.clone();
+        move |event: WebhookEvent| {
+            seen.add(&event);
+            async move { if event.object() == "company" { Err(io::Error::other("no\0")) } else { Ok(()) } }
+        }
+    };
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(10));
+    let workers =
+        [&inbox, &other].map(|inbox| Running::start(inbox.worker("test", handler(&seen)).attempts(2).backoff(backoff)));
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    assert_eq!((counts.done, counts.dead), (100, 100));
+    assert_eq!(seen.len(), 300, "people once, companies twice");
+    for worker in workers {
+        worker.stop().await;
+    }
+
+    let companies = Select::in_state(State::Dead).named("company.*".parse().unwrap());
+    let dead = inbox.jobs(&companies).await.unwrap();
+    assert_eq!((dead.len(), dead[0].attempts, dead[0].last_error.as_deref()), (100, 2, Some("no\u{fffd}")));
+    assert!(dead[0].id > dead[99].id);
+    let (job, event) = inbox.job(&dead[0].id).await.unwrap().unwrap();
+    assert_eq!((job.delivery_id, job.name.as_str()), (event.delivery_id().to_string(), event.name().as_str()));
+    assert_eq!(inbox.drop_jobs(&Select::id(&dead[0].id)).await.unwrap(), 1);
+    assert_eq!(inbox.retry(&companies).await.unwrap(), 99);
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.done == 199).await;
+    running.stop().await;
+}
+
+/// A deploy starts all receivers and workers at once, the first time on an empty database.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_programs_open_a_new_database_at_once() {
+    let server = Server::start();
+    let mut connection = server.connect().await;
+    for round in 0..10 {
+        let name = format!("round_{round}");
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::query(create).execute(&mut connection).await.unwrap();
+        let url = server.database(&name);
+        for opened in futures_util::future::join_all((0..8).map(|_| Inbox::postgres(&url))).await {
+            opened.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_and_started() {
+    let server = Server::start();
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    let seen = Seen::default();
+    let handler = {
+        let seen = seen.clone();
+        move |event: WebhookEvent| {
+            seen.add(&event);
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).recover_after(Duration::from_secs(3)));
+    let mut stored = Vec::new();
+    for mode in ["fast", "immediate"] {
+        for number in 0..20 {
+            inbox.store(&event(&format!("person.{mode}"), number)).await.unwrap();
+            stored.push(number.to_string());
+        }
+        server.down(mode);
+        let began = Instant::now();
+        let refused = inbox.store(&event("person.created", 999)).await;
+        assert!(refused.is_err());
+        assert!(began.elapsed() < Duration::from_millis(3_500), "{:?}", began.elapsed());
+        server.up();
+        let mut tries = 0;
+        while let Err(error) = inbox.store(&event(&format!("person.{mode}"), 100)).await {
+            tries += 1;
+            assert!(tries < 10, "{error}");
+        }
+        stored.push("100".to_owned());
+        until(&inbox, |counts| counts.open() == 0).await;
+    }
+    stored.sort();
+    running.stop().await;
+    let seen = seen.sorted();
+    for number in &stored {
+        assert!(seen.contains(number));
+    }
+    assert_eq!(inbox.counts().await.unwrap().done, stored.len() as u64);
+}
+
+#[tokio::test]
+async fn a_commit_waits_for_the_disk() {
+    let server = Server::start();
+    let mut connection = server.connect().await;
+    sqlx::query("ALTER SYSTEM SET synchronous_commit = off").execute(&mut connection).await.unwrap();
+    sqlx::query("SELECT pg_reload_conf()").execute(&mut connection).await.unwrap();
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let setting: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(setting, "off", "for others");
+    server.down("immediate");
+    server.up();
+    assert_eq!(Inbox::postgres(&server.url()).await.unwrap().counts().await.unwrap().pending, 1);
+}

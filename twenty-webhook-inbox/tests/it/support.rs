@@ -1,0 +1,105 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use twenty_webhook_core::Signer;
+use twenty_webhook_inbox::{Counts, Inbox, Secret, SqliteStore, Store, Verifier, WebhookEvent, Worker};
+
+pub(crate) const SECRET: &str = "It's a Secret to Everybody";
+
+pub(crate) fn body(name: &str, number: usize) -> String {
+    format!(r#"{{"eventName":"{name}","workspaceId":"b1d6c7a2","record":{{"id":"{number}","note":"\ud83d \u0000"}}}}"#)
+}
+
+/// What the receivers hand over: verified, just now.
+pub(crate) fn event(name: &str, number: usize) -> WebhookEvent {
+    let body = body(name, number);
+    let secret = Secret::new(SECRET).unwrap();
+    let headers = Signer::new(secret.clone()).sign(body.as_bytes());
+    Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()
+}
+
+pub(crate) struct Place {
+    pub(crate) dir: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("inbox.db")
+    }
+
+    pub(crate) async fn open(&self) -> Inbox<SqliteStore> {
+        Inbox::sqlite(self.path()).await.unwrap()
+    }
+
+    /// Another program's way in.
+    pub(crate) async fn sql(&self, statement: &'static str) -> u64 {
+        use sqlx::ConnectOptions;
+        let options = apalis_sqlite::SqliteConnectOptions::new().filename(self.path());
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap().rows_affected()
+    }
+}
+
+/// A worker under way.
+pub(crate) struct Running {
+    stop: oneshot::Sender<()>,
+    worker: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn start<S: Store>(worker: Worker<S>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, worker: tokio::spawn(worker.run_until(stopped)) }
+    }
+
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        tokio::time::timeout(Duration::from_secs(40), self.worker).await.expect("the worker stops").unwrap();
+    }
+}
+
+/// Polls until the counts are as wanted.
+pub(crate) async fn until<S: Store>(inbox: &Inbox<S>, wanted: impl Fn(Counts) -> bool) -> Counts {
+    let mut counts = Counts::default();
+    for _ in 0..600 {
+        counts = inbox.counts().await.unwrap();
+        if wanted(counts) {
+            return counts;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("still {counts:?}");
+}
+
+/// The ids of the records that a handler saw.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    pub(crate) fn add(&self, event: &WebhookEvent) {
+        self.0.lock().unwrap().push(event.record_id().unwrap().to_owned());
+    }
+
+    pub(crate) fn sorted(&self) -> Vec<String> {
+        let mut seen = self.0.lock().unwrap().clone();
+        seen.sort();
+        seen
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(crate) fn ok() -> Result<(), std::io::Error> {
+    Ok(())
+}

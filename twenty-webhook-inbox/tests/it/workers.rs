@@ -1,0 +1,220 @@
+//! Handlers and workers on a bad day.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use twenty_webhook_inbox::{Backoff, Select, State, WebhookEvent};
+
+use crate::support::{Place, Running, Seen, event, ok, until};
+
+const QUICK: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(20));
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn poison_ends_as_a_dead_letter_and_holds_nobody_back() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    for number in 0..60 {
+        let name = ["person.created", "company.updated", "task.created", "note.created"][number % 4];
+        inbox.store(&event(name, number)).await.unwrap();
+    }
+    let seen = Seen::default();
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let (seen, attempts) = (seen.clone(), attempts.clone());
+        move |event: WebhookEvent| {
+            let (seen, attempts) = (seen.clone(), attempts.clone());
+            async move {
+                match event.object() {
+                    "company" => Err(io::Error::other("poison\0")),
+                    "task" => panic!("at the {}", "disco"),
+                    "note" if attempts.fetch_add(1, Ordering::SeqCst) % 2 == 0 => std::future::pending().await,
+                    // Never yields: it costs its thread until it is over.
+                    "note" => {
+                        std::thread::sleep(Duration::from_millis(30));
+                        Err(io::Error::other("blocked"))
+                    }
+                    _ => {
+                        seen.add(&event);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    };
+    let worker = inbox.worker("test", handler).attempts(2).backoff(QUICK).timeout(Duration::from_millis(200));
+    let began = Instant::now();
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 15).await;
+    assert!(began.elapsed() < Duration::from_secs(15), "held back for {:?}", began.elapsed());
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    assert_eq!((counts.done, counts.dead), (15, 45));
+    assert_eq!(seen.len(), 15);
+
+    let dead = inbox.jobs(&Select::in_state(State::Dead)).await.unwrap();
+    for job in dead {
+        let error = job.last_error.unwrap();
+        match job.name.as_str() {
+            "company.updated" => assert_eq!(error, "poison\u{fffd}"),
+            "task.created" => assert_eq!(error, "the handler panicked: at the disco"),
+            _ => assert!(error == "not finished within 200ms" || error == "blocked", "{error}"),
+        }
+        assert_eq!(job.attempts, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_handlers_database_costs_no_event() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    let down = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    for number in 0..20 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    let handler = {
+        let down = down.clone();
+        move |_: WebhookEvent| {
+            let down = down.clone();
+            async move { if down.load(Ordering::SeqCst) { Err(io::Error::other("connection refused")) } else { Ok(()) } }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).poll_every(Duration::from_millis(50)));
+    // All were tried, and wait on disk rather than in memory.
+    until(&inbox, |counts| counts.retrying == 20).await;
+    let waiting = inbox.jobs(&Select::in_state(State::Retrying)).await.unwrap();
+    assert!(waiting.iter().all(|job| job.last_error.as_deref() == Some("connection refused")));
+    down.store(false, Ordering::SeqCst);
+    until(&inbox, |counts| counts.done == 20).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_worker_finishes_what_it_can_and_hands_back_the_rest() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    for number in 0..20 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    let (begun, finished) = (Seen::default(), Seen::default());
+    let handler = {
+        let (begun, finished) = (begun.clone(), finished.clone());
+        move |event: WebhookEvent| {
+            let (begun, finished) = (begun.clone(), finished.clone());
+            async move {
+                begun.add(&event);
+                let long = event.record_id().unwrap().parse::<u64>().unwrap() % 2 == 0;
+                tokio::time::sleep(Duration::from_millis(if long { 60_000 } else { 500 })).await;
+                finished.add(&event);
+                ok()
+            }
+        }
+    };
+    let worker = inbox.worker("test", handler).concurrency(4).grace(Duration::from_secs(1));
+    let running = Running::start(worker);
+    while begun.len() < 4 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let began = Instant::now();
+    running.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let counts = inbox.counts().await.unwrap();
+    assert_eq!(counts.done, finished.len() as u64, "what was finished is settled");
+    assert_eq!((counts.pending + counts.done, counts.running, counts.retrying, counts.dead), (20, 0, 0, 0));
+    assert!(inbox.jobs(&Select::in_state(State::Pending)).await.unwrap().iter().all(|job| job.attempts == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_on_one_file_share_the_work() {
+    let place = Place::new();
+    // Apart, as two processes are.
+    let (one, two) = (place.open().await, place.open().await);
+    let (seen, other) = (Seen::default(), Seen::default());
+    let count = |seen: &Seen| {
+        let seen = seen.clone();
+        move |event: WebhookEvent| {
+            seen.add(&event);
+            async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                ok()
+            }
+        }
+    };
+    let workers = [Running::start(one.worker("a", count(&seen))), Running::start(two.worker("b", count(&other)))];
+    for number in 0..400 {
+        [&one, &two][number % 2].store(&event("person.created", number)).await.unwrap();
+    }
+    until(&one, |counts| counts.done == 400).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let mut all = seen.sorted();
+    all.extend(other.sorted());
+    all.sort();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((count, all.len()), (400, 400), "each once");
+    assert!(seen.len() > 0 && other.len() > 0, "{} and {}", seen.len(), other.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_delays_nothing_for_long() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    for number in 0..3 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    // Stored while the clock was two hours ahead, which is now set right: one is new, one waits for its next attempt, one is with a worker
+    // that has been dead since.
+    place
+        .sql("INSERT INTO Workers (id, worker_type, storage_name, last_seen) VALUES ('dead', 'twenty-webhook', '', unixepoch() + 7200)")
+        .await;
+    place.sql("UPDATE Jobs SET run_at = unixepoch() + 7200 WHERE rowid = 1").await;
+    place.sql("UPDATE Jobs SET status = 'Failed', run_at = unixepoch() + 7200 WHERE rowid = 2").await;
+    place
+        .sql("UPDATE Jobs SET status = 'Queued', lock_by = 'dead', lock_at = unixepoch() + 7200 WHERE rowid = 3")
+        .await;
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 3).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_kills_its_worker_every_time_is_a_dead_letter_too() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    // What recovery leaves after each kill.
+    place.sql("UPDATE Jobs SET attempts = 20").await;
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.dead == 1).await;
+    running.stop().await;
+    let dead = inbox.jobs(&Select::in_state(State::Dead)).await.unwrap();
+    assert_eq!(dead[0].last_error.as_deref(), Some("tried 20 times, and the worker did not live to see the end"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_versions_of_a_program_on_one_schema() {
+    let place = Place::new();
+    // At once, on a file that is not there yet.
+    let opened = (0..6).map(|_| {
+        tokio::spawn({
+            let path = place.path();
+            async move { twenty_webhook_inbox::Inbox::sqlite(path).await.unwrap() }
+        })
+    });
+    let inboxes = futures_util::future::join_all(opened.collect::<Vec<_>>()).await;
+    let inbox = inboxes.into_iter().next().unwrap().unwrap();
+    // A newer one has migrated further.
+    place
+        .sql("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99990101000000, 'newer', 1, x'00', 1)")
+        .await;
+    place.sql("ALTER TABLE Jobs ADD COLUMN newer TEXT").await;
+    let again = place.open().await;
+    again.store(&event("person.created", 1)).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+}
