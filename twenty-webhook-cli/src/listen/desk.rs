@@ -1,0 +1,130 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::{HeaderMap, Method, StatusCode, header};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+use twenty_webhook_axum::{Diagnosis, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookEvent};
+
+use super::ListenArgs;
+use super::report::{Forwarded, Report};
+use super::tape::Tape;
+use crate::send::Client;
+use crate::{moment, saved};
+
+/// How long a receiver that is forwarded to may take.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Takes every request, lets the receiver judge it, and reports what came of it.
+pub(super) struct Desk {
+    receiver: Router,
+    save: Option<PathBuf>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Desk {
+    pub(super) fn new(args: &ListenArgs, verifier: Verifier, reports: mpsc::Sender<Report>) -> anyhow::Result<Self> {
+        let onward = args.forward_to.as_ref().map(|url| Client::new(url, FORWARD_TIMEOUT)).transpose()?;
+        let layer = TwentyWebhookLayer::new(verifier).diagnose_rejections();
+        // On the route, not on the fallback: a GET is answered 405, and not asked for a signature.
+        let route = post(accept).route_layer(layer).with_state(onward);
+        let receiver = Router::new().fallback_service(route);
+        Ok(Self { receiver, save: args.save.clone(), reports })
+    }
+
+    pub(super) fn router(self: Arc<Self>) -> Router {
+        Router::new().fallback(observe).with_state(self)
+    }
+
+    async fn observe(&self, request: Request) -> Response {
+        let (received, started) = (moment::now(), Instant::now());
+        let (parts, body) = request.into_parts();
+        let tape = Tape::default();
+        let observed = Request::from_parts(parts.clone(), tape.record(body));
+        let response = match self.receiver.clone().oneshot(observed).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let body = tape.bytes();
+        let extensions = response.extensions();
+        let mut report = Report {
+            received,
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            status: response.status(),
+            rejection: extensions.get::<Rejection>().cloned(),
+            findings: extensions.get::<Diagnosis>().map(|diagnosis| diagnosis.findings().to_vec()).unwrap_or_default(),
+            event: WebhookEvent::from_stored(body.clone()).ok(),
+            bytes: body.len(),
+            took: started.elapsed(),
+            forwarded: extensions.get().cloned(),
+            saved: None,
+        };
+        // Anything but a POST is no delivery.
+        if let Some(dir) = self.save.as_ref().filter(|_| report.method == Method::POST) {
+            let code = report.rejection.as_ref().map_or("verified", Rejection::code);
+            let request = saved::Request {
+                received,
+                verdict: format!("{} {code}", report.status.as_u16()),
+                path: &report.path,
+                headers: &parts.headers,
+                body: &body,
+            };
+            report.saved =
+                Some(request.save(dir, report.label()).map_err(|error| format!("{}: {error}", dir.display())));
+        }
+        // Nobody reads it any more when the command is about to end.
+        let _ = self.reports.send(report).await;
+        response
+    }
+}
+
+/// In a task of its own, so that a delivery is reported even if its sender has hung up.
+async fn observe(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let observing = tokio::spawn(async move { desk.observe(request).await });
+    observing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Takes what verifies.
+async fn accept(State(onward): State<Option<Client>>, headers: HeaderMap, _: Webhook, body: Bytes) -> Response {
+    let Some(onward) = onward else { return StatusCode::OK.into_response() };
+    match onward.post(end_to_end(headers), body).await {
+        Ok(answer) => {
+            let mut response = Response::new(Body::from(answer.body));
+            *response.status_mut() = answer.status;
+            if let Some(content_type) = answer.headers.get(header::CONTENT_TYPE) {
+                response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
+            }
+            response.extensions_mut().insert(Forwarded { status: Ok(answer.status), took: answer.took });
+            response
+        }
+        Err(why) => {
+            let mut response = StatusCode::BAD_GATEWAY.into_response();
+            response.extensions_mut().insert(Forwarded { status: Err(why), took: Duration::ZERO });
+            response
+        }
+    }
+}
+
+/// The headers, but for those that are about this one connection.
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in [
+        header::HOST,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::TE,
+        header::TRAILER,
+        header::UPGRADE,
+        header::EXPECT,
+    ] {
+        headers.remove(name);
+    }
+    headers
+}

@@ -1,0 +1,166 @@
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use twenty_webhook_axum::{DeliveryId, Finding, Payload, Rejection, Timestamp, WebhookEvent};
+
+use crate::explain::{findings_json, findings_text};
+use crate::moment;
+use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
+
+/// What came of one request.
+pub(super) struct Report {
+    pub(super) received: Timestamp,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) status: StatusCode,
+    pub(super) rejection: Option<Rejection>,
+    pub(super) findings: Vec<Finding>,
+    /// What the body says, verified or not.
+    pub(super) event: Option<WebhookEvent>,
+    pub(super) bytes: usize,
+    pub(super) took: Duration,
+    pub(super) forwarded: Option<Forwarded>,
+    pub(super) saved: Option<Result<PathBuf, String>>,
+}
+
+/// What the other receiver made of it.
+#[derive(Clone)]
+pub(super) struct Forwarded {
+    pub(super) status: Result<StatusCode, String>,
+    pub(super) took: Duration,
+}
+
+/// In a word.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    Verified,
+    Duplicate,
+    Refused,
+}
+
+impl Verdict {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Duplicate => "duplicate",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn verdict(&self) -> Verdict {
+        match &self.rejection {
+            Some(rejection) if rejection.is_duplicate() => Verdict::Duplicate,
+            None if self.method == Method::POST => Verdict::Verified,
+            Some(_) | None => Verdict::Refused,
+        }
+    }
+
+    /// For the name of a file.
+    pub(super) fn label(&self) -> &str {
+        self.event.as_ref().map_or("delivery", |event| event.name().as_str())
+    }
+
+    pub(super) fn code(&self) -> Option<&'static str> {
+        match (&self.rejection, self.verdict()) {
+            (Some(rejection), _) => Some(rejection.code()),
+            (None, Verdict::Refused) => Some("not_a_post"),
+            (None, _) => None,
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        match (&self.rejection, self.verdict()) {
+            (Some(rejection), _) => Some(rejection.to_string()),
+            (None, Verdict::Refused) => {
+                Some(format!("a {}; Twenty sends POST, and a redirect turns it into a GET", self.method))
+            }
+            (None, _) => None,
+        }
+    }
+
+    pub(super) fn print(&self, as_json: bool) -> std::io::Result<()> {
+        let mut out = terminal::stdout();
+        if as_json {
+            return writeln!(out, "{}", self.to_json());
+        }
+        // At once: a line, and what is under it.
+        out.write_all(self.to_text().as_bytes())?;
+        out.flush()
+    }
+
+    fn to_text(&self) -> String {
+        let style = match self.verdict() {
+            Verdict::Verified => GOOD,
+            Verdict::Duplicate => ODD,
+            Verdict::Refused => BAD,
+        };
+        let (status, verdict) = (self.status.as_u16(), self.verdict().as_str());
+        let time = moment::iso(self.received);
+        let time = time.split_once('T').map_or("", |(_, time)| time);
+        let mut parts = vec![self.about()];
+        parts.push(terminal::size(self.bytes));
+        parts.push(terminal::took(self.took));
+        match &self.forwarded {
+            Some(Forwarded { status: Ok(status), took }) => {
+                parts.push(format!("forwarded: {status} in {}", terminal::took(*took)));
+            }
+            Some(Forwarded { status: Err(why), .. }) => parts.push(format!("{BAD}not forwarded{BAD:#}: {why}")),
+            None => {}
+        }
+        match &self.saved {
+            Some(Ok(path)) => parts.push(format!("saved as {}", path.display())),
+            Some(Err(why)) => parts.push(format!("{BAD}not saved{BAD:#} in {why}")),
+            None => {}
+        }
+        let line = format!("{FAINT}{time}{FAINT:#}  {style}{status} {verdict:<9}{style:#}  {}\n", parts.join("  "));
+        let why = self.reason().map(|reason| format!("  {FAINT}why{FAINT:#}   {reason}\n")).unwrap_or_default();
+        [line, why, findings_text(&self.findings)].concat()
+    }
+
+    /// Name, record and changed fields, which only a verified body is believed.
+    fn about(&self) -> String {
+        let Some(event) = &self.event else { return format!("{} {}", self.method, terminal::plain(&self.path, 80)) };
+        let name = terminal::plain(event.name().as_str(), 80);
+        if self.verdict() == Verdict::Refused {
+            return format!("{name}, or so it says");
+        }
+        let record = match event.payload() {
+            Payload::Batch { items, .. } => format!("{} records", items.len()),
+            _ => terminal::plain(event.record_id().unwrap_or("-"), 60),
+        };
+        let fields = event.updated_fields().filter(|fields| !fields.is_empty());
+        let fields = fields.map(|fields| format!("  [{}]", terminal::plain(&fields.join(", "), 120)));
+        format!("{name}  {record}{}", fields.unwrap_or_default())
+    }
+
+    fn to_json(&self) -> Value {
+        let event = self.event.as_ref();
+        json!({
+            "time": moment::iso(self.received),
+            "verdict": self.verdict().as_str(),
+            "status": self.status.as_u16(),
+            "code": self.code(),
+            "reason": self.reason(),
+            "findings": findings_json(&self.findings),
+            "method": self.method.as_str(),
+            "path": self.path,
+            "event": event.map(|event| event.name().as_str()),
+            "record_id": event.and_then(WebhookEvent::record_id),
+            "updated_fields": event.and_then(WebhookEvent::updated_fields),
+            "delivery_id": event.map(|event| DeliveryId::of(event.body()).to_string()),
+            "bytes": self.bytes,
+            "took_ms": terminal::millis(self.took),
+            "forwarded": self.forwarded.as_ref().map(|forwarded| json!({
+                "status": forwarded.status.as_ref().ok().map(StatusCode::as_u16),
+                "error": forwarded.status.as_ref().err(),
+                "took_ms": terminal::millis(forwarded.took),
+            })),
+            "saved": self.saved.as_ref().and_then(|saved| saved.as_ref().ok()).map(|path| path.display().to_string()),
+        })
+    }
+}

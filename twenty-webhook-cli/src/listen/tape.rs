@@ -1,0 +1,30 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+/// Remembers a body as it is read.
+#[derive(Clone, Default)]
+pub(super) struct Tape(Arc<Mutex<Vec<Bytes>>>);
+
+impl Tape {
+    pub(super) fn record(&self, body: Body) -> Body {
+        let tape = self.clone();
+        Body::new(body.map_frame(move |frame| {
+            if let Some(data) = frame.data_ref() {
+                tape.chunks().push(data.clone());
+            }
+            frame
+        }))
+    }
+
+    /// What has been read so far.
+    pub(super) fn bytes(&self) -> Bytes {
+        self.chunks().concat().into()
+    }
+
+    fn chunks(&self) -> std::sync::MutexGuard<'_, Vec<Bytes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

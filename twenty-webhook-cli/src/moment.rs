@@ -1,0 +1,53 @@
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use twenty_webhook_axum::{Timestamp, jiff};
+
+/// Now, as what is compared with timestamps.
+pub(crate) fn now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+/// `2026-09-14T10:23:16.123Z`, as JavaScript writes it.
+pub(crate) fn iso(at: Timestamp) -> String {
+    let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(millis) {
+        Ok(at) => at.strftime("%FT%T.%3fZ").to_string(),
+        Err(_) => at.to_string(),
+    }
+}
+
+/// Reads an instant from a command line: Unix milliseconds, ISO 8601, or `now`.
+pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(now());
+    }
+    if let Ok(millis) = text.parse() {
+        return Ok(Timestamp::from_millis(millis));
+    }
+    let at = jiff::Timestamp::from_str(text).ok().and_then(|at| u64::try_from(at.as_millisecond()).ok());
+    at.map(Timestamp::from_millis)
+        .ok_or_else(|| "write Unix milliseconds, or a time as 2026-09-14T10:23:16Z, or now".to_owned())
+}
+
+/// How long ago: `10m`, `90s`, `2h30m`; with a minus, how far ahead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Age(jiff::SignedDuration);
+
+impl Age {
+    /// That long before `at`.
+    pub(crate) fn before(self, at: Timestamp) -> Timestamp {
+        let millis = i128::from(at.as_millis()) - self.0.as_millis();
+        Timestamp::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
+    }
+}
+
+impl FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration =
+            text.parse().map_err(|_| "write a duration, as 10m, 90s or 2h30m; with a minus for the future: --age=-10m");
+        duration.map(Self).map_err(str::to_owned)
+    }
+}

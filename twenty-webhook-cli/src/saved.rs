@@ -1,0 +1,127 @@
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use twenty_webhook_axum::Timestamp;
+
+use crate::moment;
+
+/// A request in a file that people can read, and edit, and that holds the body byte by byte:
+///
+/// ```text
+/// # received: 2026-09-14T10:23:16.123Z
+/// # verdict: 401 signature_mismatch
+/// POST /webhooks/twenty HTTP/1.1
+/// content-type: application/json
+/// x-twenty-webhook-timestamp: 1789374097412
+/// x-twenty-webhook-signature: 8661deff…
+///
+/// {"eventName":"person.created", …
+/// ```
+///
+/// Comments, the request line, one header a line, an empty line; all that follows it, to the last byte, is the body. Lines end with
+/// `\n` or `\r\n`. The comments may be left out, and so may the request line.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    pub(crate) received: Option<Timestamp>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+const RECEIVED: &str = "# received: ";
+const REQUEST: &str = "POST ";
+
+impl Saved {
+    /// Whether it is one, and not a bare body.
+    pub(crate) fn is_one(file: &[u8]) -> bool {
+        [RECEIVED, REQUEST, "# verdict: "].iter().any(|start| file.starts_with(start.as_bytes()))
+    }
+
+    pub(crate) fn read(file: &Bytes) -> anyhow::Result<Self> {
+        let mut saved = Self { received: None, headers: HeaderMap::new(), body: Bytes::new() };
+        let mut rest = 0;
+        loop {
+            let Some(end) = file[rest..].iter().position(|byte| *byte == b'\n') else {
+                bail!("there is no empty line between the headers and the body");
+            };
+            let line = &file[rest..rest + end];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            rest += end + 1;
+            if line.is_empty() {
+                saved.body = file.slice(rest..);
+                return Ok(saved);
+            }
+            saved.read_line(line)?;
+        }
+    }
+
+    fn read_line(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        if let Some(received) = line.strip_prefix(RECEIVED.as_bytes()) {
+            self.received = std::str::from_utf8(received).ok().and_then(|text| moment::parse(text).ok());
+        } else if !line.starts_with(b"#") && !line.starts_with(REQUEST.as_bytes()) {
+            let (name, value) = header(line)?;
+            self.headers.append(name, value);
+        }
+        Ok(())
+    }
+}
+
+/// Reads `Name: value`.
+pub(crate) fn header(line: &[u8]) -> anyhow::Result<(HeaderName, HeaderValue)> {
+    let text = || String::from_utf8_lossy(line);
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+        bail!("`{}` is not a header; write `Name: value`", text());
+    };
+    let name = HeaderName::from_bytes(line[..colon].trim_ascii()).with_context(|| format!("`{}`", text()))?;
+    let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).with_context(|| format!("`{}`", text()))?;
+    Ok((name, value))
+}
+
+/// A request to save.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) received: Timestamp,
+    /// `200 verified`, `401 signature_mismatch`.
+    pub(crate) verdict: String,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+impl Request<'_> {
+    /// Saves it as a new file in `dir`; its name begins with the time, so that names sort by it.
+    pub(crate) fn save(&self, dir: &Path, label: &str) -> io::Result<PathBuf> {
+        let time = moment::iso(self.received).replace(':', "");
+        let label: String =
+            label.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '.').take(64).collect();
+        for number in 0.. {
+            let again = if number == 0 { String::new() } else { format!("-{number}") };
+            let path = dir.join(format!("{time}-{label}{again}.http"));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(mut file) => return file.write_all(&self.bytes()).map(|()| path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("some number is free")
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = format!(
+            "{RECEIVED}{}\n# verdict: {}\n{REQUEST}{} HTTP/1.1\n",
+            moment::iso(self.received),
+            self.verdict,
+            self.path
+        )
+        .into_bytes();
+        for (name, value) in self.headers {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+        }
+        bytes.push(b'\n');
+        bytes.extend(self.body);
+        bytes
+    }
+}

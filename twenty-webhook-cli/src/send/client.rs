@@ -1,0 +1,80 @@
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use reqwest::{Url, redirect};
+
+/// Posts as Twenty does.
+#[derive(Clone)]
+pub(crate) struct Client {
+    client: reqwest::Client,
+    url: Url,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) took: Duration,
+}
+
+impl Client {
+    pub(crate) fn new(url: &Url, timeout: Duration) -> anyhow::Result<Self> {
+        // An error says that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .user_agent(concat!("twenty-webhook/", env!("CARGO_PKG_VERSION")))
+                .timeout(timeout)
+                // Twenty follows the others too: as a GET without body, which delivers nothing.
+                .redirect(redirect::Policy::custom(|attempt| match attempt.status().as_u16() {
+                    307 | 308 if attempt.previous().len() < 10 => attempt.follow(),
+                    _ => attempt.stop(),
+                }));
+            if is_loopback(url) { builder.no_proxy() } else { builder }
+        };
+        let client = match builder().build() {
+            // A machine without certificates can do without them.
+            Err(_) if url.scheme() == "http" => builder().tls_certs_only([]).build(),
+            built => built,
+        };
+        let client = client.context("cannot make an HTTPS client; has this machine the package ca-certificates?")?;
+        Ok(Self { client, url: url.clone() })
+    }
+
+    /// # Errors
+    /// Says why there was no answer.
+    pub(crate) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, String> {
+        let started = Instant::now();
+        let answer = async {
+            let response = self.client.post(self.url.clone()).headers(headers).body(body).send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok(Answer { status, headers, body: response.bytes().await?, took: started.elapsed() })
+        };
+        answer.await.map_err(|error| self.why(&error))
+    }
+
+    fn why(&self, error: &reqwest::Error) -> String {
+        let host = self.url.origin().ascii_serialization();
+        if error.is_timeout() {
+            return "no answer in time; Twenty gives up after 5 seconds, and never sends it again".into();
+        }
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        if error.is_connect() {
+            format!("cannot reach {host} ({cause}); is the receiver running there?")
+        } else {
+            format!("the exchange with {host} broke off ({cause})")
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let ip: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    host == "localhost" || ip.is_some_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,79 @@
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Answer;
+use crate::terminal::{self, BAD, GOOD, deliveries, millis, took};
+
+/// How the receiver did.
+pub(super) struct Summary {
+    asked_for: usize,
+    statuses: BTreeMap<u16, usize>,
+    failures: BTreeMap<String, usize>,
+    latencies: Vec<Duration>,
+}
+
+impl Summary {
+    pub(super) fn new(asked_for: usize) -> Self {
+        Self { asked_for, statuses: BTreeMap::new(), failures: BTreeMap::new(), latencies: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, answer: Result<Answer, String>) {
+        match answer {
+            Ok(answer) => {
+                *self.statuses.entry(answer.status.as_u16()).or_default() += 1;
+                self.latencies.push(answer.took);
+            }
+            Err(why) => *self.failures.entry(why).or_default() += 1,
+        }
+    }
+
+    /// Whether every one that was asked for was sent, and answered with 2xx.
+    pub(super) fn all_delivered(&self) -> bool {
+        let delivered: usize = self.statuses.range(200..300).map(|(_, count)| count).sum();
+        delivered == self.asked_for
+    }
+
+    pub(super) fn print(&mut self, as_json: bool, elapsed: Duration) -> anyhow::Result<()> {
+        self.latencies.sort_unstable();
+        let sent = self.statuses.values().sum::<usize>() + self.failures.values().sum::<usize>();
+        #[expect(clippy::cast_precision_loss, reason = "a rate to print")]
+        let rate = sent as f64 / elapsed.as_secs_f64().max(1e-9);
+        let [min, median, p90, p99, max] = [0, 50, 90, 99, 100].map(|percent| self.percentile(percent));
+        let mut out = terminal::stdout();
+        if as_json {
+            let line = json!({
+                "sent": sent,
+                "seconds": (elapsed.as_secs_f64() * 1e3).round() / 1e3,
+                "per_second": rate.round(),
+                "statuses": self.statuses.iter().map(|(status, count)| (status.to_string(), *count)).collect::<BTreeMap<_, _>>(),
+                "failures": self.failures,
+                "latency_ms": {
+                    "min": millis(min), "median": millis(median), "p90": millis(p90), "p99": millis(p99), "max": millis(max),
+                },
+            });
+            return Ok(writeln!(out, "{line}")?);
+        }
+        writeln!(out, "{} in {}, {rate:.0} a second", deliveries(sent), took(elapsed))?;
+        for (status, count) in &self.statuses {
+            let style = if (200..300).contains(status) { GOOD } else { BAD };
+            writeln!(out, "{style}{status}{style:#} {count:>8}")?;
+        }
+        for (why, count) in &self.failures {
+            writeln!(out, "{BAD}---{BAD:#} {count:>8}  {why}")?;
+        }
+        if !self.latencies.is_empty() {
+            let [min, median, p90, p99, max] = [min, median, p90, p99, max].map(took);
+            writeln!(out, "latency: fastest {min}, median {median}, 90% {p90}, 99% {p99}, slowest {max}")?;
+        }
+        Ok(())
+    }
+
+    /// The latency that so many percent stay within.
+    fn percentile(&self, percent: usize) -> Duration {
+        let rank = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
+        self.latencies.get(rank).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,120 @@
+//! Bad arguments, closed pipes, no network: a message, a status, and no panic.
+
+use std::process::Stdio;
+
+use crate::support::{assert, command, run, text};
+
+const COMMANDS: [&str; 6] = ["listen", "send", "sign", "explain", "completions", "man"];
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for name in COMMANDS {
+        let help = text(&assert(&[name, "--help"]).success().get_output().stdout);
+        assert!(
+            help.contains(&format!("Examples:\n  twenty-webhook {name}")) || help.contains("Examples:\n  URL="),
+            "{help}"
+        );
+    }
+    let help = text(&run(&["--help"]).stdout);
+    for word in ["TWENTY_WEBHOOK_SECRET", "other users of the machine can see it", "Exit status", "NO_COLOR"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+}
+
+#[test]
+fn bad_arguments_are_told_what_to_write() {
+    for (args, what) in [
+        (&["send"][..], "<URL>"),
+        (&["send", "localhost:3000"], "write a whole URL, as http://"),
+        (&["send", "ftp://x/"], "write a whole URL, as http://"),
+        (&["send", "http://x/", "person"], "write OBJECT.ACTION"),
+        (&["send", "http://x/", ".created"], "write OBJECT.ACTION"),
+        (&["send", "http://x/", "metadata.created"], "write OBJECT.ACTION"),
+        (&["send", "http://x/", "--count", "0"], "--count"),
+        (&["send", "http://x/", "--rate=-1"], "deliveries per second"),
+        (&["send", "http://x/", "--rate", "NaN"], "deliveries per second"),
+        (&["send", "http://x/", "--age", "soon"], "write a duration"),
+        (&["send", "http://x/", "--timeout", "0s"], "write a duration"),
+        (&["send", "http://x/", "--tamper", "all"], "[possible values: body, signature, timestamp, nonce]"),
+        (&["send", "http://x/", "--replay", "--count", "2"], "cannot be used with"),
+        (&["sign", "--at", "yesterday"], "write Unix milliseconds"),
+        (&["explain"], "required"),
+        (&["explain", "--body", "/dev/null", "-H", "no colon"], "write `Name: value`"),
+        (&["listen", "--addr", "3000"], "--addr"),
+        (&["listen", "--forward-to", "x"], "write a whole URL"),
+        (&["frobnicate"], "unrecognized"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
+        assert!(text(&output.stderr).contains(what), "{args:?}: {output:?}");
+        assert!(!text(&output.stderr).contains("panicked"), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_asked_for() {
+    for (args, what) in [
+        (&["send", "http://x/", "--secret-env", "NOT_SET"][..], "NOT_SET is not set"),
+        (&["send", "http://x/", "--secret-file", "/nonexistent"], "/nonexistent: No such file"),
+        (&["send", "http://x/", "--secret", " "], "--secret: the webhook secret is blank"),
+        (&["sign", "--secret", "one", "--secret", "two"], "more than one secret"),
+        (&["listen", "--addr", "127.0.0.1:0", "--secret-env", "NOT_SET"], "NOT_SET is not set"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
+        assert!(text(&output.stderr).contains(what), "{args:?}: {output:?}");
+    }
+    let output = command(&["sign"]).env_remove("TWENTY_WEBHOOK_SECRET").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--secret-env"), "{output:?}");
+}
+
+#[test]
+fn no_network_is_no_panic() {
+    for url in ["http://127.0.0.1:1/", "https://127.0.0.1:1/", "http://name.invalid/", "http://[::1]:1/"] {
+        let output = run(&["send", url]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(text(&output.stdout).contains("not delivered: cannot reach"), "{output:?}");
+    }
+    let mut bare = command(&["send", "http://127.0.0.1:1/"]);
+    let bare = bare.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent").output().unwrap();
+    assert_eq!(bare.status.code(), Some(1), "plain http needs no certificates: {bare:?}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("body");
+    std::fs::write(&path, "{}").unwrap();
+    let path = path.to_str().unwrap();
+    for args in [
+        &["sign", path][..],
+        &["explain", "--body", path],
+        &["send", "http://127.0.0.1:1/"],
+        &["send", "http://127.0.0.1:1/", "--count", "2"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(args).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(text(&output.stderr), "", "{args:?}");
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&run(&["completions", shell]).stdout);
+        assert!(script.contains("forward-to"), "{shell}");
+    }
+    assert!(text(&run(&["man"]).stdout).contains(".TH twenty-webhook 1"));
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("man1");
+    assert!(run(&["man", "--dir", into.to_str().unwrap()]).status.success());
+    for name in COMMANDS {
+        assert!(into.join(format!("twenty-webhook-{name}.1")).exists(), "{name}");
+    }
+}

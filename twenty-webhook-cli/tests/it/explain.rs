@@ -1,0 +1,111 @@
+//! `explain`, over every mistake of `tests/vectors/mistakes.mjs`.
+
+use std::fs;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::support::{command, json, text, vector};
+
+#[derive(Deserialize)]
+struct Mistake {
+    name: String,
+    secrets: Vec<String>,
+    now: u64,
+    headers: Vec<(String, String)>,
+    body: String,
+    findings: Vec<String>,
+}
+
+impl Mistake {
+    fn saved(&self, line_end: &str) -> String {
+        let mut lines = vec!["POST / HTTP/1.1".to_owned()];
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        lines.extend([String::new(), self.body.clone()]);
+        lines.join(line_end)
+    }
+}
+
+fn mistakes() -> Vec<Mistake> {
+    let all: Vec<Mistake> = serde_json::from_slice(&vector("mistakes.json")).unwrap();
+    assert!(all.len() >= 70, "the mistakes are there");
+    all
+}
+
+/// The secrets are the contents of variables, so that none is read from a command line.
+fn explain(mistake: &Mistake, more: &[String]) -> std::process::Output {
+    let mut explain = command(&["explain"]);
+    for (number, secret) in mistake.secrets.iter().enumerate() {
+        // Two line ends: one is taken for the editor's.
+        let ended = if secret.ends_with('\n') { format!("{secret}\n") } else { secret.clone() };
+        explain.env(format!("SECRET_{number}"), ended).arg("--secret-env").arg(format!("SECRET_{number}"));
+    }
+    explain.args(more).output().unwrap()
+}
+
+#[test]
+fn every_mistake_is_explained_from_a_saved_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("saved.http");
+    for mistake in mistakes() {
+        let saved = format!("# received: {}\n{}", mistake.now, mistake.saved("\n"));
+        fs::write(&path, saved).unwrap();
+        let output = explain(&mistake, &["--json".into(), path.display().to_string()]);
+        check(&mistake, &json(&output));
+        let verified =
+            mistake.findings.iter().all(|code| matches!(code.as_str(), "other_secret" | "signature_upper_case"));
+        assert_eq!(output.status.code(), Some(i32::from(!verified)), "{}: {output:?}", mistake.name);
+
+        let told = text(&explain(&mistake, &[path.display().to_string()]).stdout);
+        assert!(told.starts_with(if verified { "verified: " } else { "refused (as of 2026-09-14" }), "{told}");
+        assert_eq!(told.matches("  seen  ").count(), mistake.findings.len(), "{}: {told}", mistake.name);
+        for secret in &mistake.secrets {
+            let secret = secret.trim_matches(|char: char| !char.is_ascii_alphanumeric());
+            assert!(!told.contains(secret) && !text(&output.stdout).contains(secret), "{}", mistake.name);
+        }
+    }
+}
+
+#[test]
+fn the_same_from_headers_and_a_body() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("body");
+    for mistake in mistakes() {
+        fs::write(&path, &mistake.body).unwrap();
+        let mut args = vec!["--json".into(), "--at".into(), mistake.now.to_string()];
+        args.extend(["--body".into(), path.display().to_string()]);
+        for (name, value) in &mistake.headers {
+            args.extend(["-H".into(), format!("{name}: {value}")]);
+        }
+        check(&mistake, &json(&explain(&mistake, &args)));
+    }
+}
+
+fn check(mistake: &Mistake, told: &Value) {
+    let codes: Vec<_> = told["findings"].as_array().unwrap().iter().map(|finding| finding["code"].clone()).collect();
+    assert_eq!(codes, mistake.findings, "{}: {told:#}", mistake.name);
+    for finding in told["findings"].as_array().unwrap() {
+        assert!(finding["seen"].is_string() && finding["fix"].is_string());
+    }
+}
+
+#[test]
+fn several_files_are_told_apart_and_one_refusal_is_a_no() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = mistakes();
+    let paths: Vec<String> = ["good", "a dot for the colon"]
+        .map(|name| {
+            let mistake = all.iter().find(|mistake| mistake.name == name).unwrap();
+            let path = dir.path().join(name);
+            fs::write(&path, mistake.saved("\r\n")).unwrap();
+            path.display().to_string()
+        })
+        .into();
+    let good = all.iter().find(|mistake| mistake.name == "good").unwrap();
+    let at = ["--at".to_owned(), good.now.to_string()];
+    let output = explain(good, &[paths.as_slice(), &at].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stdout);
+    assert!(paths.iter().all(|path| told.contains(path)), "{told}");
+    assert!(told.contains("verified: person.created") && told.contains("signed with `.` between them"), "{told}");
+}

@@ -1,0 +1,43 @@
+//! `listen --forward-to`.
+
+use serde_json::json;
+
+use crate::support::{Server, command, run, text};
+
+#[test]
+fn what_verifies_goes_on_byte_by_byte_and_its_answer_comes_back() {
+    let last = Server::listen(&[]);
+    let first = Server::listen(&["--forward-to", &last.url]);
+    assert!(run(&["send", &first.url, "opportunity.updated"]).status.success());
+    let (first_report, last_report) = (first.report(), last.report());
+    assert_eq!(last_report["verdict"], "verified", "headers and bytes are the same: {last_report}");
+    assert_eq!(first_report["delivery_id"], last_report["delivery_id"]);
+    assert_eq!(first_report["forwarded"]["status"], 200);
+
+    assert!(!run(&["send", &first.url, "--tamper", "body"]).status.success());
+    assert_eq!(first.report()["forwarded"], json!(null), "what does not verify stays here");
+    let (_, rest, summary) = last.interrupt();
+    assert_eq!(rest, "");
+    assert!(summary.contains("1 delivery: 1 verified"), "{summary}");
+}
+
+#[test]
+fn the_other_receivers_refusal_is_the_answer() {
+    let mut other = command(&["listen", "--addr", "127.0.0.1:0", "--json"]);
+    other.env("TWENTY_WEBHOOK_SECRET", "another one");
+    let other = Server::start(other, "Listening on ");
+    let first = Server::listen(&["--forward-to", &other.url]);
+    let output = run(&["send", &first.url]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = first.report();
+    assert_eq!((&report["status"], &report["forwarded"]["status"]), (&json!(401), &json!(401)), "{report}");
+}
+
+#[test]
+fn a_receiver_that_is_not_there_is_a_bad_gateway() {
+    let first = Server::listen(&["--forward-to", "http://127.0.0.1:1/"]);
+    let output = run(&["send", &first.url]);
+    assert!(text(&output.stdout).contains("502 Bad Gateway"), "{output:?}");
+    let report = first.report();
+    assert!(report["forwarded"]["error"].as_str().unwrap().contains("cannot reach"), "{report}");
+}

@@ -1,0 +1,111 @@
+//! What `listen` says of what comes.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::json;
+
+use crate::support::{SECRET, Server, command, run, text};
+
+#[test]
+fn a_wrong_secret_is_diagnosed_and_not_told() {
+    let server = Server::listen(&[]);
+    let output =
+        command(&["send", &server.url]).env("TWENTY_WEBHOOK_SECRET", format!("\"{SECRET}\"")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("has the receiver the same secret?"), "{output:?}");
+    let report = server.report();
+    assert_eq!(report["findings"][0]["code"], "secret_quotes_at_sender", "{report}");
+    assert!(!report.to_string().contains(SECRET));
+}
+
+#[test]
+fn both_secrets_are_accepted_during_a_rotation() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = dir.path().join("old");
+    std::fs::write(&old, "the old one\n").unwrap();
+    let old = old.to_str().unwrap();
+    let server = Server::listen(&["--secret-env", "TWENTY_WEBHOOK_SECRET", "--secret-file", old]);
+    assert!(run(&["send", &server.url]).status.success());
+    assert!(run(&["send", &server.url, "--secret-file", old]).status.success());
+    assert!(!run(&["send", &server.url, "--secret", "another one"]).status.success());
+}
+
+#[test]
+fn without_a_secret_it_makes_one_and_shows_how_to_use_it() {
+    let mut listen = command(&["listen", "--addr", "127.0.0.1:0", "--json"]);
+    listen.env_remove("TWENTY_WEBHOOK_SECRET");
+    let server = Server::start(listen, "Listening on ");
+    let output = run(&["send", &server.url]);
+    assert_eq!(output.status.code(), Some(1), "the tests' secret is another one");
+    assert_eq!(server.report()["code"], "signature_mismatch");
+}
+
+#[test]
+fn what_is_unsigned_and_what_is_no_post() {
+    let server = Server::listen(&[]);
+    for (request, status, code) in [
+        ("POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", "401", "unsigned"),
+        ("GET /any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "not_a_post"),
+    ] {
+        let answer = exchange(&server.url, request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        let report = server.report();
+        assert_eq!((&report["code"], &report["path"]), (&json!(code), &json!("/any")), "{report}");
+        assert_eq!(report["verdict"], "refused");
+    }
+}
+
+#[test]
+fn ctrl_c_prints_a_summary() {
+    let server = Server::listen(&[]);
+    for more in [&[][..], &["--replay"], &["--tamper", "body"], &["--age", "1h"]] {
+        run(&[&["send", &server.url], more].concat());
+    }
+    for _ in 0..5 {
+        server.report();
+    }
+    let (status, _, stderr) = server.interrupt();
+    assert_eq!(status.code(), Some(0));
+    let summary = "5 deliveries: 2 verified, 1 duplicate, 2 refused (signature_mismatch 1, stale_timestamp 1)";
+    assert!(stderr.contains(summary), "{stderr}");
+}
+
+#[test]
+fn a_delivery_is_one_line_for_people() {
+    let server = Server::start(command(&["listen", "--addr", "127.0.0.1:0"]), "Listening on ");
+    run(&["send", &server.url, "person.updated"]);
+    let line = server.line();
+    for part in ["200 verified", "person.updated", "[emails, jobTitle]", "kB", " ms"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    run(&["send", &server.url, "--tamper", "timestamp"]);
+    assert!(server.line().contains("401 refused    person.created, or so it says"));
+    assert!(server.line().starts_with("  why   signature mismatch"));
+    assert!(server.line().starts_with("  seen  "));
+    assert!(server.line().starts_with("  fix   "));
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_to_be() {
+    let server = Server::listen(&[]);
+    let addr = server.url.strip_prefix("http://").unwrap();
+    let output = run(&["listen", "--addr", addr]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--addr takes another port"), "{output:?}");
+}
+
+#[test]
+fn a_closed_pipe_ends_it() {
+    let server = Server::start_with_closed_stdout(command(&["listen", "--addr", "127.0.0.1:0"]));
+    run(&["send", &server.url]);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+fn exchange(url: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

@@ -1,0 +1,43 @@
+//! `send --count`, against `listen` on this machine.
+
+use std::collections::HashSet;
+
+use crate::support::{Server, json, run, text};
+
+#[test]
+fn each_is_a_delivery_of_its_own() {
+    let server = Server::listen(&[]);
+    let output = run(&["send", &server.url, "--count", "200", "--concurrency", "8", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let summary = json(&output);
+    assert_eq!((&summary["sent"], &summary["statuses"]["200"]), (&200.into(), &200.into()), "{summary}");
+    let latency = |name: &str| summary["latency_ms"][name].as_f64().unwrap();
+    let sorted = ["min", "median", "p90", "p99", "max"].map(latency);
+    assert!(sorted.is_sorted() && sorted[0] > 0.0, "{summary}");
+    let ids: HashSet<_> = (0..200).map(|_| server.report()["delivery_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), 200);
+    assert_eq!(text(&output.stderr), "", "no progress bar without a terminal");
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let server = Server::listen(&[]);
+    let args = ["send", &server.url, "--count", "11", "--concurrency", "11", "--rate", "50", "--json"];
+    let summary = json(&run(&args));
+    assert_eq!(summary["statuses"]["200"], 11, "{summary}");
+    assert!(summary["seconds"].as_f64().unwrap() >= 0.19, "ten intervals of 20 ms: {summary}");
+}
+
+#[test]
+fn one_refusal_is_a_no() {
+    let server = Server::listen(&[]);
+    let output = run(&["send", &server.url, "--count", "5", "--tamper", "signature"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let summary = text(&output.stdout);
+    assert!(summary.contains("5 deliveries in") && summary.contains("401        5"), "{summary}");
+    assert!(summary.contains("latency: fastest"), "{summary}");
+
+    let unreachable = run(&["send", "http://127.0.0.1:1/", "--count", "3"]);
+    assert_eq!(unreachable.status.code(), Some(1), "{unreachable:?}");
+    assert!(text(&unreachable.stdout).contains("---        3  cannot reach"), "{unreachable:?}");
+}

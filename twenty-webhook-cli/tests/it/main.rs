@@ -1,0 +1,16 @@
+//! Drives the real binary.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod errors;
+mod explain;
+mod forward;
+mod inbox;
+mod listen;
+mod load;
+mod receivers;
+mod saved;
+mod send;
+mod sign;
+mod support;
+mod terminal;

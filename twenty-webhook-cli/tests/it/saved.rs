@@ -1,0 +1,101 @@
+//! What `listen --save` writes, `explain` and `send --file` read.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use crate::support::{Server, command, run, text};
+
+fn only_file(dir: &tempfile::TempDir) -> PathBuf {
+    let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.pop().unwrap()
+}
+
+#[test]
+fn a_saved_delivery_verifies_and_can_be_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::listen(&["--save", dir.path().to_str().unwrap()]);
+    assert!(run(&["send", &server.url, "company.updated"]).status.success());
+    let report = server.report();
+    let file = only_file(&dir);
+    assert_eq!(report["saved"], file.display().to_string());
+    assert!(file.to_str().unwrap().ends_with("-company.updated.http"), "{}", file.display());
+    let saved = fs::read_to_string(&file).unwrap();
+    assert!(
+        saved.starts_with("# received: 20") && saved.contains("\n# verdict: 200 verified\nPOST / HTTP/1.1\n"),
+        "{saved}"
+    );
+
+    let file = file.to_str().unwrap();
+    let explained = run(&["explain", file]);
+    assert!(explained.status.success(), "{explained:?}");
+    assert!(text(&explained.stdout).starts_with("verified: company.updated"), "{explained:?}");
+
+    let other = Server::listen(&[]);
+    assert!(run(&["send", &other.url, "--file", file]).status.success());
+    assert_eq!(other.report()["delivery_id"], report["delivery_id"], "the same body, byte by byte");
+}
+
+#[test]
+fn a_body_of_any_bytes_is_kept() {
+    let bodies: [&[u8]; 5] = [b"", b"\n\n", b"{\"a\":\"\r\n\"}\r\n", b"\0\xff\xfe# received: x\n\nPOST ", b"caf\xe9"];
+    for body in bodies {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Server::listen(&["--save", dir.path().to_str().unwrap()]);
+        let mut send = command(&["send", &server.url, "--file", "-"]);
+        let mut send = send.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        send.stdin.take().unwrap().write_all(body).unwrap();
+        assert_eq!(send.wait().unwrap().code(), Some(1), "signed, but not an event");
+        assert_eq!(server.report()["code"], "not_an_event");
+        let saved = fs::read(only_file(&dir)).unwrap();
+        let header_end = saved.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
+        assert_eq!(&saved[header_end..], body);
+    }
+}
+
+#[test]
+fn an_own_body_is_signed_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("body.json");
+    let body = "{\n  \"eventName\": \"rocket.landed\"\n}\n";
+    fs::write(&path, body).unwrap();
+    let server = Server::listen(&[]);
+    assert!(run(&["send", &server.url, "--file", path.to_str().unwrap()]).status.success());
+    let report = server.report();
+    assert_eq!((&report["event"], &report["bytes"]), (&"rocket.landed".into(), &body.len().into()));
+}
+
+#[test]
+fn a_refused_delivery_is_saved_with_its_reason_and_explained_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::listen(&["--save", dir.path().to_str().unwrap()]);
+    run(&["send", &server.url, "--age", "1h"]);
+    server.report();
+    let file = only_file(&dir);
+    assert!(fs::read_to_string(&file).unwrap().contains("# verdict: 401 stale_timestamp\n"));
+    let explained = run(&["explain", file.to_str().unwrap()]);
+    assert_eq!(explained.status.code(), Some(1));
+    assert!(
+        text(&explained.stdout).contains("by its timestamp it was sent 1 h ago, and the tolerance is 5 min"),
+        "{explained:?}"
+    );
+}
+
+#[test]
+fn what_is_no_saved_delivery_is_said_to_be_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    for (file, why) in [
+        ("{}", "give it as --body"),
+        ("POST / HTTP/1.1\nX: y", "no empty line"),
+        ("POST / HTTP/1.1\nno header\n\n", "`no header` is not a header"),
+        ("POST / HTTP/1.1\nbad name: x\n\n", "`bad name: x`"),
+    ] {
+        fs::write(&path, file).unwrap();
+        let output = run(&["explain", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(why), "{output:?}");
+    }
+}

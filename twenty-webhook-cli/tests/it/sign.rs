@@ -1,0 +1,61 @@
+//! `sign`: the signatures are those of openssl and Node.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use serde::Deserialize;
+
+use crate::support::{Server, command, run, text, vector};
+
+#[derive(Deserialize)]
+struct Vector {
+    body: String,
+    secret: String,
+    timestamp: String,
+    signature: String,
+}
+
+#[test]
+fn signs_as_twenty_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("body");
+    let vectors: Vec<Vector> = serde_json::from_slice(&vector("signatures.json")).unwrap();
+    assert!(vectors.len() >= 12);
+    for vector_ in vectors {
+        fs::write(&path, vector(&vector_.body)).unwrap();
+        let mut sign = command(&["sign", path.to_str().unwrap(), "--at", &vector_.timestamp]);
+        let output = sign.env("TWENTY_WEBHOOK_SECRET", &vector_.secret).output().unwrap();
+        let headers = text(&output.stdout);
+        assert!(headers.contains(&format!("X-Twenty-Webhook-Signature: {}\n", vector_.signature)), "{headers}");
+        assert!(headers.contains(&format!("X-Twenty-Webhook-Timestamp: {}\n", vector_.timestamp)), "{headers}");
+        assert_eq!(headers.lines().count(), 3);
+    }
+}
+
+#[test]
+fn stdin_is_a_body_too() {
+    let mut sign = command(&["sign", "--at", "2026-09-14T08:21:37.412Z"]);
+    let mut child = sign.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"{}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stdout).contains("X-Twenty-Webhook-Timestamp: 1789374097412\n"), "{output:?}");
+}
+
+#[test]
+fn the_curl_line_is_one_that_a_shell_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("body");
+    let body = "@{\"eventName\":\"person.created\",\"record\":{\"id\":\"it's $HOME `x` \\\\ \"}}\n\n";
+    fs::write(&path, body).unwrap();
+    let server = Server::listen(&[]);
+    let output = run(&["sign", path.to_str().unwrap(), "--curl", &server.url]);
+    let line = text(&output.stdout);
+    // What the shell would hand to curl, whether or not it is installed.
+    let script = format!("curl() {{ for arg; do printf '%s\\0' \"$arg\"; done; }}\n{line}");
+    let shell = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let args: Vec<&[u8]> = shell.stdout.split(|byte| *byte == 0).collect();
+    assert_eq!(args[1], server.url.as_bytes(), "{line}");
+    assert_eq!(args[args.len() - 3..args.len() - 1], [b"--data-raw".as_slice(), body.as_bytes()], "{line}");
+    assert_eq!(args.iter().filter(|arg| arg.starts_with(b"X-Twenty-Webhook-")).count(), 3);
+}
