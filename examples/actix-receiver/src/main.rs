@@ -1,0 +1,87 @@
+//! A receiver of Twenty's webhooks on actix-web: `cargo run -p actix-receiver`.
+//!
+//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::KeepAlive;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use twenty_webhook_actix::{Opportunity, Person, TwentyWebhookMiddleware, Webhook, WebhookEvent};
+
+#[cfg(test)]
+mod tests;
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    demo::log_to_stderr();
+    let listener = TcpListener::bind(demo::listen_addr())?;
+    let addr = listener.local_addr()?;
+    // Made once, so that all workers share its memory of what was delivered.
+    let webhook = TwentyWebhookMiddleware::new(demo::secret(addr)?);
+    tracing::info!("listening on http://{addr}/webhooks/twenty");
+    // Ctrl-C and SIGTERM shut it down gracefully.
+    HttpServer::new(move || app(webhook.clone()))
+        // actix's deadline for headers holds for the first request of a connection only. And no delivery, which Twenty would not
+        // repeat, is sent on a connection that is being closed for having been idle.
+        .keep_alive(KeepAlive::Disabled)
+        // With the default of one second, a server so busy that actix's cached clock is that late leaves refused bodies' connections
+        // open for ever.
+        .client_disconnect_timeout(Duration::from_secs(10))
+        .listen(listener)?
+        .run()
+        .await?;
+    Ok(())
+}
+
+fn app(
+    webhook: TwentyWebhookMiddleware,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .service(web::resource("/webhooks/twenty").wrap(webhook).route(web::post().to(receive)))
+        .route("/health", web::get().to(HttpResponse::NoContent))
+}
+
+/// Runs only for deliveries that were freshly signed by Twenty, and not handled before.
+async fn receive(Webhook(event): Webhook) -> HttpResponse {
+    match handle(&event) {
+        Ok(()) => HttpResponse::Ok().finish(),
+        Err(error) => {
+            tracing::error!(%error, delivery_id = %event.delivery_id(), "not handled");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// Twenty never retries: answer 2xx only when the work is done, or safely stored.
+fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
+    let action = event.action();
+    match event.object() {
+        "person" => {
+            for person in event.records::<Person>() {
+                tracing::info!("person {action}: {}", person?.name.unwrap_or_default());
+            }
+        }
+        "opportunity" => {
+            for deal in event.records::<Opportunity>() {
+                let Opportunity { name, amount, .. } = deal?;
+                let (name, amount) = (name.unwrap_or_default(), amount.unwrap_or_default());
+                tracing::info!("opportunity {action}: {name}, worth {amount}");
+            }
+        }
+        _ => {}
+    }
+    demo::print(event)?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! A receiver of Twenty's webhooks on axum: `cargo run -p axum-receiver`.
+//!
+//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen.
+
+use std::error::Error;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::signal;
+use twenty_webhook_axum::{Opportunity, Person, TwentyWebhookLayer, Webhook, WebhookEvent};
+
+mod serve;
+#[cfg(test)]
+mod tests;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    demo::log_to_stderr();
+    let listener = TcpListener::bind(demo::listen_addr()).await?;
+    let addr = listener.local_addr()?;
+    let webhook = TwentyWebhookLayer::new(demo::secret(addr)?);
+    let app = app(webhook.clone());
+    tracing::info!("listening on http://{addr}/webhooks/twenty");
+    serve::serve(listener, app, shutdown()).await;
+    // Handlers whose sender has hung up belong to no connection any more.
+    webhook.drained().await;
+    Ok(())
+}
+
+fn app(webhook: TwentyWebhookLayer) -> Router {
+    Router::new().route("/webhooks/twenty", post(receive).layer(webhook)).route("/health", get(StatusCode::NO_CONTENT))
+}
+
+/// Runs only for deliveries that were freshly signed by Twenty, and not handled before.
+async fn receive(Webhook(event): Webhook) -> StatusCode {
+    match handle(&event) {
+        Ok(()) => StatusCode::OK,
+        Err(error) => {
+            tracing::error!(%error, delivery_id = %event.delivery_id(), "not handled");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+/// Twenty never retries: answer 2xx only when the work is done, or safely stored.
+fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
+    let action = event.action();
+    match event.object() {
+        "person" => {
+            for person in event.records::<Person>() {
+                tracing::info!("person {action}: {}", person?.name.unwrap_or_default());
+            }
+        }
+        "opportunity" => {
+            for deal in event.records::<Opportunity>() {
+                let Opportunity { name, amount, .. } = deal?;
+                let (name, amount) = (name.unwrap_or_default(), amount.unwrap_or_default());
+                tracing::info!("opportunity {action}: {name}, worth {amount}");
+            }
+        }
+        _ => {}
+    }
+    demo::print(event)?;
+    Ok(())
+}
+
+/// Ctrl-C, or what `docker stop` and systemd send.
+async fn shutdown() {
+    #[cfg(unix)]
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
