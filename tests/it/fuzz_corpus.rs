@@ -1,0 +1,38 @@
+//! The corpus of the fuzzer, through the same checks, on the stable compiler.
+
+#[path = "../../fuzz/checks/mod.rs"]
+mod checks;
+
+use std::fs;
+use std::path::PathBuf;
+
+#[test]
+fn chunks() {
+    replay("chunks", checks::chunks::check);
+}
+
+#[test]
+fn events() {
+    replay("events", checks::events::check);
+}
+
+#[test]
+fn headers() {
+    replay("headers", checks::headers::check);
+}
+
+#[test]
+fn patterns() {
+    replay("patterns", checks::patterns::check);
+}
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let files: Vec<_> = fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 9, "the corpus is there");
+    for file in files {
+        // Shown if the check panics.
+        println!("{}", file.display());
+        check(&fs::read(file).unwrap());
+    }
+}

@@ -1,0 +1,50 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+use twenty_webhook_core::{Delivery, Rejection, SignatureHeaders};
+
+use super::{Answer, HANDLED, pieces, verifier};
+use crate::vectors::Case;
+
+pub(super) fn one_call(case: &Case) -> Answer {
+    answer(verifier(case).verify(&header_map(case), case.body.clone()))
+}
+
+pub(super) fn in_chunks(case: &Case) -> Answer {
+    (0..4).map(|seed| answer(verify_in_chunks(case, seed))).reduce(Answer::same).unwrap()
+}
+
+fn verify_in_chunks(case: &Case, seed: u64) -> Result<Delivery, Rejection> {
+    let headers = header_map(case);
+    let mut verification = verifier(case).begin(SignatureHeaders::from_map(&headers)?)?;
+    if let Some(length) = headers.get("content-length") {
+        verification.announce(length.to_str().unwrap().parse().unwrap())?;
+    }
+    for chunk in pieces(&case.body, seed) {
+        verification.push(chunk)?;
+    }
+    verification.finish()
+}
+
+fn answer(verified: Result<Delivery, Rejection>) -> Answer {
+    match verified.and_then(Delivery::into_event) {
+        Ok(event) => {
+            let body = event.body().clone();
+            Answer { status: HANDLED, rejection: None, handled: vec![(event, Some(body))] }
+        }
+        Err(rejection) => {
+            Answer { status: rejection.status().as_u16(), rejection: Some(rejection), handled: Vec::new() }
+        }
+    }
+}
+
+pub(super) fn header_map(case: &Case) -> HeaderMap {
+    case.headers
+        .iter()
+        .map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        })
+        .fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(name, value);
+            map
+        })
+}

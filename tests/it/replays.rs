@@ -1,0 +1,338 @@
+//! A replay or a duplicate never reaches the handler twice, and nothing is lost for it: in both adapters.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use twenty_webhook_actix::WebhookConfig;
+use twenty_webhook_axum::TwentyWebhookLayer;
+use twenty_webhook_core::{
+    Claim, Clock, DeliveryId, GuardError, Lease, MemoryReplayGuard, Rejection, ReplayGuard, Timestamp, Verifier,
+};
+
+use crate::receivers::service::{self, Handler, Service};
+use crate::samples::{BODY, NOW, secret, signed};
+
+const WINDOW: u64 = 5 * 60 * 1000;
+
+/// A clock that a test moves, and all that hangs on it.
+#[derive(Clone)]
+struct World {
+    now: Arc<AtomicU64>,
+    runs: Arc<AtomicUsize>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { now: Arc::new(NOW.as_millis().into()), runs: Arc::default() }
+    }
+
+    fn clock(&self) -> Clock {
+        let now = self.now.clone();
+        Clock::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed)))
+    }
+
+    fn set(&self, now: u64) {
+        self.now.store(now, Ordering::Relaxed);
+    }
+
+    fn runs(&self) -> usize {
+        self.runs.load(Ordering::Relaxed)
+    }
+
+    /// A handler that counts, and then does `then`.
+    fn handler<F: Future<Output = u16> + Send + 'static>(
+        &self,
+        then: impl Fn(usize) -> F + Send + Sync + 'static,
+    ) -> Handler {
+        let runs = self.runs.clone();
+        Arc::new(move |_| {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            then(run).boxed()
+        })
+    }
+}
+
+/// The receivers that see the response, each with a guard, a clock and a count of its own.
+async fn services<F>(then: impl Fn(usize) -> F + Clone + Send + Sync + 'static) -> Vec<(World, Service)>
+where
+    F: Future<Output = u16> + Send + 'static,
+{
+    let guard = |world: &World| MemoryReplayGuard::new().clock(world.clock());
+    guarded(guard, then).await
+}
+
+async fn guarded<G: ReplayGuard, F>(
+    guard: impl Fn(&World) -> G,
+    then: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
+) -> Vec<(World, Service)>
+where
+    F: Future<Output = u16> + Send + 'static,
+{
+    let (axum, actix) = (World::new(), World::new());
+    let verifier = |world: &World| Verifier::new(secret()).clock(world.clock());
+    let layer = TwentyWebhookLayer::new(verifier(&axum)).replay_guard(guard(&axum));
+    let config = WebhookConfig::new(verifier(&actix)).replay_guard(guard(&actix));
+    let axum_service = service::axum(layer, axum.handler(then.clone()));
+    let actix_service = service::actix(config, actix.handler(then), true).await;
+    vec![(axum, axum_service), (actix, actix_service)]
+}
+
+#[actix_web::test]
+async fn a_duplicate_is_answered_200_and_not_handled_again() {
+    for (world, service) in services(async |_| 204).await {
+        assert_eq!(service.send(&signed(BODY, NOW)).await.status, 204, "{}", service.name);
+        for _ in 0..3 {
+            let duplicate = service.send(&signed(BODY, NOW)).await;
+            assert_eq!(
+                (duplicate.status, duplicate.rejection),
+                (200, Some(Rejection::AlreadyCompleted)),
+                "{}",
+                service.name
+            );
+        }
+        assert_eq!(world.runs(), 1, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn a_job_that_twenty_runs_again_signs_the_same_body_anew_and_is_not_handled_again() {
+    for (world, service) in services(async |_| 204).await {
+        service.send(&signed(BODY, NOW)).await;
+        let mut again = signed(BODY, NOW.saturating_add(Duration::from_secs(60)));
+        *again.header("nonce") = "f".repeat(32);
+        assert_eq!(service.send(&again).await.status, 200, "{}", service.name);
+        assert_eq!(world.runs(), 1, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn another_body_is_another_delivery() {
+    for (world, service) in services(async |_| 204).await {
+        service.send(&signed(BODY, NOW)).await;
+        assert_eq!(service.send(&signed(&BODY.replace("p1", "p2"), NOW)).await.status, 204, "{}", service.name);
+        assert_eq!(world.runs(), 2, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn of_a_thousand_copies_at_once_one_is_handled() {
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let handler = move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            204
+        }
+    };
+    for (world, service) in services(handler).await {
+        let copies = join_all((0..1000).map(|_| service.send(&signed(BODY, NOW))));
+        // All of them are on their way before the handler of the first may end.
+        let open = async {
+            tokio::task::yield_now().await;
+            opened.add_permits(1);
+        };
+        let (answers, ()) = tokio::join!(copies, open);
+        let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!(count(204), 1, "{}", service.name);
+        assert_eq!(count(200) + count(409), 999, "{}", service.name);
+        assert!(count(409) > 0, "{}: none came while the first was being handled", service.name);
+        assert_eq!(world.runs(), 1, "{}", service.name);
+        let waiting = answers.iter().find(|answer| answer.status == 409).unwrap();
+        assert_eq!(waiting.retry_after.as_deref(), Some("30"), "{}: the lease", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn what_the_handler_could_not_handle_is_handled_again() {
+    for (world, service) in services(async |run| [500, 503, 599, 204][run]).await {
+        let case = signed(BODY, NOW);
+        for status in [500, 503, 599, 204, 200, 200] {
+            assert_eq!(service.send(&case).await.status, status, "{}", service.name);
+        }
+        assert_eq!(world.runs(), 4, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn what_the_handler_refused_is_not_handled_again() {
+    for (world, service) in services(async |_| 422).await {
+        let case = signed(BODY, NOW);
+        assert_eq!(service.send(&case).await.status, 422, "{}", service.name);
+        assert_eq!(service.send(&case).await.status, 200, "{}", service.name);
+        assert_eq!(world.runs(), 1, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn a_panic_reaches_the_framework_and_the_next_copy_is_handled() {
+    let handler = async |run| match run {
+        0 => panic!("the handler fails"),
+        _ => 204,
+    };
+    for (world, service) in services(handler).await {
+        let case = signed(BODY, NOW);
+        let panic = AssertUnwindSafe(service.send(&case)).catch_unwind().await.unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"the handler fails"), "{}", service.name);
+        assert_eq!(service.send(&case).await.status, 204, "{}", service.name);
+        assert_eq!(world.runs(), 2, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn the_handler_finishes_when_the_sender_hangs_up() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (started, finished) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (open, start, finish) = (gate.clone(), started.clone(), finished.clone());
+    let handler = move |_| {
+        let (gate, started, finished) = (gate.clone(), start.clone(), finish.clone());
+        async move {
+            started.add_permits(1);
+            gate.acquire().await.unwrap().forget();
+            finished.add_permits(1);
+            204
+        }
+    };
+    for (world, service) in services(handler).await {
+        let case = signed(BODY, NOW);
+        {
+            let mut answer = service.send(&case);
+            tokio::select! {
+                _ = &mut answer => panic!("the handler waits"),
+                permit = started.acquire() => permit.unwrap().forget(),
+            }
+            // The sender hangs up here: the future of the response is dropped.
+        }
+        assert_eq!(service.send(&case).await.status, 409, "{}: it is still being handled", service.name);
+        open.add_permits(1);
+        finished.acquire().await.unwrap().forget();
+        // The guard is told after the handler ends, in the same task.
+        while service.send(&case).await.status == 409 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(service.send(&case).await.status, 200, "{}", service.name);
+        assert_eq!(world.runs(), 1, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn a_captured_request_is_refused_at_every_edge_of_its_window() {
+    for (world, service) in services(async |_| 204).await {
+        let captured = signed(BODY, NOW);
+        let sent = NOW.as_millis();
+        // The sender's clock is ahead by all that is tolerated, so the request is fresh for twice as long.
+        world.set(sent - WINDOW);
+        assert_eq!(service.send(&captured).await.status, 204, "{}", service.name);
+        let re_signed = signed(BODY, Timestamp::from_millis(sent + WINDOW));
+        for (now, replay, status) in [
+            (sent - WINDOW, &captured, 200),
+            (sent - 1, &captured, 200),
+            (sent, &captured, 200),
+            (sent + WINDOW - 1, &captured, 200),
+            (sent + WINDOW, &captured, 200),
+            // Twenty runs the job again: remembered for longer.
+            (sent + WINDOW, &re_signed, 200),
+            (sent + WINDOW + 1, &captured, 401),
+            (sent + WINDOW + 1, &re_signed, 200),
+            (sent + 2 * WINDOW - 1, &re_signed, 200),
+            (sent + 2 * WINDOW, &re_signed, 200),
+            (sent + 2 * WINDOW + 1, &re_signed, 401),
+            // The clock is set back: what was refused stays refused.
+            (sent + 2 * WINDOW - 3_600_000, &re_signed, 401),
+            (sent, &captured, 401),
+            (sent + WINDOW, &re_signed, 200),
+        ] {
+            world.set(now);
+            assert_eq!(service.send(replay).await.status, status, "{}: {now}", service.name);
+        }
+        assert_eq!(world.runs(), 1, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn a_dead_holder_blocks_the_next_copy_only_until_its_lease_runs_out() {
+    let handler = async |run| match run {
+        0 => std::future::pending().await,
+        _ => 204,
+    };
+    for (world, service) in services(handler).await {
+        let case = signed(BODY, NOW);
+        let mut stuck = service.send(&case);
+        assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(stuck.poll_unpin(cx).is_pending())).await);
+        while world.runs() == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.set(NOW.as_millis() + 29_999);
+        assert_eq!(service.send(&case).await.status, 409, "{}", service.name);
+        world.set(NOW.as_millis() + 30_001);
+        assert_eq!(service.send(&case).await.status, 204, "{}", service.name);
+        assert_eq!(world.runs(), 2, "{}", service.name);
+    }
+}
+
+/// A guard that cannot be reached.
+struct Down;
+
+impl ReplayGuard for Down {
+    async fn claim(&self, _: DeliveryId, _: Timestamp) -> Result<Claim, GuardError> {
+        Err(GuardError::unavailable("connection refused"))
+    }
+
+    async fn complete(&self, _: Lease) -> Result<(), GuardError> {
+        unreachable!("nothing was claimed")
+    }
+
+    async fn release(&self, _: Lease) -> Result<(), GuardError> {
+        unreachable!("nothing was claimed")
+    }
+}
+
+#[actix_web::test]
+async fn while_the_guard_is_down_nothing_is_handled() {
+    for (world, service) in guarded(|_| Down, async |_| 204).await {
+        let refused = service.send(&signed(BODY, NOW)).await;
+        assert_eq!(refused.status, 503, "{}", service.name);
+        assert_eq!(refused.rejection.unwrap().code(), "guard_unavailable", "{}", service.name);
+        assert_eq!(world.runs(), 0, "{}", service.name);
+    }
+}
+
+#[actix_web::test]
+async fn without_a_guard_every_copy_is_handled() {
+    let world = World::new();
+    let verifier = Verifier::new(secret()).clock(world.clock());
+    let axum = TwentyWebhookLayer::new(verifier.clone()).without_replay_guard();
+    let actix = WebhookConfig::new(verifier).without_replay_guard();
+    let handler = world.handler(async |_| 204);
+    for service in [
+        service::axum(axum, handler.clone()),
+        service::actix(actix.clone(), handler.clone(), true).await,
+        service::actix(actix, handler, false).await,
+    ] {
+        for _ in 0..3 {
+            assert_eq!(service.send(&signed(BODY, NOW)).await.status, 204, "{}", service.name);
+        }
+    }
+    assert_eq!(world.runs(), 9);
+}
+
+/// The extractor does not see the response, so it can not give a delivery back.
+#[actix_web::test]
+async fn the_actix_extractor_alone_lets_each_delivery_in_once_whatever_becomes_of_it() {
+    let world = World::new();
+    let guard = MemoryReplayGuard::new().clock(world.clock());
+    let config = WebhookConfig::new(Verifier::new(secret()).clock(world.clock())).replay_guard(guard);
+    let service = service::actix(config, world.handler(async |_| 500), false).await;
+    let case = signed(BODY, NOW);
+    assert_eq!(service.send(&case).await.status, 500);
+    for now in [0, 30_001, WINDOW] {
+        world.set(NOW.as_millis() + now);
+        assert_eq!(service.send(&case).await.status, 200);
+    }
+    assert_eq!(world.runs(), 1);
+}

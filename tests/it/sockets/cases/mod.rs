@@ -1,0 +1,98 @@
+//! What a hostile or broken client sends, and what must come of it.
+
+mod bodies;
+mod chunks;
+mod framing;
+mod headers;
+mod methods;
+mod pipelines;
+mod slow;
+
+pub(super) use self::Outcome::{Handled, Http, Refused, Unanswered};
+use super::wire::{Post, Step};
+
+pub(super) struct Case {
+    /// Also the id of the record in its body.
+    pub(super) name: &'static str,
+    pub(super) steps: Vec<Step>,
+    /// One for each answer. Whatever they are, the receiver then ends the connection.
+    pub(super) axum: Vec<Outcome>,
+    pub(super) actix: Vec<Outcome>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// 200, and the handler ran.
+    Handled,
+    /// The handler ran; the connection may end before its answer, or after.
+    Unanswered,
+    /// We refused it: the status, and the code in the log.
+    Refused(u16, &'static str),
+    /// The framework answered it, and we never saw it; or its answer stands for itself (100, 405).
+    Http(u16),
+}
+
+impl Outcome {
+    /// `lost` is whether the connection ends before an answer that may be lost.
+    pub(super) fn status(self, lost: bool) -> Option<u16> {
+        match self {
+            Handled => Some(200),
+            Unanswered => (!lost).then_some(200),
+            Refused(status, _) | Http(status) => Some(status),
+        }
+    }
+}
+
+pub(super) const TIMEOUT: Outcome = Refused(408, "body_timeout");
+pub(super) const INCOMPLETE: Outcome = Refused(400, "body_incomplete");
+pub(super) const TOO_LARGE: Outcome = Refused(413, "body_too_large");
+pub(super) const MISMATCH: Outcome = Refused(401, "signature_mismatch");
+
+pub(super) fn all() -> Vec<Case> {
+    [
+        framing::cases(),
+        bodies::cases(),
+        chunks::cases(),
+        headers::cases(),
+        methods::cases(),
+        pipelines::cases(),
+        slow::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A case on which both frameworks agree.
+fn both<const N: usize>(name: &'static str, steps: impl Into<Steps>, outcomes: [Outcome; N]) -> Case {
+    differ(name, steps, outcomes, outcomes)
+}
+
+fn differ<const N: usize, const M: usize>(
+    name: &'static str,
+    steps: impl Into<Steps>,
+    axum: [Outcome; N],
+    actix: [Outcome; M],
+) -> Case {
+    Case { name, steps: steps.into().0, axum: axum.into(), actix: actix.into() }
+}
+
+struct Steps(Vec<Step>);
+
+impl From<Post> for Steps {
+    fn from(post: Post) -> Self {
+        Self(vec![Step::Send(post.bytes())])
+    }
+}
+
+impl From<Vec<u8>> for Steps {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(vec![Step::Send(bytes)])
+    }
+}
+
+impl<const N: usize> From<[Step; N]> for Steps {
+    fn from(steps: [Step; N]) -> Self {
+        Self(steps.into())
+    }
+}
