@@ -1,0 +1,52 @@
+use bytes::Bytes;
+use serde_json::Value;
+use twenty_webhook_core::{
+    Company, Delivery, Note, Opportunity, Payload, Person, Secret, Signer, Task, Verifier, WebhookEvent,
+    WorkspaceMember,
+};
+
+/// A signed body is read without a panic whatever it is; a JSON object with a name in it is an event; and what was read is what is
+/// there.
+pub fn check(data: &[u8]) {
+    let secret = Secret::new("s3cret").unwrap();
+    let verifier = Verifier::new(secret.clone()).body_limit(usize::MAX);
+    let body = Bytes::copy_from_slice(data);
+    let read = verifier.verify(&Signer::new(secret).sign(data), body.clone()).and_then(Delivery::into_event);
+    let value: Option<Value> = serde_json::from_slice(data).ok();
+
+    let event = match read {
+        Ok(event) => event,
+        Err(rejection) => {
+            assert_eq!(rejection.code(), "not_an_event");
+            let named = |value: &Value| matches!(&value["eventName"], Value::String(name) if !name.trim().is_empty());
+            assert!(!value.as_ref().is_some_and(named), "lost, for: {rejection}");
+            return;
+        }
+    };
+    assert_eq!(event.body(), &body);
+    if let Some(value) = &value {
+        let text = |name: &str| value[name].as_str();
+        assert_eq!(event.target_url(), text("targetUrl"));
+        assert_eq!(event.workspace_id(), text("workspaceId"));
+        assert_eq!(event.webhook_id(), text("webhookId"));
+        assert_eq!(event.user_id(), text("userId"));
+        if let (Payload::Record { record, .. }, Value::Object(expected)) = (event.payload(), &value["record"]) {
+            let decoded: Option<Value> = record.decode().ok();
+            assert_eq!(decoded.as_ref().and_then(Value::as_object), Some(expected));
+            assert_eq!(event.record_id(), expected.get("id").and_then(Value::as_str));
+        }
+    }
+    // None of these panics, and none prints what it must not.
+    let _ = (format!("{event:?} {:?} {:?}", event.payload(), event.extra()), event.event_date(), event.changed("name"));
+    let _ =
+        (event.record::<Person>().is_ok(), event.record::<Company>().is_ok(), event.record::<Opportunity>().is_ok());
+    let _ = (event.record::<Task>().is_ok(), event.record::<Note>().is_ok(), event.record::<WorkspaceMember>().is_ok());
+    let _ = event.records::<Value>().count();
+
+    // What was stored reads back as the same event.
+    let stored = WebhookEvent::from_stored(body).unwrap();
+    assert_eq!((stored.name(), stored.object(), stored.record_id()), (event.name(), event.object(), event.record_id()));
+    assert_eq!(stored.delivery_id(), event.delivery_id());
+    assert!(stored.delivery().is_none());
+    assert!(event.name().as_str().ends_with(event.action().as_str()));
+}
