@@ -1,0 +1,70 @@
+//! From headers and body to an event, of which the object is asked for as every handler does, its record untouched; then with the
+//! record decoded. Against the peers.
+
+use std::process::ExitCode;
+
+use benches::bars::Bars;
+use benches::peers::{HandPerson, HandWritten, Octoevents, RustCrypto, Svix, envelope};
+use benches::rounds::{Case, Medians};
+use benches::samples::{self, SECRET, numbers};
+use serde_json::Value;
+use twenty_webhook_core::{Person, Verifier};
+
+const KIB: usize = 1024;
+
+fn main() -> ExitCode {
+    let mut bars = Bars::default();
+    for len in numbers(&[300, 2 * KIB, 16 * KIB, 256 * KIB]) {
+        let medians = measure(len, if len <= 16 * KIB { 1000 } else { 200 });
+        medians.print(&format!("verify + event, {len} bytes"), "hand-written");
+        if len == 2 * KIB {
+            println!();
+            bars.at_most("ours / hand-written, 2 KiB", medians.ratio("ours", "hand-written"), 1.1);
+            bars.at_least("svix + Value / ours, 2 KiB", medians.ratio("svix + Value", "ours"), 4.0);
+        }
+    }
+    bars.exit_code()
+}
+
+fn measure(len: usize, rounds: usize) -> Medians {
+    let body = samples::body(len);
+    let headers = samples::headers(&body);
+
+    let ours = Verifier::new(samples::secret());
+    let by_hand = HandWritten::<RustCrypto>::new(SECRET);
+    let octoevents = Octoevents::new(SECRET);
+    let octo_headers = octoevents.headers(&body);
+    let svix = Svix::new(SECRET);
+    let svix_headers = svix.headers(&body);
+
+    Medians::of(
+        vec![
+            Case::new("hand-written", || {
+                let body = by_hand.verify(&headers, body.clone()).unwrap();
+                assert_eq!(envelope(&body).unwrap().object_metadata.name_singular, "person");
+            }),
+            Case::new("ours", || {
+                let event = ours.verify(&headers, body.clone()).unwrap().into_event().unwrap();
+                assert_eq!(event.object(), "person");
+                event
+            }),
+            Case::new("svix + Value", || {
+                assert!(svix.verify(&svix_headers, &body));
+                serde_json::from_slice::<Value>(&body).unwrap()
+            }),
+            Case::new("octoevents + Value", || {
+                let envelope = octoevents.authenticate(&octo_headers, body.clone()).unwrap();
+                serde_json::from_slice::<Value>(&envelope.raw_payload).unwrap()
+            }),
+            Case::new("hand-written + Person by serde", || {
+                let body = by_hand.verify(&headers, body.clone()).unwrap();
+                serde_json::from_str::<HandPerson>(envelope(&body).unwrap().record.get()).unwrap()
+            }),
+            Case::new("ours + Person", || {
+                let event = ours.verify(&headers, body.clone()).unwrap().into_event().unwrap();
+                event.record::<Person>().unwrap()
+            }),
+        ],
+        rounds,
+    )
+}

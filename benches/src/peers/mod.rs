@@ -1,0 +1,13 @@
+//! What ours is compared with: receivers written by hand, and other crates, each as its documentation has it.
+
+mod event;
+mod hand_written;
+mod mac;
+mod octo;
+mod svix_family;
+
+pub use event::{HandPerson, envelope};
+pub use hand_written::HandWritten;
+pub use mac::{AwsLc, Prepared, Ring, RustCrypto};
+pub use octo::Octoevents;
+pub use svix_family::{StandardWebhooks, Svix};

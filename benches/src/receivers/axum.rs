@@ -1,0 +1,96 @@
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use crate::peers::envelope;
+use crate::samples::{self, SECRET};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{MethodRouter, post};
+use axum::{Router, body};
+use futures_util::StreamExt;
+use twenty_webhook_axum::{MemoryReplayGuard, Rejection, SignatureHeaders, TwentyWebhookLayer, Verifier, Webhook};
+
+use super::{Floor, LIMIT, PATH};
+
+/// Serves the receiver of this kind, on tokio's runtime as `#[tokio::main]` makes it, for ever.
+#[tokio::main]
+pub async fn serve(kind: &str, listener: TcpListener) {
+    listener.set_nonblocking(true).expect("a socket can be made so");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("it is a listener");
+    axum::serve(listener, app(kind)).await.expect("it serves for ever");
+}
+
+/// The receiver of this kind.
+pub fn app(kind: &str) -> Router {
+    Router::new().route(PATH, receiver(kind))
+}
+
+fn receiver(kind: &str) -> MethodRouter {
+    let layer = TwentyWebhookLayer::new(samples::secret());
+    match kind {
+        "bare" => post(bare),
+        "hand-written" => post(hand_written).with_state(Arc::new(Floor::new(SECRET))),
+        "hand-written, in a layer" => {
+            post(hand_written).layer(tower_layer::Identity::new()).with_state(Arc::new(Floor::new(SECRET)))
+        }
+        "ours" => post(ours).layer(layer.without_replay_guard()),
+        "ours, guarded" => post(ours).layer(layer),
+        "ours, guard of one" => post(ours).layer(layer.replay_guard(MemoryReplayGuard::new().capacity(1))),
+        "collected, not read" => {
+            post(collected_not_read).layer(DefaultBodyLimit::max(LIMIT)).with_state(Verifier::new(samples::secret()))
+        }
+        "streamed, not read" => post(streamed_not_read).with_state(Verifier::new(samples::secret())),
+        "collected" => post(collected).layer(DefaultBodyLimit::max(LIMIT)).with_state(Verifier::new(samples::secret())),
+        _ => panic!("there is no kind {kind}"),
+    }
+}
+
+async fn bare(_: Bytes) -> StatusCode {
+    StatusCode::OK
+}
+
+/// Without extractors, which would copy the headers.
+async fn hand_written(State(floor): State<Arc<Floor>>, request: Request) -> StatusCode {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body::to_bytes(body, LIMIT).await else { return StatusCode::BAD_REQUEST };
+    let Some(body) = floor.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED };
+    match envelope(&body) {
+        Some(event) if event.event_name == "person.updated" => StatusCode::OK,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+async fn ours(Webhook(event): Webhook) -> StatusCode {
+    match event.object() {
+        "person" => StatusCode::OK,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// The same checks as ours, but begun when the whole body is there.
+async fn collected(State(verifier): State<Verifier>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    match verifier.verify(&headers, body).and_then(|delivery| {
+        delivery.id();
+        delivery.into_event()
+    }) {
+        Ok(_) => StatusCode::OK,
+        Err(rejection) => rejection.status(),
+    }
+}
+
+async fn collected_not_read(State(verifier): State<Verifier>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    verifier.verify(&headers, body).map_or_else(|rejection| rejection.status(), |_| StatusCode::OK)
+}
+
+async fn streamed_not_read(State(verifier): State<Verifier>, headers: HeaderMap, body: Body) -> StatusCode {
+    let verify = async {
+        let mut verification = verifier.begin(SignatureHeaders::from_map(&headers)?)?;
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            verification.push(chunk.map_err(|_| Rejection::BodyIncomplete)?)?;
+        }
+        verification.finish()
+    };
+    verify.await.map_or_else(|rejection| rejection.status(), |_| StatusCode::OK)
+}

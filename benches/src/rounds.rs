@@ -1,0 +1,86 @@
+//! Times cases side by side: A B C, A B C, … so that what disturbs the machine disturbs all of them.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// One of the things that are compared.
+pub struct Case<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut() + 'a>,
+}
+
+impl<'a> Case<'a> {
+    /// `run` does the work once. What it returns is not optimised away.
+    pub fn new<T>(name: &'static str, mut run: impl FnMut() -> T + 'a) -> Self {
+        let run = Box::new(move || {
+            std::hint::black_box(run());
+        });
+        Self { name, run }
+    }
+
+    fn time(&mut self, iterations: u32) -> Duration {
+        let start = thread_cpu_time();
+        for _ in 0..iterations {
+            (self.run)();
+        }
+        thread_cpu_time() - start
+    }
+}
+
+/// What came of it: the median time of each case, in the order they were given.
+pub struct Medians(Vec<(&'static str, Duration)>);
+
+impl Medians {
+    /// Runs every case once per round. A turn takes about 0.2 ms, of CPU time, so that other processes do not count.
+    pub fn of(mut cases: Vec<Case<'_>>, rounds: usize) -> Self {
+        let turns: Vec<u32> = cases.iter_mut().map(iterations_per_turn).collect();
+        let mut times = vec![Vec::with_capacity(rounds); cases.len()];
+        for _ in 0..rounds {
+            for ((case, &turn), times) in cases.iter_mut().zip(&turns).zip(&mut times) {
+                times.push(case.time(turn) / turn);
+            }
+        }
+        Self(cases.iter().zip(times).map(|(case, times)| (case.name, median(times))).collect())
+    }
+
+    /// The median time of the case `name`.
+    pub fn time(&self, name: &str) -> Duration {
+        let found = self.0.iter().find(|(case, _)| *case == name);
+        found.unwrap_or_else(|| panic!("no case is called {name}")).1
+    }
+
+    /// How many times as long `name` takes as `other`.
+    pub fn ratio(&self, name: &str, other: &str) -> f64 {
+        self.time(name).as_secs_f64() / self.time(other).as_secs_f64()
+    }
+
+    /// Prints the rows of a table: name, microseconds, and times as long as `reference`.
+    pub fn print(&self, title: &str, reference: &str) {
+        println!("\n| {title} | µs | × {reference} |\n|---|---:|---:|");
+        for (name, time) in &self.0 {
+            println!("| {name} | {:.3} | {:.2} |", time.as_nanos() as f64 / 1e3, self.ratio(name, reference));
+        }
+    }
+}
+
+fn iterations_per_turn(case: &mut Case<'_>) -> u32 {
+    const TURN: Duration = Duration::from_micros(200);
+    let mut iterations = 1;
+    while iterations < 1 << 20 && case.time(iterations) < TURN {
+        iterations *= 2;
+    }
+    iterations
+}
+
+/// The middle one.
+pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
+    values.sort_by(|a, b| a.partial_cmp(b).expect("they can be compared"));
+    values[values.len() / 2]
+}
+
+/// What this thread has used since it began.
+pub fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("it counts from zero")
+}
