@@ -1,14 +1,17 @@
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why the inbox could not do what it was asked to. For a receiver each of them means: not stored, so answer 503.
-#[derive(Debug, thiserror::Error)]
+///
+/// Cheap to clone: all the deliveries of a commit that failed get the same.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InboxError {
     /// The database refused: it is full, read-only, locked, down, or not what it should be.
     #[error("the inbox's database: {0}")]
-    Database(#[source] Box<dyn Error + Send + Sync>),
+    Database(#[source] Arc<dyn Error + Send + Sync>),
     /// The database did not commit in time. It may still; then the event is handled although the caller was told otherwise.
     #[error("the inbox's database did not commit within {0:?}")]
     Deadline(Duration),
@@ -26,6 +29,6 @@ pub enum InboxError {
 impl InboxError {
     /// For a [`Store`](crate::Store): the database's own error.
     pub fn database(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Database(error.into())
+        Self::Database(error.into().into())
     }
 }

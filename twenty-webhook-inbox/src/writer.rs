@@ -39,26 +39,16 @@ async fn write(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut rec
     while receiver.recv_many(&mut group, GROUP).await > 0 {
         // Also for callers who have given up: Twenty does not send it again.
         let jobs = group.iter().map(|waiting| waiting.job.clone()).collect();
-        let pushed = match tokio::time::timeout(deadline, store.push(jobs)).await {
-            Ok(pushed) => pushed,
-            Err(_) => Err(InboxError::Deadline(deadline)),
-        };
-        match pushed {
-            Ok(new) => {
-                tracing::debug!(group = group.len(), new, "stored");
-                wake.notify_one();
-                for waiting in group.drain(..) {
-                    let _ = waiting.stored.send(Ok(()));
-                }
-            }
-            Err(error) => {
-                let text = error.to_string();
-                let mut error = Some(error);
-                for waiting in group.drain(..) {
-                    let error = error.take().unwrap_or_else(|| InboxError::database(text.clone()));
-                    let _ = waiting.stored.send(Err(error));
-                }
-            }
+        let pushed = tokio::time::timeout(deadline, store.push(jobs)).await;
+        let pushed = pushed.unwrap_or(Err(InboxError::Deadline(deadline)));
+        if let Ok(new) = pushed {
+            tracing::debug!(group = group.len(), new, "stored");
+            wake.notify_one();
+        }
+        let pushed = pushed.map(drop);
+        for waiting in group.drain(..) {
+            // Its caller may have given up.
+            let _ = waiting.stored.send(pushed.clone());
         }
     }
 }
