@@ -81,6 +81,8 @@ impl Attempts {
         let mut handling = JoinSet::new();
         handling.spawn(async move { handler(event).await }.instrument(span.clone()));
         tokio::select! {
+            // What has finished is finished, though the time is over too.
+            biased;
             ended = handling.join_next() => match ended {
                 Some(Ok(result)) => result.map_err(|error| printable(&with_sources(&*error))),
                 Some(Err(error)) => Err(printable(&panicked(error))),

@@ -80,6 +80,9 @@ impl<S: Store> Inbox<S> {
     /// }
     /// ```
     ///
+    /// Switch off the replay guard of what verifies (`WebhookConfig::new(secret).without_replay_guard()` on actix-web): its extractor
+    /// completes a delivery before this is called, so one that could not be stored would be answered 200 when it comes again.
+    ///
     /// # Errors
     /// If it is not known to be on disk within the [deadline](Self::deadline), or was not [verified](WebhookEvent::delivery).
     pub async fn store(&self, event: &WebhookEvent) -> Result<(), InboxError> {

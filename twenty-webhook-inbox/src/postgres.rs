@@ -12,7 +12,8 @@ use crate::{Counts, Inbox, InboxError, Job, NewJob, QUEUE, Settled, State, Store
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
 ///
-/// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden. The first one to
+/// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden, for each
+/// session: a pooler in transaction mode between the two would undo that, and is not supported. The first one to
 /// open it makes the schema `apalis` and the extension `hstore`, and must be allowed to.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
@@ -30,9 +31,10 @@ impl Inbox<PostgresStore> {
     }
 }
 
-/// On every new connection.
-const DURABLE: &str =
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// On every new connection, whatever the setting is now: the session's own outlasts a reload of the server's. Only `off` is changed.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', \
+                       CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
+                       ELSE current_setting('synchronous_commit') END, false)";
 
 /// What apalis has no index for.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS twenty_webhook_done ON apalis.jobs (done_at) WHERE status = 'Done'";

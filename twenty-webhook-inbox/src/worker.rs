@@ -212,7 +212,9 @@ impl<S: Store> Worker<S> {
     async fn tidy(&self, persist: &Persist<S>) {
         const AT_A_TIME: u32 = 500;
         let (retention, longest_wait) = (self.inbox.retention, self.terms.backoff.longest_with_jitter());
-        loop {
+        // Not longer than a beat: a worker that is silent meanwhile is taken for dead. The next minute carries on.
+        let began = tokio::time::Instant::now();
+        while began.elapsed() < self.terms.heartbeat {
             let tidy = move |store: S| async move { store.tidy(retention, longest_wait, AT_A_TIME).await };
             match persist.talk(tidy).await {
                 Ok(deleted) if deleted >= u64::from(AT_A_TIME) => {}

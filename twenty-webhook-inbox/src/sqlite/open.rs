@@ -46,7 +46,7 @@ impl SqliteStore {
                 },
             )
         };
-        let write = pool(1).connect_with(options.clone()).await.map_err(InboxError::database)?;
+        let write = connect(pool(1), &options).await.map_err(InboxError::database)?;
         migrate(&write).await?;
         let read = pool(2).connect_lazy_with(options.create_if_missing(false));
         let turns = Turns::of(path).map_err(InboxError::database)?;
@@ -63,6 +63,25 @@ impl SqliteStore {
     pub fn path(&self) -> PathBuf {
         self.file.path().to_owned()
     }
+}
+
+/// To turn a new file to write-ahead logging takes a lock that SQLite does not wait for: of programs that start at once, all but one are
+/// told that it is busy.
+async fn connect(pool: SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let began = tokio::time::Instant::now();
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY => {}
+            connected => return connected,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// `SQLITE_BUSY`, in whatever extended form.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// A newer program may have migrated further; all that apalis ever does is add. SQLite has no lock around migrations, so of two

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use twenty_webhook_inbox::{Backoff, Select, State, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, Inbox, Select, State, WebhookEvent};
 
 use crate::support::{Place, Running, Seen, event, ok, until};
 
@@ -193,6 +193,17 @@ async fn a_job_that_kills_its_worker_every_time_is_a_dead_letter_too() {
     running.stop().await;
     let dead = inbox.jobs(&Select::in_state(State::Dead)).await.unwrap();
     assert_eq!(dead[0].last_error.as_deref(), Some("tried 20 times, and the worker did not live to see the end"));
+}
+
+/// A deploy starts receivers and workers at once, the first time on no file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_open_a_new_file_at_once() {
+    for _ in 0..30 {
+        let place = Place::new();
+        for opened in futures_util::future::join_all((0..8).map(|_| Inbox::sqlite(place.path()))).await {
+            opened.unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
