@@ -158,9 +158,8 @@ impl Counts {
     }
 }
 
-/// What is known about a job, without its payload.
+/// What is known about a job, without its payload. A [`Store`](crate::Store) makes them.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Job {
     /// Its id. Ids sort by the time at which they were stored.
     pub id: String,

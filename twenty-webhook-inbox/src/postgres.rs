@@ -36,10 +36,12 @@ const DURABLE: &str = "SELECT set_config('synchronous_commit', \
                        CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
                        ELSE current_setting('synchronous_commit') END, false)";
 
-/// What apalis has no index for.
-const INDEX: &str = "CREATE INDEX IF NOT EXISTS twenty_webhook_done ON apalis.jobs (done_at) WHERE status = 'Done'";
+const HAS_INDEX: &str = "SELECT to_regclass('apalis.twenty_webhook_done') IS NOT NULL";
 
-/// `IF NOT EXISTS` is not atomic: of two programs that start at once, one would fail. The number is any that nobody else takes.
+/// What apalis has no index for.
+const INDEX: &str = "CREATE INDEX twenty_webhook_done ON apalis.jobs (done_at) WHERE status = 'Done'";
+
+/// Of two programs that start at once, one would fail. The number is any that nobody else takes.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
 
 impl PostgresStore {
@@ -56,8 +58,10 @@ impl PostgresStore {
         // A newer program may have migrated further; all that apalis ever does is add.
         PostgresStorage::<()>::migrations().set_ignore_missing(true).run(&pool).await.map_err(InboxError::database)?;
         let mut tx = pool.begin().await.map_err(InboxError::database)?;
-        for statement in [ONE_AT_A_TIME, INDEX] {
-            sqlx::query(statement).execute(&mut *tx).await.map_err(InboxError::database)?;
+        sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await.map_err(InboxError::database)?;
+        // To ask `CREATE INDEX` itself would lock the table, each time.
+        if !sqlx::query_scalar(HAS_INDEX).fetch_one(&mut *tx).await.map_err(InboxError::database)? {
+            sqlx::query(INDEX).execute(&mut *tx).await.map_err(InboxError::database)?;
         }
         tx.commit().await.map_err(InboxError::database)?;
         Ok(Self { pool })

@@ -45,13 +45,14 @@ pub(crate) struct Terms {
     pub(crate) timeout: Duration,
     pub(crate) backoff: Backoff,
     pub(crate) grace: Duration,
-    pub(crate) heartbeat: Duration,
+    /// After how long without a sign of life a worker is taken for dead.
+    pub(crate) silence: Duration,
     pub(crate) poll: Duration,
 }
 
 impl Terms {
-    pub(crate) fn dead_after(&self) -> Duration {
-        self.heartbeat * 3
+    pub(crate) fn heartbeat(&self) -> Duration {
+        self.silence / 3
     }
 }
 
@@ -69,7 +70,7 @@ impl<S: Store> Worker<S> {
             timeout: Duration::from_mins(1),
             backoff: Backoff::default(),
             grace: Duration::from_secs(20),
-            heartbeat: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
             poll: Duration::from_millis(500),
         };
         Self { inbox, name, handler, terms }
@@ -110,7 +111,7 @@ impl<S: Store> Worker<S> {
     /// Sets after how long without a sign of life the jobs of a worker are given to others. The default is 15 seconds, what is less than
     /// 3 is taken for 3. All workers on one inbox should agree on it.
     pub fn recover_after(mut self, silence: Duration) -> Self {
-        self.terms.heartbeat = silence.max(Duration::from_secs(3)) / 3;
+        self.terms.silence = silence.max(Duration::from_secs(3));
         self
     }
 
@@ -163,8 +164,10 @@ impl<S: Store> Worker<S> {
             _ = shutdown => None,
         };
         if ended.is_none() {
-            // Fails only if it has not begun.
-            let _ = context.stop();
+            // A worker that has not begun cannot be told to stop, and holds nothing.
+            if context.stop().is_err() {
+                engine.abort_all();
+            }
             let given_time = async {
                 sleep(self.terms.grace).await;
                 let _ = cut_off.send(true);
@@ -192,8 +195,8 @@ impl<S: Store> Worker<S> {
     async fn live(&self, persist: &Persist<S>, context: &WorkerContext) {
         let mut tidied = None::<tokio::time::Instant>;
         loop {
-            sleep(self.terms.heartbeat).await;
-            let (worker, dead_after) = (context.clone(), self.terms.dead_after());
+            sleep(self.terms.heartbeat()).await;
+            let (worker, dead_after) = (context.clone(), self.terms.silence);
             match persist.talk(move |store| async move { store.beat(&worker, dead_after).await }).await {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -214,7 +217,7 @@ impl<S: Store> Worker<S> {
         let (retention, longest_wait) = (self.inbox.retention, self.terms.backoff.longest_with_jitter());
         // Not longer than a beat: a worker that is silent meanwhile is taken for dead. The next minute carries on.
         let began = tokio::time::Instant::now();
-        while began.elapsed() < self.terms.heartbeat {
+        while began.elapsed() < self.terms.heartbeat() {
             let tidy = move |store: S| async move { store.tidy(retention, longest_wait, AT_A_TIME).await };
             match persist.talk(tidy).await {
                 Ok(deleted) if deleted >= u64::from(AT_A_TIME) => {}

@@ -85,7 +85,8 @@ impl Store for SqliteStore {
     }
 
     async fn beat(&self, worker: &WorkerContext, dead_after: Duration) -> Result<bool, InboxError> {
-        let dead_after = i64::try_from(dead_after.as_secs()).unwrap_or(i64::MAX);
+        // Whole seconds, rounded down when they were written, so one more.
+        let dead_after = i64::try_from(dead_after.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
         let but_this = WorkerFilter::AllExcept(worker.name().to_owned());
         let (_turn, mut tx) = self.begin().await?;
         match queries::keep_alive(&mut *tx, &config(), worker).await {

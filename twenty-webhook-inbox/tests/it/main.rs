@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::similar_names, reason = "a handler and what it handled")]
 
+#[cfg(feature = "board")]
+mod board;
 mod child;
 mod disk;
 mod jobs;
