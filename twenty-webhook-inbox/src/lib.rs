@@ -31,7 +31,8 @@
 //! - A delivery that is stored already is answered 202 and adds no job, for as long as its row is [kept](Inbox::retention). So the
 //!   replay guard of the adapters is not needed here, and [`receiver`](Inbox::receiver) has it off.
 //! - A job is handled once, except when its worker is killed, or loses its database, after the handler's work and before it was
-//!   written down. So handlers must be able to run twice: [`delivery_id`](WebhookEvent::delivery_id) is the key to make them so.
+//!   written down; when a worker that lives is taken for dead, because its machine was suspended or a clock jumped ahead; and when an
+//!   attempt that timed out had done its work, or goes on because it blocks. So handlers must be able to run twice: [`delivery_id`](WebhookEvent::delivery_id) is the key to make them so.
 //! - No order. Twenty sends none either.
 //!
 //! # Databases

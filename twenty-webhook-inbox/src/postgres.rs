@@ -13,8 +13,8 @@ use crate::{Counts, Inbox, InboxError, Job, NewJob, QUEUE, Settled, State, Store
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
 ///
 /// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden, for each
-/// session: a pooler in transaction mode between the two would undo that, and is not supported. The first one to
-/// open it makes the schema `apalis` and the extension `hstore`, and must be allowed to.
+/// session: a pooler in transaction mode between the two would undo that, and is not supported. The first one to open it makes the
+/// schema `apalis` and the extension `hstore`, and must be allowed to.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
@@ -55,7 +55,7 @@ impl PostgresStore {
             .connect_with(options)
             .await
             .map_err(InboxError::database)?;
-        // A newer program may have migrated further; all that apalis ever does is add.
+        // A newer program may have migrated further. Not to start for that would lose deliveries.
         PostgresStorage::<()>::migrations().set_ignore_missing(true).run(&pool).await.map_err(InboxError::database)?;
         let mut tx = pool.begin().await.map_err(InboxError::database)?;
         sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await.map_err(InboxError::database)?;

@@ -84,8 +84,8 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == 5)
 }
 
-/// A newer program may have migrated further; all that apalis ever does is add. SQLite has no lock around migrations, so of two
-/// programs that start at once one may have to look again.
+/// A newer program may have migrated further; not to start for that would lose deliveries. SQLite has no lock around migrations, so of
+/// two programs that start at once one may have to look again.
 async fn migrate(pool: &SqlitePool) -> Result<(), InboxError> {
     let mut tries = 0;
     loop {
