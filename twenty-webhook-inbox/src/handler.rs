@@ -18,8 +18,13 @@ use crate::worker::Terms;
 /// The user's handler.
 pub(crate) type Handler = Arc<dyn Fn(WebhookEvent) -> BoxFuture<'static, Result<(), BoxDynError>> + Send + Sync>;
 
-/// In place of an error: the worker stopped before the handler was done. That is no attempt.
-pub(crate) const HANDED_BACK: &str = "handed back: the worker stopped";
+/// How a job ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Handled,
+    /// The worker stopped before the handler was done. That is no attempt.
+    HandedBack,
+}
 
 /// The service that a worker of apalis calls for each job.
 #[derive(Clone)]
@@ -32,9 +37,9 @@ pub(crate) struct Attempts {
 }
 
 impl Service<Task<Vec<u8>>> for Attempts {
-    type Response = ();
+    type Response = Ended;
     type Error = BoxDynError;
-    type Future = BoxFuture<'static, Result<(), BoxDynError>>;
+    type Future = BoxFuture<'static, Result<Ended, BoxDynError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxDynError>> {
         Poll::Ready(Ok(()))
@@ -47,7 +52,7 @@ impl Service<Task<Vec<u8>>> for Attempts {
 }
 
 impl Attempts {
-    async fn attempt(mut self, task: Task<Vec<u8>>) -> Result<(), String> {
+    async fn attempt(mut self, task: Task<Vec<u8>>) -> Result<Ended, String> {
         let (body, context) = task.take();
         // apalis has counted this one already.
         let attempt = context.attempt();
@@ -59,13 +64,14 @@ impl Attempts {
             record_id = event.record_id(), attempt
         );
         if attempt > self.terms.attempts {
-            return Err(format!("tried {} times, and the worker did not live to see the end", self.terms.attempts));
+            let tried = attempt - 1;
+            return Err(format!("not tried again: it was tried {tried} times, of {} at most", self.terms.attempts));
         }
         let handled = self.handle(event, &span).await;
         let _entered = span.enter();
         match &handled {
-            Ok(()) => tracing::debug!("handled"),
-            Err(error) if error == HANDED_BACK => tracing::info!("not finished, and handed back"),
+            Ok(Ended::Handled) => tracing::debug!("handled"),
+            Ok(Ended::HandedBack) => tracing::info!("not finished, and handed back"),
             Err(error) if attempt >= self.terms.attempts => {
                 tracing::error!(error, "failed for the last time: a dead letter");
             }
@@ -75,7 +81,7 @@ impl Attempts {
     }
 
     /// In a task of its own, so that a handler that panics or never yields does not take the worker with it.
-    async fn handle(&mut self, event: WebhookEvent, span: &Span) -> Result<(), String> {
+    async fn handle(&mut self, event: WebhookEvent, span: &Span) -> Result<Ended, String> {
         let (handler, limit) = (Arc::clone(&self.handler), self.terms.timeout);
         // A set ends its tasks when it is dropped.
         let mut handling = JoinSet::new();
@@ -84,12 +90,13 @@ impl Attempts {
             // What has finished is finished, though the time is over too.
             biased;
             ended = handling.join_next() => match ended {
-                Some(Ok(result)) => result.map_err(|error| printable(&with_sources(&*error))),
-                Some(Err(error)) => Err(printable(&panicked(error))),
+                Some(Ok(Ok(()))) => Ok(Ended::Handled),
+                Some(Ok(Err(error))) => Err(printable(&with_sources(&*error))),
+                Some(Err(error)) => panicked(error),
                 None => Err("the handler vanished".to_owned()),
             },
             () = tokio::time::sleep(limit) => Err(format!("not finished within {limit:?}")),
-            Ok(_) = self.cut_off.wait_for(|cut_off| *cut_off) => Err(HANDED_BACK.to_owned()),
+            Ok(_) = self.cut_off.wait_for(|cut_off| *cut_off) => Ok(Ended::HandedBack),
         }
     }
 }
@@ -104,8 +111,9 @@ fn with_sources(error: &dyn Error) -> String {
     text
 }
 
-fn panicked(error: JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else { return HANDED_BACK.to_owned() };
+fn panicked(error: JoinError) -> Result<Ended, String> {
+    // What is not a panic is a runtime that ends.
+    let Ok(panic) = error.try_into_panic() else { return Ok(Ended::HandedBack) };
     let message = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref().cloned());
-    format!("the handler panicked: {}", message.unwrap_or_default())
+    Err(printable(&format!("the handler panicked: {}", message.unwrap_or_default())))
 }

@@ -113,6 +113,11 @@ impl State {
     }
 }
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn statuses(states: &[State]) -> Vec<&'static str> {
+    states.iter().flat_map(|state| state.statuses()).copied().collect()
+}
+
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())

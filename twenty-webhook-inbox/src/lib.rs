@@ -31,9 +31,43 @@
 //! - A delivery that is stored already is answered 202 and adds no job, for as long as its row is [kept](Inbox::retention). So the
 //!   replay guard of the adapters is not needed here, and [`receiver`](Inbox::receiver) has it off.
 //! - A job is handled once, except when its worker is killed, or loses its database, after the handler's work and before it was
-//!   written down; when a worker that lives is taken for dead, because its machine was suspended or a clock jumped ahead; and when an
-//!   attempt that timed out had done its work, or goes on because it blocks. So handlers must be able to run twice: [`delivery_id`](WebhookEvent::delivery_id) is the key to make them so.
+//!   written down; when a worker that lives is taken for dead, because its machine alone was suspended or cut off, or the clock of Postgres
+//!   jumped ahead; and when an attempt that timed out had done its work, or goes on because it blocks. So handlers must be able to run
+//!   twice: [`delivery_id`](WebhookEvent::delivery_id) is the key to make them so.
 //! - No order. Twenty sends none either.
+//!
+//! # On actix-web
+//!
+//! The handler stores, and answers. The replay guard is off, because the store knows duplicates, and a delivery that could not be stored must be
+//! let in when it comes again:
+//!
+//! ```no_run
+//! use actix_web::{App, HttpResponse, HttpServer, Responder, web};
+//! use twenty_webhook_actix::{Secret, Webhook, WebhookConfig};
+//! use twenty_webhook_inbox::{Inbox, SqliteStore};
+//!
+//! async fn receive(Webhook(event): Webhook, inbox: web::Data<Inbox<SqliteStore>>) -> impl Responder {
+//!     match inbox.store(&event).await {
+//!         Ok(()) => HttpResponse::Accepted(),
+//!         Err(error) => {
+//!             tracing::error!(%error, delivery_id = %event.delivery_id(), "not stored: answered 503");
+//!             HttpResponse::ServiceUnavailable()
+//!         }
+//!     }
+//! }
+//!
+//! #[actix_web::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let inbox = web::Data::new(Inbox::sqlite("inbox.db").await?);
+//!     let config = WebhookConfig::new(Secret::from_env("TWENTY_WEBHOOK_SECRET")?).without_replay_guard();
+//!     let config = web::Data::new(config);
+//!     let app = move || {
+//!         App::new().app_data(config.clone()).app_data(inbox.clone()).route("/webhooks/twenty", web::post().to(receive))
+//!     };
+//!     HttpServer::new(app).bind("127.0.0.1:3000")?.run().await?;
+//!     Ok(())
+//! }
+//! ```
 //!
 //! # Databases
 //!
@@ -49,6 +83,8 @@ mod backoff;
 mod board;
 mod error;
 mod handler;
+mod heart;
+mod house;
 mod inbox;
 mod job;
 mod operate;
@@ -64,9 +100,11 @@ mod worker;
 mod writer;
 
 pub use apalis_core::task::Task;
+pub use apalis_core::task::builder::TaskBuilder;
 pub use apalis_core::task::task_id::TaskId;
 pub use apalis_core::worker::context::WorkerContext;
 pub use backoff::Backoff;
+pub use bytes::Bytes;
 pub use error::InboxError;
 pub use inbox::Inbox;
 pub use job::{Counts, Job, NewJob, State};
@@ -81,5 +119,5 @@ pub use twenty_webhook_axum::TwentyWebhookLayer;
 pub use twenty_webhook_core::{Action, EventName, Secret, Verifier, WebhookEvent};
 pub use worker::Worker;
 
-/// What apalis calls this inbox: its queue, in a table that others may share.
+/// What apalis calls this inbox: its queue.
 pub const QUEUE: &str = "twenty-webhook";

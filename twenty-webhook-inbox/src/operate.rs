@@ -69,29 +69,15 @@ impl<S: Store> Inbox<S> {
         self.store.counts().await
     }
 
-    /// The jobs that are selected, in each state the newest first, without their payloads.
+    /// The jobs that are selected, the newest first, without their payloads.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn jobs(&self, select: &Select) -> Result<Vec<Job>, InboxError> {
-        let states = match &select.by {
-            By::Id(id) => return Ok(self.store.find(id).await?.map(|(job, _)| job).into_iter().collect()),
-            By::States(states) => states,
-        };
-        let mut found = Vec::new();
-        for state in states {
-            let mut before = None::<String>;
-            loop {
-                let page = self.store.page(*state, before.as_deref(), PAGE).await?;
-                let last = page.len() < PAGE as usize;
-                before = page.last().map(|job| job.id.clone());
-                found.extend(page.into_iter().filter(|job| select.takes(job)));
-                if last || found.len() >= select.limit {
-                    break;
-                }
-            }
+        let (mut found, mut pages) = (Vec::new(), Pages::of(select));
+        while let Some(jobs) = pages.next(&self.store).await? {
+            found.extend(jobs);
         }
-        found.truncate(select.limit);
         Ok(found)
     }
 
@@ -111,10 +97,9 @@ impl<S: Store> Inbox<S> {
     /// # Errors
     /// If the database cannot be written to.
     pub async fn retry(&self, select: &Select) -> Result<u64, InboxError> {
-        let ids = self.ids(select).await?;
-        let mut retried = 0;
-        for ids in ids.chunks(PAGE as usize) {
-            retried += self.store.retry(ids).await?;
+        let (mut retried, mut pages) = (0, Pages::of(select));
+        while let Some(jobs) = pages.next(&self.store).await? {
+            retried += self.store.retry(&ids(jobs)).await?;
         }
         if retried > 0 {
             self.wake.notify_one();
@@ -127,15 +112,45 @@ impl<S: Store> Inbox<S> {
     /// # Errors
     /// If the database cannot be written to.
     pub async fn drop_jobs(&self, select: &Select) -> Result<u64, InboxError> {
-        let ids = self.ids(select).await?;
-        let mut dropped = 0;
-        for ids in ids.chunks(PAGE as usize) {
-            dropped += self.store.remove(ids).await?;
+        let (mut dropped, mut pages) = (0, Pages::of(select));
+        while let Some(jobs) = pages.next(&self.store).await? {
+            dropped += self.store.remove(&ids(jobs)).await?;
         }
         Ok(dropped)
     }
+}
 
-    async fn ids(&self, select: &Select) -> Result<Vec<String>, InboxError> {
-        Ok(self.jobs(select).await?.into_iter().map(|job| job.id).collect())
+fn ids(jobs: Vec<Job>) -> Vec<String> {
+    jobs.into_iter().map(|job| job.id).collect()
+}
+
+/// Walks through what is selected, however many jobs there are.
+struct Pages<'a> {
+    select: &'a Select,
+    /// The id of the last job looked at.
+    before: Option<String>,
+    /// How many are still wanted.
+    left: usize,
+}
+
+impl<'a> Pages<'a> {
+    fn of(select: &'a Select) -> Self {
+        Self { select, before: None, left: select.limit }
+    }
+
+    async fn next(&mut self, store: &impl Store) -> Result<Option<Vec<Job>>, InboxError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let page = match &self.select.by {
+            By::Id(_) if self.before.is_some() => Vec::new(),
+            By::Id(id) => store.find(id).await?.map(|(job, _)| job).into_iter().collect(),
+            By::States(states) => store.page(states, self.before.as_deref(), PAGE).await?,
+        };
+        let Some(last) = page.last() else { return Ok(None) };
+        self.before = Some(last.id.clone());
+        let selected: Vec<_> = page.into_iter().filter(|job| self.select.takes(job)).take(self.left).collect();
+        self.left -= selected.len();
+        Ok(Some(selected))
     }
 }

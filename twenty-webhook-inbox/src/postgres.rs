@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::time::Duration;
 
 use apalis_core::task::Task;
@@ -7,14 +8,15 @@ use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::{PgPoolOptions, PgRow};
 
-use crate::job::Row;
+use crate::job::{Row, statuses};
 use crate::{Counts, Inbox, InboxError, Job, NewJob, QUEUE, Settled, State, Store};
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
 ///
 /// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden, for each
 /// session: a pooler in transaction mode between the two would undo that, and is not supported. The first one to open it makes the
-/// schema `apalis` and the extension `hstore`, and must be allowed to.
+/// schema `apalis` and the extensions `hstore` and `pgcrypto`, and must be allowed to. Nothing of other schemas is touched, so your own tables may
+/// be in the same database.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
@@ -55,8 +57,7 @@ impl PostgresStore {
             .connect_with(options)
             .await
             .map_err(InboxError::database)?;
-        // A newer program may have migrated further. Not to start for that would lose deliveries.
-        PostgresStorage::<()>::migrations().set_ignore_missing(true).run(&pool).await.map_err(InboxError::database)?;
+        migrate(&pool).await.map_err(InboxError::database)?;
         let mut tx = pool.begin().await.map_err(InboxError::database)?;
         sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await.map_err(InboxError::database)?;
         // To ask `CREATE INDEX` itself would lock the table, each time.
@@ -77,6 +78,20 @@ impl PostgresStore {
         let query = sqlx::query(sql).bind(QUEUE).bind(ids);
         Ok(query.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected())
     }
+}
+
+/// What says which migrations were run is kept in apalis' schema: in sqlx's usual place, another program on this database would take ours
+/// for its own that are missing, and not start. But where apalis was before us, it is there already.
+async fn migrate(pool: &PgPool) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut migrations = PostgresStorage::<()>::migrations();
+    let first = migrations.iter().map(|migration| migration.version).min();
+    let usual = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1)").bind(first);
+    if !usual.fetch_one(pool).await.unwrap_or(false) {
+        migrations.create_schema("apalis");
+        migrations.dangerous_set_table_name("apalis.twenty_webhook_migrations");
+    }
+    // A newer program may have migrated further. Not to start for that would lose deliveries.
+    Ok(migrations.set_ignore_missing(true).run(pool).await?)
 }
 
 fn config() -> Config {
@@ -227,14 +242,14 @@ impl Store for PostgresStore {
         Ok(Counts::of_statuses(rows.iter().map(|(status, count)| (status.as_str(), count.cast_unsigned()))))
     }
 
-    async fn page(&self, state: State, before: Option<&str>, limit: u32) -> Result<Vec<Job>, InboxError> {
+    async fn page(&self, states: &[State], before: Option<&str>, limit: u32) -> Result<Vec<Job>, InboxError> {
         let sql = format!(
             "{COLUMNS} FROM apalis.jobs WHERE job_type = $1 AND status = ANY($2) AND ($3::text IS NULL OR id < $3) \
              ORDER BY id DESC LIMIT $4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(QUEUE)
-            .bind(state.statuses())
+            .bind(statuses(states))
             .bind(before)
             .bind(i64::from(limit))
             .fetch_all(&self.pool)

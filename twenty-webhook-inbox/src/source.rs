@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -12,10 +13,9 @@ use apalis_core::backend::{Backend, BackendConfig, TaskResult};
 use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
 use futures_util::{Stream, StreamExt, stream};
-use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 
-use crate::handler::HANDED_BACK;
+use crate::handler::Ended;
 use crate::worker::Terms;
 use crate::{InboxError, Outcome, Settled, Store};
 
@@ -72,31 +72,31 @@ impl<S: Store> BackendConfig for Source<S> {
     type Id = String;
     type Kind = Ephemeral;
     type Config = ();
-    type Layer = TaskPersistLayer<Nothing, Value>;
+    type Layer = TaskPersistLayer<AsItIs, Ended>;
 
     fn config(&self) -> &() {
         &()
     }
 
     fn middleware(&mut self, _: &mut WorkerContext) -> Self::Layer {
-        self.persisted.layer(Nothing, self.terms.concurrency).persist_results(true)
+        self.persisted.layer(AsItIs, self.terms.concurrency).persist_results(true)
     }
 }
 
-/// What a handler returns is nothing.
+/// How a job ended stays in the process; what is stored of it is a [`Settled`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Nothing;
+pub(crate) struct AsItIs;
 
-impl Codec<()> for Nothing {
-    type Compact = Value;
-    type Error = serde_json::Error;
+impl Codec<Ended> for AsItIs {
+    type Compact = Ended;
+    type Error = Infallible;
 
-    fn encode(&self, (): &()) -> Result<Value, Self::Error> {
-        Ok(Value::Null)
+    fn encode(&self, ended: &Ended) -> Result<Ended, Infallible> {
+        Ok(*ended)
     }
 
-    fn decode(&self, _: &Value) -> Result<(), Self::Error> {
-        Ok(())
+    fn decode(&self, ended: &Ended) -> Result<Ended, Infallible> {
+        Ok(*ended)
     }
 }
 
@@ -105,6 +105,8 @@ pub(crate) struct Persist<S> {
     store: S,
     terms: Arc<Terms>,
     turn: Arc<Mutex<()>>,
+    /// How long the database may take to answer.
+    answer: Duration,
     held: Arc<std::sync::Mutex<Held>>,
 }
 
@@ -122,6 +124,7 @@ impl<S: Store> Clone for Persist<S> {
             store: self.store.clone(),
             terms: Arc::clone(&self.terms),
             turn: Arc::clone(&self.turn),
+            answer: self.answer,
             held: Arc::clone(&self.held),
         }
     }
@@ -132,7 +135,12 @@ const ANSWER: Duration = Duration::from_secs(25);
 
 impl<S: Store> Persist<S> {
     pub(crate) fn new(store: S, terms: Arc<Terms>) -> Self {
-        Self { store, terms, turn: Arc::default(), held: Arc::default() }
+        Self { store, terms, turn: Arc::default(), answer: ANSWER, held: Arc::default() }
+    }
+
+    /// For what must not wait behind other talks.
+    pub(crate) fn another_line(&self, answer: Duration) -> Self {
+        Self { turn: Arc::default(), answer, ..self.clone() }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -161,19 +169,19 @@ impl<S: Store> Persist<S> {
         T: Send + 'static,
         F: Future<Output = Result<T, InboxError>> + Send + 'static,
     {
-        let (turn, talk) = (Arc::clone(&self.turn), talk(self.store.clone()));
+        let (turn, answer, talk) = (Arc::clone(&self.turn), self.answer, talk(self.store.clone()));
         let talk = async move {
             let _turn = turn.lock().await;
-            tokio::time::timeout(ANSWER, talk).await.unwrap_or(Err(InboxError::Deadline(ANSWER)))
+            tokio::time::timeout(answer, talk).await.unwrap_or(Err(InboxError::Deadline(answer)))
         };
         tokio::spawn(talk).await.unwrap_or(Err(InboxError::Closed))
     }
 
-    fn settled(&self, result: TaskResult<Value>) -> Option<Settled> {
+    fn settled(&self, result: TaskResult<Ended>) -> Option<Settled> {
         let TaskResult { task_id: id, attempt, result, .. } = result;
         let outcome = match result {
-            Ok(_) => Outcome::Done,
-            Err(error) if error == HANDED_BACK => return None,
+            Ok(Ended::Handled) => Outcome::Done,
+            Ok(Ended::HandedBack) => return None,
             Err(error) if attempt >= self.terms.attempts => Outcome::Dead(error),
             Err(error) => Outcome::Retry(self.terms.backoff.after(attempt), error),
         };
@@ -183,7 +191,7 @@ impl<S: Store> Persist<S> {
 
 impl<S: Store> Persistence for Persist<S> {
     type Compact = Vec<u8>;
-    type Response = Value;
+    type Response = Ended;
     type Error = InboxError;
 
     async fn register(&mut self, worker: &WorkerContext) -> Result<(), InboxError> {
@@ -213,7 +221,7 @@ impl<S: Store> Persistence for Persist<S> {
     }
 
     /// Does not give up: what is not settled runs again. If others were given the jobs meanwhile, it has no effect.
-    async fn handle_events(&mut self, events: Vec<TaskEvent<Value>>, worker: &WorkerContext) -> Result<(), InboxError> {
+    async fn handle_events(&mut self, events: Vec<TaskEvent<Ended>>, worker: &WorkerContext) -> Result<(), InboxError> {
         let settled: Vec<_> = events
             .into_iter()
             .filter_map(|event| match event {

@@ -12,8 +12,8 @@ use crate::{Counts, InboxError, Job, NewJob, State};
 
 /// A database that apalis keeps jobs in: what the inbox asks of it, most of which apalis' crates have a query for.
 ///
-/// `SqliteStore` and `PostgresStore` are two. Another one is some statements in your
-/// own crate, and [`Inbox::on`](crate::Inbox::on) takes it; nothing here needs to change.
+/// `SqliteStore` and `PostgresStore` are two. Another one is some statements in your own crate, and [`Inbox::on`](crate::Inbox::on) takes
+/// it; nothing here needs to change. `tests/it/memory.rs` is the whole of one.
 ///
 /// Every method may be cancelled, may be called again when it failed, and must not hang: each is given a deadline.
 pub trait Store: Clone + Send + Sync + 'static {
@@ -57,10 +57,10 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Counts jobs by state.
     fn counts(&self) -> impl Future<Output = Result<Counts, InboxError>> + Send;
 
-    /// A page of jobs in one state, the newest first: those with an id less than `before`.
+    /// A page of jobs in these states, the newest first: those with an id less than `before`.
     fn page(
         &self,
-        state: State,
+        states: &[State],
         before: Option<&str>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Job>, InboxError>> + Send;

@@ -16,7 +16,7 @@ use twenty_webhook_core::WebhookEvent;
 
 use crate::handler::{Attempts, Handler};
 use crate::source::{Persist, Source};
-use crate::{Backoff, Inbox, Store};
+use crate::{Backoff, Inbox, Store, heart, house};
 
 /// Handles what is stored. Made by [`Inbox::worker`].
 ///
@@ -157,7 +157,12 @@ impl<S: Store> Worker<S> {
         let mut engine = JoinSet::new();
         engine.spawn(worker.run());
 
-        let mut living = pin!(self.live(&persist, &context));
+        let mut living = pin!(async {
+            tokio::select! {
+                () = heart::beat(&persist, &context, &self.terms) => {}
+                () = house::keep(&persist, self.inbox.retention, &self.terms) => {}
+            }
+        });
         let mut ended = tokio::select! {
             ended = engine.join_next() => Some(flat(ended)),
             () = &mut living => Some(Err("the database does not know this worker any more".into())),
@@ -189,45 +194,6 @@ impl<S: Store> Worker<S> {
             }
         }
         ended.unwrap_or(Ok(()))
-    }
-
-    /// Gives signs of life, and keeps the house. Returns when the database does not know this worker any more.
-    async fn live(&self, persist: &Persist<S>, context: &WorkerContext) {
-        let mut tidied = None::<tokio::time::Instant>;
-        loop {
-            sleep(self.terms.heartbeat()).await;
-            let (worker, dead_after) = (context.clone(), self.terms.silence);
-            match persist.talk(move |store| async move { store.beat(&worker, dead_after).await }).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot give a sign of life");
-                    continue;
-                }
-            }
-            if tidied.is_none_or(|at| at.elapsed() > Duration::from_mins(1)) {
-                tidied = Some(tokio::time::Instant::now());
-                self.tidy(persist).await;
-            }
-        }
-    }
-
-    async fn tidy(&self, persist: &Persist<S>) {
-        const AT_A_TIME: u32 = 500;
-        let (retention, longest_wait) = (self.inbox.retention, self.terms.backoff.longest_with_jitter());
-        // Not longer than a beat: a worker that is silent meanwhile is taken for dead. The next minute carries on.
-        let began = tokio::time::Instant::now();
-        while began.elapsed() < self.terms.heartbeat() {
-            let tidy = move |store: S| async move { store.tidy(retention, longest_wait, AT_A_TIME).await };
-            match persist.talk(tidy).await {
-                Ok(deleted) if deleted >= u64::from(AT_A_TIME) => {}
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot tidy up");
-                    return;
-                }
-            }
-        }
     }
 }
 

@@ -16,8 +16,10 @@ struct Waiting {
     stored: oneshot::Sender<Result<(), InboxError>>,
 }
 
-/// A group is at most this many. Each of them waits in memory anyhow, as the request that it came with.
+/// A group is at most this many, and not many bytes more than this: a database may take it in one message. They wait in memory anyhow, as
+/// the requests that they came with.
 const GROUP: usize = 256;
+const GROUP_BYTES: usize = 8 << 20;
 
 impl Writer {
     /// `wake` is told of what is stored.
@@ -36,7 +38,14 @@ impl Writer {
 
 async fn write(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut receiver: mpsc::Receiver<Waiting>) {
     let mut group = Vec::with_capacity(GROUP);
-    while receiver.recv_many(&mut group, GROUP).await > 0 {
+    while let Some(first) = receiver.recv().await {
+        let mut bytes = first.job.body().len();
+        group.push(first);
+        while group.len() < GROUP && bytes < GROUP_BYTES {
+            let Ok(next) = receiver.try_recv() else { break };
+            bytes += next.job.body().len();
+            group.push(next);
+        }
         // Also for callers who have given up: Twenty does not send it again.
         let jobs = group.iter().map(|waiting| waiting.job.clone()).collect();
         let pushed = tokio::time::timeout(deadline, store.push(jobs)).await;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, Transaction};
 
-use crate::job::Row;
+use crate::job::{Row, statuses};
 use crate::sqlite::file::FileIdentity;
 use crate::sqlite::turn::{Turn, Turns};
 use crate::{Counts, InboxError, Job, NewJob, QUEUE, Settled, State, Store};
@@ -78,7 +78,7 @@ impl Store for SqliteStore {
     }
 
     async fn register(&self, worker: &WorkerContext) -> Result<(), InboxError> {
-        let _turn = self.turns.take().await?;
+        let _turn = self.turns.take().await;
         queries::register_worker(&self.write, &config(), worker, "twenty-webhook-inbox")
             .await
             .map_err(InboxError::database)
@@ -96,6 +96,7 @@ impl Store for SqliteStore {
         let orphans =
             queries::reenqueue_orphaned(&mut *tx, dead_after, QUEUE, &but_this).await.map_err(InboxError::database)?;
         tx.commit().await.map_err(InboxError::database)?;
+        self.file.check()?;
         if orphans > 0 {
             tracing::warn!(orphans, "took back the jobs of workers that are gone");
         }
@@ -181,14 +182,14 @@ impl Store for SqliteStore {
         Ok(Counts::of_statuses(rows.iter().map(|(status, count)| (status.as_str(), count.cast_unsigned()))))
     }
 
-    async fn page(&self, state: State, before: Option<&str>, limit: u32) -> Result<Vec<Job>, InboxError> {
+    async fn page(&self, states: &[State], before: Option<&str>, limit: u32) -> Result<Vec<Job>, InboxError> {
         let sql = format!(
             "{COLUMNS} FROM Jobs WHERE job_type = ?1 AND status IN (SELECT value FROM json_each(?2)) \
              AND id < coalesce(?3, '~') ORDER BY id DESC LIMIT ?4"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(QUEUE)
-            .bind(json(state.statuses()))
+            .bind(json(&statuses(states)))
             .bind(before)
             .bind(limit)
             .fetch_all(&self.read)
@@ -225,13 +226,13 @@ impl Store for SqliteStore {
 
 impl SqliteStore {
     /// Commit, and then drop the turn.
-    async fn begin(&self) -> Result<(Turn, Transaction<'static, Sqlite>), InboxError> {
-        let turn = self.turns.take().await?;
+    async fn begin(&self) -> Result<(Option<Turn>, Transaction<'static, Sqlite>), InboxError> {
+        let turn = self.turns.take().await;
         Ok((turn, self.write.begin().await.map_err(InboxError::database)?))
     }
 
     async fn change(&self, sql: &'static str, ids: &[String]) -> Result<u64, InboxError> {
-        let _turn = self.turns.take().await?;
+        let _turn = self.turns.take().await;
         let query = sqlx::query(sql).bind(QUEUE).bind(json(ids));
         Ok(query.execute(&self.write).await.map_err(InboxError::database)?.rows_affected())
     }

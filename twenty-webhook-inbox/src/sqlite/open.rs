@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apalis_sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteStorage};
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::sqlite::file::FileIdentity;
 use crate::sqlite::turn::Turns;
@@ -36,19 +36,26 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .pragma("journal_size_limit", "67108864");
         let pool = |connections| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY).after_release(
-                |connection, _| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(BUSY)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .after_release(|connection, _| {
                     Box::pin(async move {
                         // Waits for the rollback of what was dropped.
                         connection.ping().await?;
                         Ok(!connection.is_in_transaction())
                     })
-                },
-            )
+                })
         };
+        refuse_what_is_no_inbox(path).await?;
         let write = connect(pool(1), &options).await.map_err(InboxError::database)?;
         migrate(&write).await?;
-        let read = pool(2).connect_lazy_with(options.create_if_missing(false));
+        // From here on a file that is missing was deleted: a new and empty one would be no better.
+        let options = options.create_if_missing(false);
+        write.set_connect_options(options.clone());
+        let read = pool(2).connect_lazy_with(options);
         let turns = Turns::of(path).map_err(InboxError::database)?;
         Ok(Self { write, read, file: FileIdentity::of(path)?, turns })
     }
@@ -82,6 +89,20 @@ async fn connect(pool: SqlitePoolOptions, options: &SqliteConnectOptions) -> Res
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xff == 5)
+}
+
+/// A path that was mixed up must not put our tables into the database of another program, nor turn it to write-ahead logging.
+async fn refuse_what_is_no_inbox(path: &Path) -> Result<(), InboxError> {
+    if path.metadata().map_or(true, |metadata| metadata.len() == 0) {
+        return Ok(());
+    }
+    let others = "SELECT (SELECT count(*) FROM sqlite_master WHERE name IN ('Jobs', 'Workers')) < 2 AND EXISTS \
+                  (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT IN ('_sqlx_migrations', 'Jobs', 'Workers'))";
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
+    let mut connection = options.connect().await.map_err(InboxError::database)?;
+    let others: bool = sqlx::query_scalar(others).fetch_one(&mut connection).await.map_err(InboxError::database)?;
+    connection.close().await.map_err(InboxError::database)?;
+    if others { Err(InboxError::database("the file is the database of another program")) } else { Ok(()) }
 }
 
 /// A newer program may have migrated further; not to start for that would lose deliveries. SQLite has no lock around migrations, so of

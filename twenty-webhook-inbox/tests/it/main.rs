@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::similar_names, reason = "a handler and what it handled")]
 
+mod actix;
 #[cfg(feature = "board")]
 mod board;
 mod child;
 mod disk;
 mod jobs;
 mod kill;
+mod memory;
 mod operate;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -192,7 +192,7 @@ async fn a_job_that_kills_its_worker_every_time_is_a_dead_letter_too() {
     until(&inbox, |counts| counts.dead == 1).await;
     running.stop().await;
     let dead = inbox.jobs(&Select::in_state(State::Dead)).await.unwrap();
-    assert_eq!(dead[0].last_error.as_deref(), Some("tried 20 times, and the worker did not live to see the end"));
+    assert_eq!(dead[0].last_error.as_deref(), Some("not tried again: it was tried 20 times, of 20 at most"));
 }
 
 /// Ctrl-C while the program is still starting.
