@@ -1,4 +1,3 @@
-use std::error::Error;
 use std::time::Duration;
 
 use apalis_core::task::Task;
@@ -57,7 +56,8 @@ impl PostgresStore {
             .connect_with(options)
             .await
             .map_err(InboxError::database)?;
-        migrate(&pool).await.map_err(InboxError::database)?;
+        // A newer program may have migrated further. Not to start for that would lose deliveries.
+        PostgresStorage::<()>::migrations().set_ignore_missing(true).run(&pool).await.map_err(InboxError::database)?;
         let mut tx = pool.begin().await.map_err(InboxError::database)?;
         sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await.map_err(InboxError::database)?;
         // To ask `CREATE INDEX` itself would lock the table, each time.
@@ -78,20 +78,6 @@ impl PostgresStore {
         let query = sqlx::query(sql).bind(QUEUE).bind(ids);
         Ok(query.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected())
     }
-}
-
-/// What says which migrations were run is kept in apalis' schema: in sqlx's usual place, another program on this database would take ours
-/// for its own that are missing, and not start. But where apalis was before us, it is there already.
-async fn migrate(pool: &PgPool) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let mut migrations = PostgresStorage::<()>::migrations();
-    let first = migrations.iter().map(|migration| migration.version).min();
-    let usual = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM _sqlx_migrations WHERE version = $1)").bind(first);
-    if !usual.fetch_one(pool).await.unwrap_or(false) {
-        migrations.create_schema("apalis");
-        migrations.dangerous_set_table_name("apalis.twenty_webhook_migrations");
-    }
-    // A newer program may have migrated further. Not to start for that would lose deliveries.
-    Ok(migrations.set_ignore_missing(true).run(pool).await?)
 }
 
 fn config() -> Config {

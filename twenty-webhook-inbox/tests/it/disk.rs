@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use twenty_webhook_inbox::{Inbox, InboxError, WebhookEvent};
 
-use crate::support::{Place, Running, event, ok, until};
+use crate::support::{Log, Place, Running, event, ok, until};
 
 /// A small file system of its own. Needs root, as CI has it.
 struct Small<'a>(&'a Path);
@@ -131,12 +131,64 @@ async fn a_deleted_file_takes_no_more() {
         })
     };
     let running = Running::start(worker);
-    while !seen.sorted().contains(&"1".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let handled = async {
+        while !seen.sorted().contains(&"1".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), handled).await.expect("it is handled");
     running.stop().await;
     // Another file in its place is not the same.
     let new = place.open().await;
     new.store(&event("person.created", 3)).await.unwrap();
     assert!(inbox.store(&event("person.created", 4)).await.is_err());
+}
+
+/// A worker has nobody to answer to, so the log has to say it.
+#[tokio::test]
+async fn a_worker_on_a_deleted_file_says_so() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    let log = Log::default();
+    let _logging =
+        tracing::subscriber::set_default(tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish());
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
+    let running = Running::start(worker);
+    std::fs::remove_file(place.path()).unwrap();
+    let said = async {
+        while !log.text().contains("was deleted or replaced while it was open") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), said).await.unwrap_or_else(|_| panic!("{}", log.text()));
+    running.stop().await;
+    assert!(!place.path().exists(), "no new and empty file is made in its place");
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_alone() {
+    use sqlx::ConnectOptions;
+    let place = Place::new();
+    let options = apalis_sqlite::SqliteConnectOptions::new().filename(place.path()).create_if_missing(true);
+    let mut other = options.connect().await.unwrap();
+    sqlx::query("CREATE TABLE invoices (id INTEGER)").execute(&mut other).await.unwrap();
+    let before = std::fs::read(place.path()).unwrap();
+    let refused = Inbox::sqlite(place.path()).await.unwrap_err();
+    assert!(refused.to_string().contains("another program"), "{refused}");
+    assert_eq!(std::fs::read(place.path()).unwrap(), before);
+}
+
+/// As a process does that was stopped in the middle of its turn.
+#[tokio::test]
+async fn a_turn_that_never_ends_holds_nobody_for_long() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    let turn = std::fs::File::open(place.dir.path().join("inbox.db-turn")).unwrap();
+    turn.lock().unwrap();
+    for number in 0..2 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    turn.unlock().unwrap();
+    inbox.store(&event("person.created", 2)).await.unwrap();
+    assert_eq!(inbox.counts().await.unwrap().pending, 3);
 }

@@ -3,26 +3,32 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
     Backoff, Bytes, Counts, Inbox, InboxError, Job, NewJob, Outcome, Select, Settled, State, Store, Task, TaskBuilder,
     TaskId, WebhookEvent, Worker, WorkerContext,
 };
 
-use crate::support::{Running, Seen, event, ok, until};
+use crate::support::{Running, Seen, event, large, ok, until};
 
-/// Nothing in it is durable. It can be told to fail.
+/// Nothing in it is durable. It can be told to fail, and to hang.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     tables: Arc<Mutex<Tables>>,
     pub(crate) down: Arc<AtomicBool>,
+    /// Takings and tidying have no end.
+    hangs: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
 struct Tables {
     jobs: Vec<Row>,
     seen: HashMap<String, Instant>,
+    signs_of_life: usize,
+    /// The bytes of each group that was pushed.
+    groups: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,14 @@ impl Memory {
     }
 }
 
+impl Memory {
+    async fn may_hang(&self) {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 impl Row {
     fn pend(&mut self) {
         (self.job.state, self.job.worker, self.due) = (State::Pending, None, Instant::now());
@@ -56,6 +70,7 @@ impl Store for Memory {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<u64, InboxError> {
         self.change(|tables| {
             let before = tables.jobs.len();
+            tables.groups.push(jobs.iter().map(|job| job.body().len()).sum());
             for new in jobs {
                 if tables.jobs.iter().any(|row| row.job.delivery_id == new.key()) {
                     continue;
@@ -87,6 +102,7 @@ impl Store for Memory {
         self.change(|tables| {
             let Some(seen) = tables.seen.get_mut(worker.name()) else { return false };
             *seen = Instant::now();
+            tables.signs_of_life += 1;
             let seen = &tables.seen;
             let orphan = |row: &&mut Row| {
                 row.job.state == State::Running && seen[row.job.worker.as_ref().unwrap()].elapsed() > dead_after
@@ -100,6 +116,7 @@ impl Store for Memory {
     }
 
     async fn take(&self, worker: &WorkerContext, limit: usize) -> Result<Vec<Task<Vec<u8>>>, InboxError> {
+        self.may_hang().await;
         self.change(|tables| {
             let due = tables
                 .jobs
@@ -141,6 +158,7 @@ impl Store for Memory {
     }
 
     async fn tidy(&self, retention: Duration, _: Duration, limit: u32) -> Result<u64, InboxError> {
+        self.may_hang().await;
         self.change(|tables| {
             let (before, mut left) = (tables.jobs.len(), limit);
             tables.jobs.retain(|row| {
@@ -252,8 +270,100 @@ async fn a_database_that_is_down_is_waited_for() {
     assert!(matches!(inbox.store(&event("person.created", 2)).await, Err(InboxError::Database(_))));
     finish.notify_one();
     // It is handled, and cannot be settled yet.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(300)).await;
     store.down.store(false, Ordering::SeqCst);
     until(&inbox, |counts| counts.done == 1).await;
     running.stop().await;
+}
+
+/// Another worker would take its jobs.
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_database_hangs_still_gives_signs_of_life() {
+    let store = Memory::default();
+    let running = Running::start(Inbox::on(store.clone()).worker("test", |_: WebhookEvent| async { ok() }));
+    sleep(Duration::from_secs(1)).await;
+    store.hangs.store(true, Ordering::SeqCst);
+    let signs = || store.tables.lock().unwrap().signs_of_life;
+    let before = signs();
+    sleep(Duration::from_mins(1)).await;
+    assert!(signs() - before >= 11, "{} in a minute", signs() - before);
+    store.hangs.store(false, Ordering::SeqCst);
+    running.stop().await;
+}
+
+/// The first to reach it again would otherwise take the others for dead, and their jobs run twice.
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_nobody_is_taken_for_dead() {
+    for down_for in [10, 14, 20, 60, 3_600] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        let (seen, mut workers) = (Seen::default(), Vec::new());
+        for number in 0..4 {
+            inbox.store(&event("person.created", number)).await.unwrap();
+            let seen = seen.clone();
+            let handler = move |event: WebhookEvent| {
+                seen.add(&event);
+                async {
+                    sleep(Duration::from_hours(2)).await;
+                    ok()
+                }
+            };
+            // Not all at the same moment.
+            sleep(Duration::from_millis(number as u64 * 700)).await;
+            let worker = inbox.worker("test", handler).concurrency(1).timeout(Duration::from_hours(3));
+            workers.push(Running::start(worker));
+            while held(&store) <= number {
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+        sleep(Duration::from_secs(20)).await;
+        store.down.store(true, Ordering::SeqCst);
+        sleep(Duration::from_secs(down_for)).await;
+        store.down.store(false, Ordering::SeqCst);
+        sleep(Duration::from_hours(3)).await;
+        assert_eq!(inbox.counts().await.unwrap().done, 4);
+        assert_eq!(seen.len(), 4, "each once, down for {down_for} s");
+        for worker in workers {
+            worker.stop().await;
+        }
+    }
+}
+
+fn held(store: &Memory) -> usize {
+    store.tables.lock().unwrap().jobs.iter().filter(|row| row.job.state == State::Running).count()
+}
+
+/// One that is dead is found out when it has been silent for so long, not before, and not much later.
+#[tokio::test(start_paused = true)]
+async fn the_jobs_of_a_dead_worker_are_recovered_in_time() {
+    for silence in [3, 15, 120] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        let dead = WorkerContext::new("dead");
+        store.register(&dead).await.unwrap();
+        assert_eq!(store.take(&dead, 1).await.unwrap().len(), 1);
+        let (began, silence) = (Instant::now(), Duration::from_secs(silence));
+        let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(silence));
+        while inbox.counts().await.unwrap().done == 0 {
+            sleep(Duration::from_millis(100)).await;
+        }
+        let took = began.elapsed();
+        assert!(took > silence && took <= silence * 4 / 3 + Duration::from_secs(1), "{took:?} for {silence:?}");
+        running.stop().await;
+    }
+}
+
+/// Large deliveries that gather while a commit takes its time do not go into one statement, whatever their size.
+#[tokio::test]
+async fn a_group_is_bounded_in_bytes() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    let events: Vec<_> = (0..64).map(|number| large(number, 1_000_000)).collect();
+    for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
+        stored.unwrap();
+    }
+    let groups = store.tables.lock().unwrap().groups.clone();
+    assert!(groups.iter().all(|bytes| *bytes < 10 << 20), "{groups:?}");
+    assert!(groups.len() < 64, "they still gather: {groups:?}");
 }

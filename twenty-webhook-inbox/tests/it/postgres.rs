@@ -190,17 +190,49 @@ async fn stopped_and_started() {
     assert_eq!(inbox.counts().await.unwrap().done, stored.len() as u64);
 }
 
+/// Whenever it is that somebody turns it off.
 #[tokio::test]
 async fn a_commit_waits_for_the_disk() {
     let server = Server::start();
-    let mut connection = server.connect().await;
-    sqlx::query("ALTER SYSTEM SET synchronous_commit = off").execute(&mut connection).await.unwrap();
-    sqlx::query("SELECT pg_reload_conf()").execute(&mut connection).await.unwrap();
+    let off = async || {
+        let mut connection = server.connect().await;
+        for statement in ["synchronous_commit = off", "wal_writer_delay = '10s'"] {
+            let statement = sqlx::AssertSqlSafe(format!("ALTER SYSTEM SET {statement}"));
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+        sqlx::query("SELECT pg_reload_conf()").execute(&mut connection).await.unwrap();
+        let until_it_is = async {
+            while sqlx::query_scalar::<_, String>("SHOW synchronous_commit").fetch_one(&mut connection).await.unwrap()
+                != "off"
+            {}
+        };
+        tokio::time::timeout(Duration::from_secs(10), until_it_is).await.expect("it is off, for others");
+    };
+    let survived = async || Inbox::postgres(&server.url()).await.unwrap().counts().await.unwrap().pending;
     let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    off().await;
     inbox.store(&event("person.created", 1)).await.unwrap();
-    let setting: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(setting, "off", "for others");
     server.down("immediate");
     server.up();
+    assert_eq!(survived().await, 1, "while it was open");
+    Inbox::postgres(&server.url()).await.unwrap().store(&event("person.created", 2)).await.unwrap();
+    server.down("immediate");
+    server.up();
+    assert_eq!(survived().await, 2, "before it was opened");
+}
+
+/// A program that keeps its own tables in the same database, with sqlx's migrations, finds nothing of ours among them.
+#[tokio::test]
+async fn the_migrations_of_others_are_left_alone() {
+    use sqlx::migrate::{Migration, MigrationType, Migrator};
+    let server = Server::start();
+    let theirs = || {
+        let create = sqlx::SqlStr::from_static("CREATE TABLE IF NOT EXISTS invoices (id bigint)");
+        Migrator::with_migrations(vec![Migration::new(1, "invoices".into(), MigrationType::Simple, create, false)])
+    };
+    theirs().run(&mut server.connect().await).await.unwrap();
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    theirs().run(&mut server.connect().await).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
     assert_eq!(Inbox::postgres(&server.url()).await.unwrap().counts().await.unwrap().pending, 1);
 }

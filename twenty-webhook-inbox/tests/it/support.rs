@@ -16,7 +16,15 @@ pub(crate) fn body(name: &str, number: usize) -> String {
 
 /// What the receivers hand over: verified, just now.
 pub(crate) fn event(name: &str, number: usize) -> WebhookEvent {
-    let body = body(name, number);
+    verified(body(name, number))
+}
+
+/// With so many bytes of text in it.
+pub(crate) fn large(number: usize, len: usize) -> WebhookEvent {
+    verified(body("note.created", number).replace("\\u0000", &"x".repeat(len)))
+}
+
+fn verified(body: String) -> WebhookEvent {
     let secret = Secret::new(SECRET).unwrap();
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
     Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()
@@ -102,4 +110,32 @@ impl Seen {
 #[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
 pub(crate) fn ok() -> Result<(), std::io::Error> {
     Ok(())
+}
+
+/// What was logged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
 }

@@ -113,9 +113,12 @@ async fn a_stopping_worker_finishes_what_it_can_and_hands_back_the_rest() {
     };
     let worker = inbox.worker("test", handler).concurrency(4).grace(Duration::from_secs(1));
     let running = Running::start(worker);
-    while begun.len() < 4 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let all_begun = async {
+        while begun.len() < 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_begun).await.expect("four have begun");
     let began = Instant::now();
     running.stop().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
