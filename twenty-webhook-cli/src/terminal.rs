@@ -18,11 +18,17 @@ pub(crate) fn stdout() -> AutoStream<StdoutLock<'static>> {
 
 /// A text that somebody else wrote, without what could command the terminal, and not too long.
 pub(crate) fn plain(text: &str, most: usize) -> String {
-    let mut plain: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(most).collect();
-    if plain.len() < text.len() {
+    let mut chars = text.chars().map(|char| if char.is_control() { ' ' } else { char });
+    let mut plain: String = chars.by_ref().take(most).collect();
+    if chars.next().is_some() {
         plain.push('…');
     }
     plain
+}
+
+/// A text of any length and number of lines, without what could command the terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() && char != '\n' && char != '\t' { '\u{fffd}' } else { char }).collect()
 }
 
 pub(crate) fn size(bytes: usize) -> String {

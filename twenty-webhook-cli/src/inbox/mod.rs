@@ -114,7 +114,13 @@ async fn show(inbox: &Inbox<impl Store>, id: &str, as_json: bool) -> anyhow::Res
     if let Some(error) = &job.last_error {
         writeln!(out, "error     {}", terminal::plain(error, 2_000))?;
     }
-    writeln!(out, "\n{body}")?;
+    if out.is_terminal() {
+        writeln!(out, "\n{}", terminal::harmless(&body))?;
+    } else {
+        writeln!(out)?;
+        // To the byte: a file or another program takes no orders.
+        out.into_inner().write_all(&[event.body(), b"\n".as_slice()].concat())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

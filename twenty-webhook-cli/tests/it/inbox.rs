@@ -1,10 +1,14 @@
 //! `inbox`: on a file that a receiver and a worker have left.
 
+use rexpect::session::spawn_command;
 use serde_json::Value;
 use twenty_webhook_axum::{Secret, Signer, Verifier};
 use twenty_webhook_inbox::{Backoff, Inbox, WebhookEvent};
 
 use crate::support::{command, json, text};
+
+/// "Control sequence introducer" in one character, and "clear". JSON lets it stand as it is.
+const CLEAR: &str = "\u{9b}2J";
 
 #[test]
 fn dead_letters_are_found_and_put_right() {
@@ -40,6 +44,33 @@ fn dead_letters_are_found_and_put_right() {
     assert_eq!(stats.status.code(), Some(0));
 }
 
+/// What a customer wrote is shown, and does not command the terminal that it is shown on.
+#[test]
+fn a_body_is_harmless_on_a_terminal_and_whole_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inbox.db");
+    leave(&path);
+    let db = path.to_str().unwrap();
+    let list = command(&["inbox", "list", "--limit", "1", "--json", "--db", db]).output().unwrap();
+    let id = json(&list)["id"].as_str().unwrap().to_owned();
+    let show = || command(&["inbox", "show", &id, "--db", db]);
+    let on_a_terminal = spawn_command(show(), Some(30_000)).unwrap().exp_eof().unwrap();
+    // `rexpect` takes each byte for a character; the one that commands would be the second of two.
+    assert!(on_a_terminal.contains("2J") && !on_a_terminal.contains('\u{9b}'), "{on_a_terminal:?}");
+    let piped = text(&show().output().unwrap().stdout);
+    assert!(piped.ends_with(&format!("\"note\":\"{CLEAR}\"}}}}\n")), "{piped:?}");
+}
+
+#[test]
+fn the_database_of_another_program_is_no_inbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("text.db");
+    std::fs::write(&path, "no database at all").unwrap();
+    let output = command(&["inbox", "stats", "--db", path.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"no database at all");
+}
+
 #[test]
 fn a_mistyped_path_is_no_new_inbox() {
     let dir = tempfile::tempdir().unwrap();
@@ -58,7 +89,7 @@ fn leave(path: &std::path::Path) {
         for (number, name) in ["person.created", "person.updated", "company.created", "task.created"].iter().enumerate()
         {
             let body = format!(
-                r#"{{"eventName":"{}","record":{{"id":"{number}"}}}}"#,
+                r#"{{"eventName":"{}","record":{{"id":"{number}","note":"{CLEAR}"}}}}"#,
                 if number == 1 { "person.created" } else { name }
             );
             let secret = Secret::new("s").unwrap();

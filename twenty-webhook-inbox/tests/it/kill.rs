@@ -50,9 +50,10 @@ async fn storm(database: &str, log: &str) {
 
     let began = Instant::now();
     let (sent, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(HashSet::new())));
+    let refused = Arc::new(AtomicUsize::new(0));
     let senders: Vec<_> = (0..16)
         .map(|_| {
-            let (sent, accepted) = (sent.clone(), accepted.clone());
+            let (sent, accepted, refused) = (sent.clone(), accepted.clone(), refused.clone());
             tokio::spawn(async move {
                 loop {
                     let number = sent.fetch_add(1, Ordering::SeqCst);
@@ -61,7 +62,7 @@ async fn storm(database: &str, log: &str) {
                     }
                     match deliver(port, &body("person.created", number)).await {
                         Ok(202) => assert!(accepted.lock().unwrap().insert(number)),
-                        Ok(503) => {}
+                        Ok(503) => drop(refused.fetch_add(1, Ordering::SeqCst)),
                         Ok(status) => panic!("{status}"),
                         Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                     }
@@ -107,7 +108,7 @@ async fn storm(database: &str, log: &str) {
     let drained = began.elapsed();
     // Long enough for an orphan to come back that should not.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    let handled = handled();
+    let (handled, refused) = (handled(), refused.load(Ordering::SeqCst));
     let missing = accepted.iter().filter(|number| !handled.contains_key(number)).count();
     let twice: Vec<_> = handled.values().filter(|processes| processes.len() > 1).collect();
     let unexplained = twice
@@ -116,7 +117,8 @@ async fn storm(database: &str, log: &str) {
         .count();
     println!(
         "{}: {} deliveries in {load:.1?}, handled after {drained:.1?}, {kills} kills ({receivers_killed} of receivers): {} answered 2xx, {} \
-         of them missing; {} handled once, {} more than once, {unexplained} of those not around a kill; {} handled that were not answered",
+         of them missing, {refused} answered 503; {} handled once, {} more than once, {unexplained} of those not around a kill; {} handled \
+         that were not answered",
         database.split(['/', ':']).next().filter(|scheme| !scheme.is_empty()).unwrap_or("sqlite"),
         deliveries,
         accepted.len(),
@@ -126,6 +128,9 @@ async fn storm(database: &str, log: &str) {
         handled.keys().filter(|number| !accepted.contains(number)).count(),
     );
     assert_eq!((missing, unexplained), (0, 0));
+    // What a worker of ours has under way, and as much again that it has not settled yet.
+    assert!(twice.len() <= (kills - receivers_killed) * 2 * 8, "{} twice, for {kills} kills", twice.len());
+    assert!(refused <= deliveries / 100, "a database that is not down refused {refused}");
     assert!(accepted.len() > deliveries / 2, "the load was refused");
 }
 
