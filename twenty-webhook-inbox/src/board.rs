@@ -1,10 +1,11 @@
 use apalis_board::axum::framework::{ApiBuilder, RegisterRoute};
+use apalis_board::axum::sse::TracingBroadcaster;
 use apalis_board::axum::ui::ServeUI;
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -17,6 +18,8 @@ where
     ApiBuilder<Router>: RegisterRoute<B, Shown>,
 {
     let api = ApiBuilder::new(Router::new()).register(QUEUE, storage).build();
+    // Its stream of logs. Nothing is sent into it; without it the page says that the system is unhealthy.
+    let api = api.layer(Extension(TracingBroadcaster::create()));
     Router::new().nest("/api/v1", api).fallback_service(ServeUI::new()).layer(from_fn(only_look))
 }
 
