@@ -1,5 +1,5 @@
 //! How fast deliveries are stored and handled, and how that changes with the rows stored. `cargo bench -p twenty-webhook-inbox`; with
-//! `POSTGRES=postgres://…` and `--features postgres` also there. Prints the tables of docs/performance.md.
+//! `POSTGRES=postgres://…` and `--features postgres` there instead. Prints the tables of docs/performance.md.
 
 #![allow(clippy::unwrap_used, clippy::similar_names, reason = "a program for the terminal")]
 #![allow(clippy::cast_precision_loss, reason = "they are counts")]
@@ -23,14 +23,14 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let rows: usize = env::var("ROWS").map_or(100_000, |rows| rows.parse().unwrap());
-        let dir = tempfile::tempdir_in(env::var("DIR").unwrap_or(".".into())).unwrap();
-        println!("\nSQLite, {}", dir.path().display());
-        measure(Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap(), rows).await;
         #[cfg(feature = "postgres")]
         if let Ok(url) = env::var("POSTGRES") {
             println!("\nPostgres");
-            measure(Inbox::postgres(&url).await.unwrap(), rows).await;
+            return measure(Inbox::postgres(&url).await.unwrap(), rows).await;
         }
+        let dir = tempfile::tempdir_in(env::var("DIR").unwrap_or(".".into())).unwrap();
+        println!("\nSQLite, {}", dir.path().display());
+        measure(Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap(), rows).await;
     });
 }
 
@@ -79,7 +79,8 @@ async fn fill(inbox: &Inbox<impl Store>, rows: usize) {
     let missing = (rows as u64).saturating_sub(inbox.counts().await.unwrap().done);
     receive(inbox, 256, usize::try_from(missing).unwrap()).await;
     if missing > 0 {
-        handle(inbox).await;
+        let per_second = handle(inbox).await;
+        println!("a backlog of {missing}: {per_second:.0} handled per second");
     }
 }
 

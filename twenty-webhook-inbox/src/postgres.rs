@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use apalis_core::task::Task;
+use apalis_core::task::builder::TaskBuilder;
+use apalis_core::task::task_id::TaskId;
 use apalis_core::worker::context::WorkerContext;
-use apalis_postgres::{Config, PgConnectOptions, PgPool, PostgresStorage, queries};
+use apalis_postgres::{PgConnectOptions, PgPool, PostgresStorage, queries};
 use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::{PgPoolOptions, PgRow};
@@ -37,10 +39,14 @@ const DURABLE: &str = "SELECT set_config('synchronous_commit', \
                        CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' \
                        ELSE current_setting('synchronous_commit') END, false)";
 
-const HAS_INDEX: &str = "SELECT to_regclass('apalis.twenty_webhook_done') IS NOT NULL";
-
-/// What apalis has no index for.
-const INDEX: &str = "CREATE INDEX twenty_webhook_done ON apalis.jobs (done_at) WHERE status = 'Done'";
+/// What apalis has no index for, and would read the whole table: for tidying, and with each sign of life for the jobs of dead workers.
+const INDEXES: [(&str, &str); 2] = [
+    ("apalis.twenty_webhook_done", "CREATE INDEX twenty_webhook_done ON apalis.jobs (done_at) WHERE status = 'Done'"),
+    (
+        "apalis.twenty_webhook_held",
+        "CREATE INDEX twenty_webhook_held ON apalis.jobs (lock_by) WHERE status = 'Running' OR status = 'Queued'",
+    ),
+];
 
 /// Of two programs that start at once, one would fail. The number is any that nobody else takes.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
@@ -60,9 +66,12 @@ impl PostgresStore {
         PostgresStorage::<()>::migrations().set_ignore_missing(true).run(&pool).await.map_err(InboxError::database)?;
         let mut tx = pool.begin().await.map_err(InboxError::database)?;
         sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await.map_err(InboxError::database)?;
-        // To ask `CREATE INDEX` itself would lock the table, each time.
-        if !sqlx::query_scalar(HAS_INDEX).fetch_one(&mut *tx).await.map_err(InboxError::database)? {
-            sqlx::query(INDEX).execute(&mut *tx).await.map_err(InboxError::database)?;
+        for (name, create) in INDEXES {
+            // To ask `CREATE INDEX` itself would lock the table, each time.
+            let missing = sqlx::query_scalar("SELECT to_regclass($1) IS NULL").bind(name);
+            if missing.fetch_one(&mut *tx).await.map_err(InboxError::database)? {
+                sqlx::query(create).execute(&mut *tx).await.map_err(InboxError::database)?;
+            }
         }
         tx.commit().await.map_err(InboxError::database)?;
         Ok(Self { pool })
@@ -78,10 +87,6 @@ impl PostgresStore {
         let query = sqlx::query(sql).bind(QUEUE).bind(ids);
         Ok(query.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected())
     }
-}
-
-fn config() -> Config {
-    Config::default().queue(QUEUE)
 }
 
 fn seconds(duration: Duration) -> f64 {
@@ -106,6 +111,12 @@ fn job(row: &PgRow) -> Result<Job, sqlx::Error> {
         len: row.try_get("len")?,
     }
     .into())
+}
+
+fn task(row: &PgRow) -> Result<Task<Vec<u8>>, sqlx::Error> {
+    let attempts = row.try_get::<i32, _>("attempts")?.try_into().unwrap_or(0);
+    let id = TaskId::from_string(row.try_get::<String, _>("id")?);
+    Ok(TaskBuilder::new(row.try_get("job")?).task_id(id).attempt(attempts).build())
 }
 
 impl Store for PostgresStore {
@@ -159,11 +170,20 @@ impl Store for PostgresStore {
     }
 
     async fn take(&self, worker: &WorkerContext, limit: usize) -> Result<Vec<Task<Vec<u8>>>, InboxError> {
-        let mut tx = self.pool.begin().await.map_err(InboxError::database)?;
-        let tasks =
-            queries::fetch_next(&mut *tx, &config().batch_size(limit), worker).await.map_err(InboxError::database)?;
-        tx.commit().await.map_err(InboxError::database)?;
-        Ok(tasks)
+        // apalis asks a function, in which the limit is unknown to the planner: with a million jobs waiting it reads all of them for each few.
+        let sql = format!(
+            "WITH due AS (SELECT id FROM apalis.jobs WHERE (status = 'Pending' OR (status = 'Failed' AND attempts < max_attempts)) \
+             AND run_at <= now() AND job_type = $2 ORDER BY priority DESC, run_at LIMIT {limit} FOR UPDATE SKIP LOCKED) \
+             UPDATE apalis.jobs SET status = 'Queued', lock_by = $1, lock_at = now() \
+             WHERE id = ANY(ARRAY(SELECT id FROM due)) RETURNING id, job, attempts"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(worker.name())
+            .bind(QUEUE)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(InboxError::database)?;
+        rows.iter().map(task).collect::<Result<_, _>>().map_err(InboxError::database)
     }
 
     async fn settle(&self, worker: &str, settled: Vec<Settled>) -> Result<(), InboxError> {
@@ -199,7 +219,7 @@ impl Store for PostgresStore {
         let done = "DELETE FROM apalis.jobs WHERE id IN (SELECT id FROM apalis.jobs WHERE job_type = $1 AND status = 'Done' \
                     AND done_at < now() - make_interval(secs => $2) LIMIT $3 FOR UPDATE SKIP LOCKED)";
         let far_off = "UPDATE apalis.jobs SET run_at = now() \
-                       WHERE job_type = $1 AND status = 'Failed' AND run_at > now() + make_interval(secs => $2)";
+                       WHERE job_type = $1 AND status = 'Failed' AND attempts < max_attempts AND run_at > now() + make_interval(secs => $2)";
         let early = "UPDATE apalis.jobs SET run_at = now() \
                      WHERE job_type = $1 AND status = 'Pending' AND run_at > now() + make_interval(secs => $2)";
         let future = "UPDATE apalis.workers SET last_seen = now() \
