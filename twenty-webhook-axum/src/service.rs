@@ -2,6 +2,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,12 +23,13 @@ use crate::refusal::{Refusal, bare};
 #[derive(Clone, Debug)]
 pub struct TwentyWebhook<S> {
     inner: S,
-    config: TwentyWebhookLayer,
+    /// Shared, because axum clones a service for each request.
+    config: Arc<TwentyWebhookLayer>,
 }
 
 impl<S> TwentyWebhook<S> {
     pub(crate) fn new(inner: S, config: TwentyWebhookLayer) -> Self {
-        Self { inner, config }
+        Self { inner, config: Arc::new(config) }
     }
 }
 
@@ -52,13 +54,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (inner, config) = (self.inner.clone(), self.config.clone());
+        let (inner, config) = (self.inner.clone(), Arc::clone(&self.config));
         ResponseFuture(Box::pin(async move {
             match receive(&config, request).await {
                 Ok((delivery, request)) => {
-                    let running = config.running.clone();
-                    let handling = handle(config, inner, delivery, request).in_current_span();
-                    detached(&running, Box::pin(handling)).await
+                    let handling = handle(Arc::clone(&config), inner, delivery, request).in_current_span();
+                    detached(&config.running, Box::pin(handling)).await
                 }
                 Err(refusal) => Ok(refusal.into_response()),
             }
@@ -89,7 +90,7 @@ where
 }
 
 async fn handle<S, B, R>(
-    config: TwentyWebhookLayer,
+    config: Arc<TwentyWebhookLayer>,
     mut inner: S,
     delivery: Delivery,
     request: Request<B>,

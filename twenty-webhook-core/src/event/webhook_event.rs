@@ -51,7 +51,8 @@ pub struct WebhookEvent(Arc<Inner>);
 struct Inner {
     envelope: Envelope,
     source: Source,
-    object: OnceLock<Option<String>>,
+    /// In the object's metadata.
+    object: OnceLock<Option<Text>>,
     record_id: OnceLock<Option<String>>,
 }
 
@@ -96,13 +97,16 @@ impl WebhookEvent {
     /// For a change of the data model it begins with `metadata.`, as in `metadata.fieldMetadata`, which no object's name can. So
     /// `("view", Action::Created)` is always about a custom object called `view`.
     pub fn object(&self) -> &str {
-        let object = self.0.object.get_or_init(|| match self.name().metadata_name() {
-            None => {
-                self.0.envelope.object_metadata.as_ref()?.string_member("nameSingular").filter(|name| !name.is_empty())
-            }
+        self.named_in_metadata().unwrap_or_else(|| self.name().object())
+    }
+
+    fn named_in_metadata(&self) -> Option<&str> {
+        let metadata = self.0.envelope.object_metadata.as_ref()?;
+        let name = self.0.object.get_or_init(|| match self.name().metadata_name() {
+            None => metadata.text_member("nameSingular"),
             Some(_) => None,
         });
-        object.as_deref().unwrap_or_else(|| self.name().object())
+        Some(name.as_ref()?.as_str(metadata.bytes())).filter(|name| !name.is_empty())
     }
 
     /// What happened to it.

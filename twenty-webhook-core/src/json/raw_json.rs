@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::members::{find_member, string};
-use super::surrogates;
+use super::{Text, Value, surrogates};
 use crate::DecodeError;
 
 /// A JSON value that is still text, cut out of the body without copying, and decoded when asked.
@@ -57,6 +57,11 @@ impl RawJson {
     /// The string that its member `name` is. What comes after that member is not looked at.
     pub(crate) fn string_member(&self, name: &str) -> Option<String> {
         string(find_member(self.as_str(), name)?).map(Into::into)
+    }
+
+    /// The same, as a slice of this.
+    pub(crate) fn text_member(&self, name: &str) -> Option<Text> {
+        Text::read(find_member(self.as_str(), name)?, &self.0)
     }
 
     pub(crate) fn bytes(&self) -> &Bytes {
