@@ -16,8 +16,8 @@ use crate::{Counts, Inbox, InboxError, Job, NewJob, QUEUE, Settled, State, Store
 ///
 /// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden, for each
 /// session: a pooler in transaction mode between the two would undo that, and is not supported. The first one to open it makes the
-/// schema `apalis` and the extensions `hstore` and `pgcrypto`, and must be allowed to. Nothing of other schemas is touched, so your own tables may
-/// be in the same database.
+/// schema `apalis` and the extensions `hstore` and `pgcrypto`, and must be allowed to. It touches nothing else outside
+/// that schema, so your own tables may be in the same database.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,

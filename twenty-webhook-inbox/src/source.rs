@@ -131,7 +131,7 @@ impl<S: Store> Clone for Persist<S> {
 }
 
 /// Longer than a database takes that is alive.
-const ANSWER: Duration = Duration::from_secs(25);
+pub(crate) const ANSWER: Duration = Duration::from_secs(25);
 
 impl<S: Store> Persist<S> {
     pub(crate) fn new(store: S, terms: Arc<Terms>) -> Self {

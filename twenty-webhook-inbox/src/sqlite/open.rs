@@ -49,8 +49,10 @@ impl SqliteStore {
                     })
                 })
         };
-        refuse_what_is_no_inbox(path).await?;
-        let write = connect(pool(1), &options).await.map_err(InboxError::database)?;
+        if is_of_another_program(path).await.map_err(InboxError::database)? {
+            return Err(InboxError::database("the file is the database of another program"));
+        }
+        let write = patiently(|| pool(1).connect_with(options.clone())).await.map_err(InboxError::database)?;
         migrate(&write).await?;
         // From here on a file that is missing was deleted: a new and empty one would be no better.
         let options = options.create_if_missing(false);
@@ -74,12 +76,15 @@ impl SqliteStore {
 
 /// To turn a new file to write-ahead logging takes a lock that SQLite does not wait for: of programs that start at once, all but one are
 /// told that it is busy.
-async fn connect(pool: SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
     let began = tokio::time::Instant::now();
     loop {
-        match pool.clone().connect_with(options.clone()).await {
+        match attempt().await {
             Err(error) if is_busy(&error) && began.elapsed() < BUSY => {}
-            connected => return connected,
+            done => return done,
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -92,17 +97,20 @@ fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// A path that was mixed up must not put our tables into the database of another program, nor turn it to write-ahead logging.
-async fn refuse_what_is_no_inbox(path: &Path) -> Result<(), InboxError> {
+async fn is_of_another_program(path: &Path) -> Result<bool, sqlx::Error> {
     if path.metadata().map_or(true, |metadata| metadata.len() == 0) {
-        return Ok(());
+        return Ok(false);
     }
     let others = "SELECT (SELECT count(*) FROM sqlite_master WHERE name IN ('Jobs', 'Workers')) < 2 AND EXISTS \
                   (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT IN ('_sqlx_migrations', 'Jobs', 'Workers'))";
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
-    let mut connection = options.connect().await.map_err(InboxError::database)?;
-    let others: bool = sqlx::query_scalar(others).fetch_one(&mut connection).await.map_err(InboxError::database)?;
-    connection.close().await.map_err(InboxError::database)?;
-    if others { Err(InboxError::database("the file is the database of another program")) } else { Ok(()) }
+    patiently(|| async {
+        let mut connection = options.connect().await?;
+        let others = sqlx::query_scalar(others).fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(others)
+    })
+    .await
 }
 
 /// A newer program may have migrated further; not to start for that would lose deliveries. SQLite has no lock around migrations, so of
