@@ -13,7 +13,7 @@ use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::Secret;
 
 use crate::child::Process;
-use crate::support::{Place, SECRET, body, until};
+use crate::support::{Place, SECRET, body, free_port, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite() {
@@ -44,7 +44,7 @@ fn random(below: usize) -> usize {
 
 async fn storm(database: &str, log: &str) {
     let (deliveries, kills) = (from_env("KILL_DELIVERIES", 10_000), from_env("KILL_KILLS", 20));
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let start = |role| Process::start(role, database, port, log);
     let mut processes = vec![("receiver", start("receiver")), ("worker", start("worker")), ("worker", start("worker"))];
 

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
 use twenty_webhook_inbox::{Backoff, Inbox, Select, State, WebhookEvent};
 
-use crate::support::{Running, Seen, event, ok, until};
+use crate::support::{Running, Seen, event, free_port, ok, until};
 
 /// A server of its own, which ends with it.
 pub(crate) struct Server {
@@ -24,7 +24,7 @@ impl Server {
         let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's `postgresql` is installed");
         let programs = versions.map(|version| version.unwrap().path()).max().unwrap().join("bin");
         let dir = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         if is_root() {
             assert!(Command::new("chown").arg("postgres").arg(dir.path()).status().unwrap().success());
         }

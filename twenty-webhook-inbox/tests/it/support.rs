@@ -139,3 +139,10 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
         self.clone()
     }
 }
+
+/// Free, and below the ports that the system gives to clients: while a server is down, none of them can take its place.
+pub(crate) fn free_port() -> u16 {
+    let random = || 20_000 + u16::try_from(getrandom::u32().unwrap() % 10_000).unwrap();
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(random).find(is_free).unwrap()
+}

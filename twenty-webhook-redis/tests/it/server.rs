@@ -1,5 +1,5 @@
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,8 +20,7 @@ impl Server {
     }
 
     pub(crate) fn not_yet_started() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, process: None }
+        Self { port: free_port(), process: None }
     }
 
     /// Starts it, empty, on the port that it had.
@@ -97,4 +96,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Free, and below the ports that the system gives to clients: while a server is down, none of them can take its place.
+fn free_port() -> u16 {
+    let random = || 20_000 + u16::try_from(getrandom::u32().unwrap() % 10_000).unwrap();
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(random).find(is_free).unwrap()
 }
