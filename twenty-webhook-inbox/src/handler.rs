@@ -63,11 +63,12 @@ impl Attempts {
             "inbox job", worker = %self.worker, job, delivery_id = %event.delivery_id(), name = %event.name(),
             record_id = event.record_id(), attempt
         );
-        if attempt > self.terms.attempts {
+        let handled = if attempt > self.terms.attempts {
             let tried = attempt - 1;
-            return Err(format!("not tried again: it was tried {tried} times, of {} at most", self.terms.attempts));
-        }
-        let handled = self.handle(event, &span).await;
+            Err(format!("not tried again: it was tried {tried} times, of {} at most", self.terms.attempts))
+        } else {
+            self.handle(event, &span).await
+        };
         let _entered = span.enter();
         match &handled {
             Ok(Ended::Handled) => tracing::debug!("handled"),

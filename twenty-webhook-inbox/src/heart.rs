@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use apalis_core::worker::context::WorkerContext;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use crate::Store;
 use crate::source::Persist;
@@ -15,14 +15,16 @@ use crate::worker::Terms;
 /// time for one of its own.
 pub(crate) async fn beat<S: Store>(persist: &Persist<S>, context: &WorkerContext, terms: &Terms) {
     let every = terms.heartbeat();
-    // In a line of its own: while a taking hangs the worker lives.
+    // In a line of its own: while a taking hangs the worker lives, as far as the store has a connection left.
     let line = persist.another_line(every);
-    let (mut before_last, mut last) = (Moment::now(), Moment::now());
+    // It cannot tell either how long the others were kept from it before it came.
+    let long_ago = Moment { wall: SystemTime::UNIX_EPOCH, ..Moment::now() };
+    let (mut before_last, mut last, mut now) = (long_ago, Moment::now(), Moment::now());
     loop {
-        sleep(every).await;
+        sleep_until(now.steady + every).await;
         let late = before_last.elapsed().saturating_sub(2 * every);
         let (worker, dead_after) = (context.clone(), terms.silence + late);
-        let now = Moment::now();
+        now = Moment::now();
         match line.talk(move |store| async move { store.beat(&worker, dead_after).await }).await {
             Ok(true) => (before_last, last) = (last, now),
             Ok(false) => return,

@@ -6,8 +6,8 @@ use apalis_core::task::task_id::TaskId;
 use apalis_core::worker::context::WorkerContext;
 use apalis_postgres::{PgConnectOptions, PgPool, PostgresStorage, queries};
 use bytes::Bytes;
-use sqlx::Row as _;
 use sqlx::postgres::{PgPoolOptions, PgRow};
+use sqlx::{Connection as _, Row as _};
 
 use crate::job::{Row, statuses};
 use crate::{Counts, Inbox, InboxError, Job, NewJob, QUEUE, Settled, State, Store};
@@ -21,6 +21,8 @@ use crate::{Counts, Inbox, InboxError, Job, NewJob, QUEUE, Settled, State, Store
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// For those who look, so that nobody who stores waits for them.
+    read: PgPool,
 }
 
 impl Inbox<PostgresStore> {
@@ -33,6 +35,9 @@ impl Inbox<PostgresStore> {
         Ok(Self::on(PostgresStore::open(options).await?))
     }
 }
+
+/// Longer than a server takes that is there.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// On every new connection, whatever the setting is now: the session's own outlasts a reload of the server's. Only `off` is changed.
 const DURABLE: &str = "SELECT set_config('synchronous_commit', \
@@ -55,11 +60,18 @@ impl PostgresStore {
     async fn open(options: PgConnectOptions) -> Result<Self, InboxError> {
         let pool = PgPoolOptions::new()
             .max_connections(10)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(ANSWER)
             .after_connect(|connection, _| {
                 Box::pin(async move { sqlx::query(DURABLE).execute(connection).await.map(drop) })
             })
-            .connect_with(options)
+            // A host that vanished says nothing for a quarter of an hour, and its connections would keep their places for so long.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let alive = tokio::time::timeout(ANSWER, connection.ping()).await;
+                    alive.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+                })
+            })
+            .connect_with(options.clone())
             .await
             .map_err(InboxError::database)?;
         // A newer program may have migrated further. Not to start for that would lose deliveries.
@@ -74,13 +86,14 @@ impl PostgresStore {
             }
         }
         tx.commit().await.map_err(InboxError::database)?;
-        Ok(Self { pool })
+        let read = PgPoolOptions::new().max_connections(2).acquire_timeout(ANSWER).connect_lazy_with(options);
+        Ok(Self { pool, read })
     }
 
     /// What the board reads from.
     #[cfg(feature = "board")]
     pub(crate) fn reader(&self) -> PgPool {
-        self.pool.clone()
+        self.read.clone()
     }
 
     async fn change(&self, sql: &'static str, ids: &[String]) -> Result<u64, InboxError> {
@@ -244,7 +257,7 @@ impl Store for PostgresStore {
     async fn counts(&self) -> Result<Counts, InboxError> {
         let sql = "SELECT status, count(*) FROM apalis.jobs WHERE job_type = $1 GROUP BY status";
         let rows: Vec<(String, i64)> =
-            sqlx::query_as(sql).bind(QUEUE).fetch_all(&self.pool).await.map_err(InboxError::database)?;
+            sqlx::query_as(sql).bind(QUEUE).fetch_all(&self.read).await.map_err(InboxError::database)?;
         Ok(Counts::of_statuses(rows.iter().map(|(status, count)| (status.as_str(), count.cast_unsigned()))))
     }
 
@@ -258,7 +271,7 @@ impl Store for PostgresStore {
             .bind(statuses(states))
             .bind(before)
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.read)
             .await
             .map_err(InboxError::database)?;
         rows.iter().map(job).collect::<Result<_, _>>().map_err(InboxError::database)
@@ -269,7 +282,7 @@ impl Store for PostgresStore {
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(QUEUE)
             .bind(id)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.read)
             .await
             .map_err(InboxError::database)?;
         let Some(row) = row else { return Ok(None) };

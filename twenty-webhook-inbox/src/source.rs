@@ -14,6 +14,7 @@ use apalis_core::task::Task;
 use apalis_core::worker::context::WorkerContext;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
 
 use crate::handler::Ended;
 use crate::worker::Terms;
@@ -116,6 +117,8 @@ struct Held {
     jobs: HashSet<String>,
     /// The last answer to a taking was lost: the database may think that this worker has more.
     unsure: bool,
+    /// When it was last told what this worker has. It may have finished a lost taking after that.
+    told: Option<Instant>,
 }
 
 impl<S: Store> Clone for Persist<S> {
@@ -148,10 +151,12 @@ impl<S: Store> Persist<S> {
     }
 
     async fn take(&self, worker: &WorkerContext, places: usize) -> Result<Vec<Task<Vec<u8>>>, InboxError> {
+        let long_ago = self.held().told.is_none_or(|told| told.elapsed() > Duration::from_mins(1));
         let unsure = mem::replace(&mut self.held().unsure, true);
-        if unsure {
+        if unsure || long_ago {
             let (name, but) = (worker.name().to_owned(), self.held().jobs.iter().cloned().collect::<Vec<_>>());
             self.talk(move |store| async move { store.hand_back(&name, &but).await }).await?;
+            self.held().told = Some(Instant::now());
         }
         let worker = worker.clone();
         let tasks = self.talk(move |store| async move { store.take(&worker, places).await }).await?;

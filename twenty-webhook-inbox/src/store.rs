@@ -15,7 +15,8 @@ use crate::{Counts, InboxError, Job, NewJob, State};
 /// `SqliteStore` and `PostgresStore` are two. Another one is some statements in your own crate, and [`Inbox::on`](crate::Inbox::on) takes
 /// it; nothing here needs to change. `tests/it/memory.rs` is the whole of one.
 ///
-/// Every method may be cancelled, may be called again when it failed, and must not hang: each is given a deadline.
+/// Every method may be cancelled, and may be called again when it failed. What receivers and workers call is given a deadline; what
+/// operators call (counts, pages, retries) is not.
 pub trait Store: Clone + Send + Sync + 'static {
     /// Adds these jobs in one transaction and leaves out those whose key is there. Returns how many are new, *after* the commit is on
     /// disk: what this says is stored is answered 2xx, and Twenty never sends it again.

@@ -135,6 +135,7 @@ impl Store for SqliteStore {
     async fn hand_back(&self, worker: &str, but: &[String]) -> Result<u64, InboxError> {
         let sql = "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL \
                    WHERE job_type = ?3 AND status IN ('Queued', 'Running') AND +lock_by = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
+        let _turn = self.turns.take().await;
         let done = sqlx::query(sql)
             .bind(worker)
             .bind(json(but))

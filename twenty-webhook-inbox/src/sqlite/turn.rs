@@ -1,11 +1,11 @@
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::task::spawn_blocking;
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
 
 /// Whose turn it is to write, among the processes on one file. SQLite's own lock has no queue: who finds it taken sleeps for up to a tenth
@@ -18,21 +18,31 @@ use tokio::time::timeout;
 pub(crate) struct Turns(Arc<Mutex<File>>);
 
 /// Many times what a commit takes, and short beside the deadline of a delivery.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_millis(500);
 
 impl Turns {
     /// Beside the database, as SQLite's own two files are.
     pub(crate) fn of(database: &Path) -> io::Result<Self> {
         let mut path = database.as_os_str().to_owned();
         path.push("-turn");
-        let file = File::options().create(true).append(true).open(path)?;
+        // A lock needs no right to write: another user's process may have made the file.
+        let file = File::options().create(true).append(true).open(&path).or_else(|_| File::open(&path))?;
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
     pub(crate) async fn take(&self) -> Option<Turn> {
         let take = async {
             let file = Arc::clone(&self.0).lock_owned().await;
-            spawn_blocking(move || file.lock().map(|()| Turn(file))).await.ok()?.ok()
+            match file.try_lock() {
+                Ok(()) => return Some(Turn(file)),
+                Err(TryLockError::Error(_)) => return None,
+                Err(TryLockError::WouldBlock) => {}
+            }
+            // In a thread of its own, of which there is at most one: a runtime that ends waits for its blocking tasks.
+            let (send, locked) = oneshot::channel();
+            let wait = move || drop(file.lock().map(|()| send.send(Turn(file))));
+            thread::Builder::new().spawn(wait).ok()?;
+            locked.await.ok()
         };
         timeout(LONGEST, take).await.ok().flatten()
     }

@@ -48,7 +48,7 @@ async fn dead_letters_are_listed_shown_retried_and_dropped() {
 #[tokio::test]
 async fn lists_of_any_length() {
     let place = Place::new();
-    let inbox = place.open().await;
+    let inbox = place.open().await.deadline(Duration::from_mins(1));
     let events: Vec<_> = (0..1_100).map(|number| event("person.created", number)).collect();
     futures_util::future::join_all(events.iter().map(|event| inbox.store(event)))
         .await

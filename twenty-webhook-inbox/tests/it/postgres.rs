@@ -89,7 +89,7 @@ async fn jobs_are_stored_handled_tried_again_and_put_right() {
     let server = Server::start();
     let url = server.url();
     let (one, two) = tokio::join!(Inbox::postgres(&url), Inbox::postgres(&url));
-    let (inbox, other) = (one.unwrap(), two.unwrap());
+    let [inbox, other] = [one, two].map(|inbox| inbox.unwrap().deadline(Duration::from_mins(1)));
     let events: Vec<_> =
         (0..200).map(|number| event(["person.created", "company.updated"][number % 2], number)).collect();
     // From two receivers at once, each of them twice.
