@@ -119,7 +119,9 @@ async fn show(inbox: &Inbox<impl Store>, id: &str, as_json: bool) -> anyhow::Res
     } else {
         writeln!(out)?;
         // To the byte: a file or another program takes no orders.
-        out.into_inner().write_all(&[event.body(), b"\n".as_slice()].concat())?;
+        let mut out = out.into_inner();
+        out.write_all(event.body())?;
+        out.write_all(b"\n")?;
     }
     Ok(ExitCode::SUCCESS)
 }
