@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use twenty_webhook_core::{Claim, Clock, DeliveryId, MemoryReplayGuard, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Claim, Clock, DeliveryId, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 use crate::rounds::thread_cpu_time;
 
@@ -33,6 +33,6 @@ pub fn claim_all(guard: &MemoryReplayGuard, ids: &[DeliveryId]) -> f64 {
 }
 
 /// For as long as any bench takes.
-pub fn in_an_hour() -> Timestamp {
+pub fn in_an_hour() -> UnixMillis {
     Clock::system().now().saturating_add(Duration::from_secs(3600))
 }

@@ -14,10 +14,10 @@ use bytes::Bytes;
 use dudect_bencher::rand::RngExt;
 use dudect_bencher::{BenchRng, Class, CtRunner, ctbench_main};
 use http::{HeaderMap, HeaderValue};
-use twenty_webhook_core::{SIGNATURE_HEADER, Secret, SignatureHeaders, Signer, Timestamp, Verifier};
+use twenty_webhook_core::{SIGNATURE_HEADER, Secret, SignatureHeaders, Signer, UnixMillis, Verifier};
 
 const SAMPLES: usize = 1_000_000;
-const NOW: Timestamp = Timestamp::from_millis(1_789_374_097_412);
+const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 
 struct World {
     signer: Signer,

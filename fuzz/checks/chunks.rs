@@ -2,12 +2,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use twenty_webhook_core::{
-    Delivery, Rejection, SIGNATURE_HEADER, Secret, SignatureHeaders, SignedWith, TIMESTAMP_HEADER, Timestamp, Verifier,
+    Delivery, Rejection, SIGNATURE_HEADER, Secret, SignatureHeaders, SignedWith, TIMESTAMP_HEADER, UnixMillis, Verifier,
 };
 
 use super::textbook::hmac_sha256;
 
-const NOW: Timestamp = Timestamp::from_millis(1_789_374_097_412);
+const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 
 /// However a body is cut, it is accepted exactly when a textbook HMAC says so, and within the limit; and what comes out is what went
 /// in.

@@ -77,7 +77,7 @@ impl Client {
             1 => ("changed", post(&headers, length, &body.replace("Analytical", "analytical")), Some(401)),
             2 => {
                 let now = Clock::system().now().as_millis();
-                let old = twenty_webhook_core::Timestamp::from_millis(now - 10 * 60 * 1000);
+                let old = twenty_webhook_core::UnixMillis::from_millis(now - 10 * 60 * 1000);
                 ("stale", post(&self.signer.sign_at(body.as_bytes(), old), length, body), Some(401))
             }
             3 => {

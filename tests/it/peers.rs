@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-use twenty_webhook_core::{Rejection, Signature, SignatureHeaders, Signer, Timestamp, Tolerance, Verifier};
+use twenty_webhook_core::{Rejection, Signature, SignatureHeaders, Signer, Tolerance, UnixMillis, Verifier};
 
 use crate::receivers::{HANDLED, STREAMING, counted, pieces};
 use crate::samples::{BODY, NOW, secret, signed};
@@ -90,7 +90,7 @@ fn no_timestamp_and_no_clock_overflow() {
                 let mut headers = Signer::new(secret()).sign(BODY.as_bytes());
                 headers.insert("x-twenty-webhook-timestamp", time.parse().unwrap());
                 let verifier = Verifier::new(secret()).tolerance(Tolerance::both(tolerance));
-                let delivery = verifier.verify_at(&headers, BODY, Timestamp::from_millis(now));
+                let delivery = verifier.verify_at(&headers, BODY, UnixMillis::from_millis(now));
                 assert!(delivery.is_err(), "{time} at {now}: it was signed at another time");
             }
         }
@@ -159,7 +159,7 @@ fn no_part_of_a_signature_is_one() {
 fn a_tolerance_of_zero_means_zero() {
     let verifier = Verifier::new(secret()).tolerance(Tolerance::both(Duration::ZERO));
     let headers = Signer::new(secret()).sign_at(BODY.as_bytes(), NOW);
-    let at = |millis| verifier.verify_at(&headers, BODY, Timestamp::from_millis(millis)).map(|_| ());
+    let at = |millis| verifier.verify_at(&headers, BODY, UnixMillis::from_millis(millis)).map(|_| ());
     let millisecond = Duration::from_millis(1);
     let stale = Rejection::StaleTimestamp { age: millisecond, tolerance: Duration::ZERO };
     let future = Rejection::FutureTimestamp { ahead: millisecond, tolerance: Duration::ZERO };

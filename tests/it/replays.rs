@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use twenty_webhook_actix::WebhookConfig;
 use twenty_webhook_axum::TwentyWebhookLayer;
 use twenty_webhook_core::{
-    Claim, Clock, DeliveryId, GuardError, Lease, MemoryReplayGuard, Rejection, ReplayGuard, Timestamp, Verifier,
+    Claim, Clock, DeliveryId, GuardError, Lease, MemoryReplayGuard, Rejection, ReplayGuard, UnixMillis, Verifier,
 };
 
 use crate::receivers::service::{self, Handler, Service};
@@ -33,7 +33,7 @@ impl World {
 
     fn clock(&self) -> Clock {
         let now = self.now.clone();
-        Clock::new(move || Timestamp::from_millis(now.load(Ordering::Relaxed)))
+        Clock::new(move || UnixMillis::from_millis(now.load(Ordering::Relaxed)))
     }
 
     fn set(&self, now: u64) {
@@ -228,7 +228,7 @@ async fn a_captured_request_is_refused_at_every_edge_of_its_window() {
         // The sender's clock is ahead by all that is tolerated, so the request is fresh for twice as long.
         world.set(sent - WINDOW);
         assert_eq!(service.send(&captured).await.status, 204, "{}", service.name);
-        let re_signed = signed(BODY, Timestamp::from_millis(sent + WINDOW));
+        let re_signed = signed(BODY, UnixMillis::from_millis(sent + WINDOW));
         for (now, replay, status) in [
             (sent - WINDOW, &captured, 200),
             (sent - 1, &captured, 200),
@@ -279,7 +279,7 @@ async fn a_dead_holder_blocks_the_next_copy_only_until_its_lease_runs_out() {
 struct Down;
 
 impl ReplayGuard for Down {
-    async fn claim(&self, _: DeliveryId, _: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, _: DeliveryId, _: UnixMillis) -> Result<Claim, GuardError> {
         Err(GuardError::unavailable("connection refused"))
     }
 

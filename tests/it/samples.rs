@@ -1,20 +1,20 @@
 //! Requests that the tests sign themselves. What proves that we sign as Twenty does is in `tests/vectors`.
 
 use http::HeaderMap;
-use twenty_webhook_core::{Secret, Signer, Timestamp};
+use twenty_webhook_core::{Secret, Signer, UnixMillis};
 
 use crate::vectors::{Case, Expect};
 
 pub(crate) const SECRET: &str = "s3cret";
 pub(crate) const BODY: &str = r#"{"eventName":"person.created","record":{"id":"p1"}}"#;
-pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_789_374_097_412);
+pub(crate) const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 
 pub(crate) fn secret() -> Secret {
     Secret::new(SECRET).unwrap()
 }
 
 /// `body`, signed at `sent_at`, and received in the same millisecond.
-pub(crate) fn signed(body: &str, sent_at: Timestamp) -> Case {
+pub(crate) fn signed(body: &str, sent_at: UnixMillis) -> Case {
     Case {
         name: "signed by ourselves".into(),
         secret: SECRET.into(),

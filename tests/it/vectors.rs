@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use twenty_webhook_core::Timestamp;
+use twenty_webhook_core::UnixMillis;
 
 /// A request, what the clock says when it comes, and what must come of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) secret: String,
-    pub(crate) now: Timestamp,
+    pub(crate) now: UnixMillis,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
     pub(crate) expect: Expect,
@@ -57,7 +57,7 @@ pub(crate) fn signed_bodies() -> Vec<Case> {
     all.into_iter()
         .map(|signed| Case {
             body: read(&signed.body),
-            now: Timestamp::from_millis(signed.timestamp.parse::<u64>().unwrap() + 40),
+            now: UnixMillis::from_millis(signed.timestamp.parse::<u64>().unwrap() + 40),
             headers: vec![
                 ("x-twenty-webhook-signature".into(), signed.signature),
                 ("x-twenty-webhook-timestamp".into(), signed.timestamp),
@@ -98,7 +98,7 @@ pub(crate) fn requests() -> Vec<Case> {
         .map(|request| Case {
             name: request.name,
             secret: file.secret.clone(),
-            now: Timestamp::from_millis(request.now),
+            now: UnixMillis::from_millis(request.now),
             headers: request.headers,
             body: match request.body {
                 Body::Text(text) => text.into(),

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tower::ServiceExt;
 use twenty_webhook_axum::{
-    Clock, Diagnosis, Finding, Secret, Signer, Timestamp, TwentyWebhookLayer, Verifier, Webhook,
+    Clock, Diagnosis, Finding, Secret, Signer, TwentyWebhookLayer, UnixMillis, Verifier, Webhook,
 };
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ struct Case {
 
 impl Case {
     fn layer(&self) -> TwentyWebhookLayer {
-        let now = Timestamp::from_millis(self.now);
+        let now = UnixMillis::from_millis(self.now);
         let mut secrets = self.secrets.iter().map(|text| Secret::new(text).unwrap());
         let verifier = Verifier::new(secrets.next().unwrap()).clock(Clock::new(move || now));
         TwentyWebhookLayer::new(secrets.fold(verifier, Verifier::also_accept))

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use twenty_webhook_axum::{Delivery, Diagnosis, Finding, Timestamp, Verifier};
+use twenty_webhook_axum::{Delivery, Diagnosis, Finding, UnixMillis, Verifier};
 
 use crate::saved::{Saved, header};
 use crate::secrets::SecretArgs;
@@ -46,7 +46,7 @@ pub(crate) struct ExplainArgs {
     header: Vec<String>,
     /// Judge it as if received at this time: Unix milliseconds, 2026-09-14T10:23:16Z, or now
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    at: Option<Timestamp>,
+    at: Option<UnixMillis>,
     /// Print one line of JSON for each request
     #[arg(long)]
     json: bool,
@@ -58,7 +58,7 @@ struct Request {
     name: Option<String>,
     headers: HeaderMap,
     body: Bytes,
-    at: Timestamp,
+    at: UnixMillis,
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
@@ -123,7 +123,7 @@ fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow:
     Ok(diagnosis.verdict().is_ok())
 }
 
-fn verdict(diagnosis: &Diagnosis, len: usize, at: Timestamp) -> String {
+fn verdict(diagnosis: &Diagnosis, len: usize, at: UnixMillis) -> String {
     match diagnosis.verdict() {
         Ok(event) => {
             let sent = event.delivery().map(Delivery::sent_at).map(moment::iso).unwrap_or_default();

@@ -1,15 +1,15 @@
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use twenty_webhook_axum::{Timestamp, jiff};
+use twenty_webhook_axum::{UnixMillis, jiff};
 
 /// Now, as what is compared with timestamps.
-pub(crate) fn now() -> Timestamp {
+pub(crate) fn now() -> UnixMillis {
     SystemTime::now().into()
 }
 
 /// `2026-09-14T10:23:16.123Z`, as JavaScript writes it.
-pub(crate) fn iso(at: Timestamp) -> String {
+pub(crate) fn iso(at: UnixMillis) -> String {
     let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_millisecond(millis) {
         Ok(at) => at.strftime("%FT%T.%3fZ").to_string(),
@@ -18,15 +18,15 @@ pub(crate) fn iso(at: Timestamp) -> String {
 }
 
 /// Reads an instant from a command line: Unix milliseconds, ISO 8601, or `now`.
-pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse(text: &str) -> Result<UnixMillis, String> {
     if text == "now" {
         return Ok(now());
     }
     if let Ok(millis) = text.parse() {
-        return Ok(Timestamp::from_millis(millis));
+        return Ok(UnixMillis::from_millis(millis));
     }
     let at = jiff::Timestamp::from_str(text).ok().and_then(|at| u64::try_from(at.as_millisecond()).ok());
-    at.map(Timestamp::from_millis)
+    at.map(UnixMillis::from_millis)
         .ok_or_else(|| "write Unix milliseconds, or a time as 2026-09-14T10:23:16Z, or now".to_owned())
 }
 
@@ -36,9 +36,9 @@ pub(crate) struct Age(jiff::SignedDuration);
 
 impl Age {
     /// That long before `at`.
-    pub(crate) fn before(self, at: Timestamp) -> Timestamp {
+    pub(crate) fn before(self, at: UnixMillis) -> UnixMillis {
         let millis = i128::from(at.as_millis()) - self.0.as_millis();
-        Timestamp::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
+        UnixMillis::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use twenty_webhook_axum::Timestamp;
+use twenty_webhook_axum::UnixMillis;
 
 use crate::moment;
 
@@ -26,7 +26,7 @@ use crate::moment;
 /// `\n` or `\r\n`. The comments may be left out, and so may the request line.
 #[derive(Debug)]
 pub(crate) struct Saved {
-    pub(crate) received: Option<Timestamp>,
+    pub(crate) received: Option<UnixMillis>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -83,7 +83,7 @@ pub(crate) fn header(line: &[u8]) -> anyhow::Result<(HeaderName, HeaderValue)> {
 /// A request to save.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    pub(crate) received: Timestamp,
+    pub(crate) received: UnixMillis,
     /// `200 verified`, `401 signature_mismatch`.
     pub(crate) verdict: String,
     pub(crate) path: &'a str,

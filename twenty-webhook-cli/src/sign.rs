@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use http::HeaderMap;
-use twenty_webhook_axum::{Signer, Timestamp};
+use twenty_webhook_axum::{Signer, UnixMillis};
 
 use crate::moment::{self, Age};
 use crate::saved::Saved;
@@ -30,7 +30,7 @@ pub(crate) struct SignArgs {
     curl: Option<String>,
     /// Sign as if sent at this time: Unix milliseconds, or 2026-09-14T10:23:16Z
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    at: Option<Timestamp>,
+    at: Option<UnixMillis>,
     /// Sign as if sent this long ago: 10m, 90s; with a minus, ahead: --age=-10m
     #[arg(long, value_name = "DURATION", conflicts_with = "at")]
     age: Option<Age>,

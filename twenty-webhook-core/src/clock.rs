@@ -2,22 +2,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::Timestamp;
+use crate::UnixMillis;
 
 /// Where "now" comes from: the system's clock, unless a test brings its own.
 ///
 /// ```
-/// use twenty_webhook_core::{Clock, Timestamp};
+/// use twenty_webhook_core::{Clock, UnixMillis};
 ///
-/// let noon = Clock::new(|| Timestamp::from_millis(1_735_066_639_761));
+/// let noon = Clock::new(|| UnixMillis::from_millis(1_735_066_639_761));
 /// assert_eq!(noon.now().as_millis(), 1_735_066_639_761);
 /// ```
 #[derive(Clone, Default)]
-pub struct Clock(Option<Arc<dyn Fn() -> Timestamp + Send + Sync>>);
+pub struct Clock(Option<Arc<dyn Fn() -> UnixMillis + Send + Sync>>);
 
 impl Clock {
     /// A clock that asks `now` each time.
-    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+    pub fn new(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }
 
@@ -27,7 +27,7 @@ impl Clock {
     }
 
     /// The present instant.
-    pub fn now(&self) -> Timestamp {
+    pub fn now(&self) -> UnixMillis {
         match &self.0 {
             Some(now) => now(),
             None => SystemTime::now().into(),

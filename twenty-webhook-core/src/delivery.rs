@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::headers::Verbatim;
-use crate::{Rejection, Timestamp, WebhookEvent};
+use crate::{Rejection, UnixMillis, WebhookEvent};
 
 /// The proof that these bytes were signed by Twenty and sent just now. It comes out of [`Verification::finish`] and nowhere else.
 ///
@@ -14,8 +14,8 @@ use crate::{Rejection, Timestamp, WebhookEvent};
 #[derive(Clone)]
 pub struct Delivery {
     body: Bytes,
-    sent_at: Timestamp,
-    fresh_until: Timestamp,
+    sent_at: UnixMillis,
+    fresh_until: UnixMillis,
     signed_with: SignedWith,
     nonce: Verbatim<32>,
     id: OnceLock<DeliveryId>,
@@ -24,8 +24,8 @@ pub struct Delivery {
 impl Delivery {
     pub(crate) fn new(
         body: Bytes,
-        sent_at: Timestamp,
-        fresh_until: Timestamp,
+        sent_at: UnixMillis,
+        fresh_until: UnixMillis,
         signed_with: SignedWith,
         nonce: Verbatim<32>,
         id: Option<DeliveryId>,
@@ -39,12 +39,12 @@ impl Delivery {
     }
 
     /// When Twenty sent it. Not when the change happened: that is the event's date.
-    pub fn sent_at(&self) -> Timestamp {
+    pub fn sent_at(&self) -> UnixMillis {
         self.sent_at
     }
 
     /// The last millisecond at which these headers are accepted; a replay guard must remember the delivery until then.
-    pub fn fresh_until(&self) -> Timestamp {
+    pub fn fresh_until(&self) -> UnixMillis {
         self.fresh_until
     }
 

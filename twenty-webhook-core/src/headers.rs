@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName};
 
-use crate::{Rejection, Signature, Timestamp};
+use crate::{Rejection, Signature, UnixMillis};
 
 /// `X-Twenty-Webhook-Signature`: 64 hex digits of HMAC-SHA256.
 pub static SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-twenty-webhook-signature");
@@ -13,7 +13,7 @@ pub static NONCE_HEADER: HeaderName = HeaderName::from_static("x-twenty-webhook-
 #[derive(Clone, Debug)]
 pub struct SignatureHeaders {
     pub(crate) signature: Signature,
-    pub(crate) sent_at: Timestamp,
+    pub(crate) sent_at: UnixMillis,
     /// The timestamp as it was written, because that text is what was signed.
     pub(crate) timestamp_text: Verbatim<20>,
     pub(crate) nonce: Verbatim<32>,
@@ -75,7 +75,7 @@ impl SignatureHeaders {
 }
 
 /// Digits and nothing else. `u64::from_str` would take a leading `+`.
-fn decimal_millis(text: &[u8]) -> Option<Timestamp> {
+fn decimal_millis(text: &[u8]) -> Option<UnixMillis> {
     if text.is_empty() || text.len() > 20 {
         return None;
     }
@@ -83,7 +83,7 @@ fn decimal_millis(text: &[u8]) -> Option<Timestamp> {
         b'0'..=b'9' => millis.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
         _ => None,
     })?;
-    Some(Timestamp::from_millis(millis))
+    Some(UnixMillis::from_millis(millis))
 }
 
 /// A short header value, kept as it was written, without allocating. A longer one is kept as empty.

@@ -35,7 +35,7 @@ mod replay;
 mod secret;
 mod signature;
 mod signer;
-mod timestamp;
+mod unix_millis;
 mod verification;
 mod verifier;
 
@@ -61,6 +61,6 @@ pub use replay::{Admission, Claim, GuardError, InsecureOrElse, Lease, MemoryRepl
 pub use secret::{Secret, SecretError};
 pub use signature::Signature;
 pub use signer::Signer;
-pub use timestamp::{Timestamp, Tolerance};
+pub use unix_millis::{Tolerance, UnixMillis};
 pub use verification::Verification;
 pub use verifier::Verifier;

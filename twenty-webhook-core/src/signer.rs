@@ -3,15 +3,15 @@ use hmac::Mac;
 use http::{HeaderMap, HeaderValue};
 
 use crate::headers::{NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
-use crate::{Clock, Secret, Signature, Timestamp};
+use crate::{Clock, Secret, Signature, UnixMillis};
 
 /// Signs bodies as Twenty does, for tests and tools.
 ///
 /// ```
-/// use twenty_webhook_core::{Secret, Signer, Timestamp};
+/// use twenty_webhook_core::{Secret, Signer, UnixMillis};
 ///
 /// let signer = Signer::new(Secret::new("It's a Secret to Everybody")?);
-/// let headers = signer.sign_at(b"Hello, World!", Timestamp::from_millis(1_735_066_639_761));
+/// let headers = signer.sign_at(b"Hello, World!", UnixMillis::from_millis(1_735_066_639_761));
 /// assert_eq!(headers["x-twenty-webhook-timestamp"], "1735066639761");
 /// assert_eq!(headers["x-twenty-webhook-signature"].len(), 64);
 /// # Ok::<(), twenty_webhook_core::SecretError>(())
@@ -36,7 +36,7 @@ impl Signer {
     ///
     /// The nonce is the first half of the signature. Twenty's is random; but as it is not signed, nothing can depend on it.
     #[expect(clippy::missing_panics_doc, reason = "digits and hex are always a header value")]
-    pub fn sign_at(&self, body: &[u8], sent_at: Timestamp) -> HeaderMap {
+    pub fn sign_at(&self, body: &[u8], sent_at: UnixMillis) -> HeaderMap {
         let timestamp = sent_at.to_string();
         let mut mac = self.secret.mac_over(timestamp.as_bytes());
         mac.update(body);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::{Clock, Delivery, Rejection, Secret, SignatureHeaders, Timestamp, Tolerance, Verification};
+use crate::{Clock, Delivery, Rejection, Secret, SignatureHeaders, Tolerance, UnixMillis, Verification};
 
 /// Decides whether a request was sent by Twenty, now, and is whole. Cheap to clone.
 ///
@@ -97,7 +97,7 @@ impl Verifier {
     /// # Errors
     /// As [`begin`](Self::begin).
     #[inline]
-    pub fn begin_at(&self, headers: SignatureHeaders, now: Timestamp) -> Result<Verification, Rejection> {
+    pub fn begin_at(&self, headers: SignatureHeaders, now: UnixMillis) -> Result<Verification, Rejection> {
         let Tolerance { past, future } = self.0.tolerance;
         let age = now.saturating_since(headers.sent_at);
         if age > past {
@@ -126,7 +126,7 @@ impl Verifier {
         &self,
         headers: &HeaderMap,
         body: impl Into<Bytes>,
-        now: Timestamp,
+        now: UnixMillis,
     ) -> Result<Delivery, Rejection> {
         let mut verification = self.begin_at(SignatureHeaders::from_map(headers)?, now)?;
         verification.push(body.into())?;
@@ -156,7 +156,7 @@ impl Verifier {
     }
 
     /// When a delivery sent at `sent_at` stops being fresh.
-    pub(crate) fn fresh_until(&self, sent_at: Timestamp) -> Timestamp {
+    pub(crate) fn fresh_until(&self, sent_at: UnixMillis) -> UnixMillis {
         sent_at.saturating_add(self.0.tolerance.past)
     }
 }

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use twenty_webhook_core::{DeliveryId, Timestamp, WebhookEvent};
+use twenty_webhook_core::{DeliveryId, UnixMillis, WebhookEvent};
 use ulid::Ulid;
 
 use crate::InboxError;
@@ -17,7 +17,7 @@ pub struct NewJob {
     body: Bytes,
     key: DeliveryId,
     name: String,
-    sent_at: Timestamp,
+    sent_at: UnixMillis,
 }
 
 impl NewJob {

@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::{Client, Script};
-use twenty_webhook_core::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
 
 use crate::connection::Connection;
 
@@ -107,7 +107,7 @@ impl RedisReplayGuard {
 }
 
 impl ReplayGuard for RedisReplayGuard {
-    async fn claim(&self, id: DeliveryId, until: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
         let token = getrandom::u64().map_err(GuardError::unavailable)?;
         let mut script = CLAIM.key(self.key(id));
         script.arg(instant(until)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
@@ -153,7 +153,7 @@ pub struct InvalidUrl(redis::RedisError);
 /// Lua counts in doubles, which are exact this far and further. It is 31,000 years.
 const FOREVER: u64 = 1_000_000_000_000_000;
 
-fn instant(instant: Timestamp) -> u64 {
+fn instant(instant: UnixMillis) -> u64 {
     instant.as_millis().min(FOREVER)
 }
 

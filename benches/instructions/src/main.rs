@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use twenty_webhook_core::{Person, Secret, SignatureHeaders, Signer, Timestamp, Verifier, WebhookEvent};
+use twenty_webhook_core::{Person, Secret, SignatureHeaders, Signer, UnixMillis, Verifier, WebhookEvent};
 
-const NOW: Timestamp = Timestamp::from_millis(1_789_374_097_412);
+const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 
 fn main() {
     let mut args = std::env::args().skip(1);

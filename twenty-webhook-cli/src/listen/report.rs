@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use twenty_webhook_axum::{DeliveryId, Finding, Payload, Rejection, Timestamp, WebhookEvent};
+use twenty_webhook_axum::{DeliveryId, Finding, Payload, Rejection, UnixMillis, WebhookEvent};
 
 use crate::explain::{findings_json, findings_text};
 use crate::moment;
@@ -12,7 +12,7 @@ use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
 
 /// What came of one request.
 pub(super) struct Report {
-    pub(super) received: Timestamp,
+    pub(super) received: UnixMillis,
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) status: StatusCode,

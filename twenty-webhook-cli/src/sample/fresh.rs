@@ -1,11 +1,11 @@
 use anyhow::Context;
-use twenty_webhook_axum::{Timestamp, jiff};
+use twenty_webhook_axum::{UnixMillis, jiff};
 
 use crate::moment;
 
 /// The ids and dates of one sample: new ones each time.
 pub(super) struct Fresh {
-    pub(super) now: Timestamp,
+    pub(super) now: UnixMillis,
 }
 
 impl Fresh {
@@ -22,7 +22,7 @@ impl Fresh {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         let millis = DAY.saturating_mul(days.unsigned_abs());
         let now = self.now.as_millis();
-        moment::iso(Timestamp::from_millis(if days < 0 { now + millis } else { now.saturating_sub(millis) }))
+        moment::iso(UnixMillis::from_millis(if days < 0 { now + millis } else { now.saturating_sub(millis) }))
     }
 
     /// `2025-02-10T15:30:45Z`, as in the docs.

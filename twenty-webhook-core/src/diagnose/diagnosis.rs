@@ -6,7 +6,7 @@ use http::HeaderMap;
 use super::headers::LooseHeaders;
 use super::search::search;
 use super::{Finding, body, signature_text, time};
-use crate::{Delivery, Rejection, Timestamp, Verifier, WebhookEvent};
+use crate::{Delivery, Rejection, UnixMillis, Verifier, WebhookEvent};
 
 /// What [`Verifier::diagnose`] makes of a request.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Verifier {
     }
 
     /// [`diagnose`](Self::diagnose), at a given time.
-    pub fn diagnose_at(&self, headers: &HeaderMap, body: impl Into<Bytes>, now: Timestamp) -> Diagnosis {
+    pub fn diagnose_at(&self, headers: &HeaderMap, body: impl Into<Bytes>, now: UnixMillis) -> Diagnosis {
         let body = body.into();
         let verdict = self.verify_at(headers, body.clone(), now).and_then(Delivery::into_event);
         let findings = self.findings(headers, &body, now, &verdict);
@@ -76,7 +76,7 @@ impl Verifier {
         &self,
         headers: &HeaderMap,
         body: &Bytes,
-        now: Timestamp,
+        now: UnixMillis,
         verdict: &Result<WebhookEvent, Rejection>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();

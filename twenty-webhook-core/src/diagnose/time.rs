@@ -1,8 +1,8 @@
 use super::{Finding, TimestampUnit};
-use crate::{Timestamp, Tolerance};
+use crate::{Tolerance, UnixMillis};
 
 /// What is wrong with a timestamp.
-pub(super) fn judge(text: &[u8], now: Timestamp, tolerance: Tolerance) -> Vec<Finding> {
+pub(super) fn judge(text: &[u8], now: UnixMillis, tolerance: Tolerance) -> Vec<Finding> {
     let Some(number) = digits(text) else {
         let text = std::str::from_utf8(text).unwrap_or_default();
         // `1735066639.761`, as Python's time.time() gives it.
@@ -16,7 +16,7 @@ pub(super) fn judge(text: &[u8], now: Timestamp, tolerance: Tolerance) -> Vec<Fi
         }];
     };
     let unit = unit(number);
-    let sent_at = Timestamp::from_millis(match unit {
+    let sent_at = UnixMillis::from_millis(match unit {
         None | Some(TimestampUnit::Date) => number,
         Some(TimestampUnit::Seconds) => number * 1000,
         Some(TimestampUnit::Microseconds) => number / 1000,

@@ -3,7 +3,7 @@
 //! ```
 //! use std::sync::{Arc, atomic::{AtomicU64, Ordering::SeqCst}};
 //! use std::time::Duration;
-//! use twenty_webhook_core::{Clock, MemoryReplayGuard, Timestamp, replay_contract};
+//! use twenty_webhook_core::{Clock, MemoryReplayGuard, UnixMillis, replay_contract};
 //!
 //! struct Memory(Arc<AtomicU64>);
 //!
@@ -12,12 +12,12 @@
 //!
 //!     fn guard(&self, lease: Duration) -> MemoryReplayGuard {
 //!         let millis = Arc::clone(&self.0);
-//!         let clock = Clock::new(move || Timestamp::from_millis(millis.load(SeqCst)));
+//!         let clock = Clock::new(move || UnixMillis::from_millis(millis.load(SeqCst)));
 //!         MemoryReplayGuard::new().lease(lease).clock(clock)
 //!     }
 //!
-//!     fn now(&self) -> Timestamp {
-//!         Timestamp::from_millis(self.0.load(SeqCst))
+//!     fn now(&self) -> UnixMillis {
+//!         UnixMillis::from_millis(self.0.load(SeqCst))
 //!     }
 //!
 //!     async fn pass(&self, time: Duration) {
@@ -37,7 +37,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, Timestamp};
+use crate::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
 
 /// Where a guard is put to the test.
 pub trait Stand {
@@ -49,7 +49,7 @@ pub trait Stand {
     fn guard(&self, lease: Duration) -> Self::Guard;
 
     /// What the guard takes for now.
-    fn now(&self) -> Timestamp;
+    fn now(&self) -> UnixMillis;
 
     /// Lets at least this much time pass for the guard: sets its clock forward, or sleeps.
     fn pass(&self, time: Duration) -> impl Future<Output = ()>;
@@ -131,7 +131,7 @@ async fn of_many_claims_at_once_one_is_new(stand: &impl Stand) {
 
 async fn a_claim_after_its_until_is_expired(stand: &impl Stand) {
     let guard = stand.guard(LONG);
-    let passed = Timestamp::from_millis(stand.now().as_millis() - 1_000);
+    let passed = UnixMillis::from_millis(stand.now().as_millis() - 1_000);
     let claim = guard.claim(id("passed"), passed).await;
     assert!(matches!(claim, Ok(Claim::Expired)), "a claim whose `until` has passed is Expired, not {claim:?}");
 }
@@ -229,7 +229,7 @@ fn id(case: &str) -> DeliveryId {
     DeliveryId::of(case.as_bytes())
 }
 
-fn later(stand: &impl Stand) -> Timestamp {
+fn later(stand: &impl Stand) -> UnixMillis {
     stand.now().saturating_add(LONG)
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, Timestamp};
+use crate::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
 
 /// Two guards, made by [`insecure_or_else`](ReplayGuard::insecure_or_else): while the first is unavailable, the second decides
 /// alone.
@@ -28,7 +28,7 @@ impl<G, F> InsecureOrElse<G, F> {
 }
 
 impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureOrElse<G, F> {
-    async fn claim(&self, id: DeliveryId, until: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
         let near = self.fallback.claim(id, until).await?;
         let far = match self.guard.claim(id, until).await {
             Ok(far) => far,

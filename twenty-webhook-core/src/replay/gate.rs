@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::{
-    Claim, Delivery, DeliveryId, GuardError, Lease, MemoryReplayGuard, Rejection, ReplayGuard, Timestamp, Verifier,
+    Claim, Delivery, DeliveryId, GuardError, Lease, MemoryReplayGuard, Rejection, ReplayGuard, UnixMillis, Verifier,
 };
 
 /// Lets each delivery in once: what every adapter asks after verification and before the handler, and tells the outcome to.
@@ -133,7 +133,7 @@ impl fmt::Debug for Admission {
 
 /// [`ReplayGuard`] behind a pointer, so that adapters need no type parameter for it.
 trait Erased: Send + Sync {
-    fn claim(&self, id: DeliveryId, until: Timestamp) -> Answer<'_, Claim>;
+    fn claim(&self, id: DeliveryId, until: UnixMillis) -> Answer<'_, Claim>;
     fn complete(&self, lease: Lease) -> Answer<'_, ()>;
     fn release(&self, lease: Lease) -> Answer<'_, ()>;
     fn abandon(&self, lease: Lease);
@@ -142,7 +142,7 @@ trait Erased: Send + Sync {
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, GuardError>> + Send + 'a>>;
 
 impl<G: ReplayGuard> Erased for G {
-    fn claim(&self, id: DeliveryId, until: Timestamp) -> Answer<'_, Claim> {
+    fn claim(&self, id: DeliveryId, until: UnixMillis) -> Answer<'_, Claim> {
         Box::pin(ReplayGuard::claim(self, id, until))
     }
 

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{DeliveryId, InsecureOrElse, Lease, Timestamp};
+use crate::{DeliveryId, InsecureOrElse, Lease, UnixMillis};
 
 /// Remembers which deliveries were claimed, so that a replay or a duplicate is not handled again.
 ///
@@ -44,7 +44,7 @@ pub trait ReplayGuard: Send + Sync + 'static {
     ///
     /// # Errors
     /// The guard cannot be asked. The delivery is then not claimed, and must not be handled.
-    fn claim(&self, id: DeliveryId, until: Timestamp) -> impl Future<Output = Result<Claim, GuardError>> + Send;
+    fn claim(&self, id: DeliveryId, until: UnixMillis) -> impl Future<Output = Result<Claim, GuardError>> + Send;
 
     /// The delivery was handled: every further copy is a duplicate. Also when the claim was forgotten meanwhile.
     ///
@@ -92,7 +92,7 @@ pub trait ReplayGuard: Send + Sync + 'static {
 
 /// For a guard that is shared by several gates, or looked at from outside.
 impl<G: ReplayGuard> ReplayGuard for Arc<G> {
-    async fn claim(&self, id: DeliveryId, until: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
         G::claim(self, id, until).await
     }
 

@@ -1,4 +1,4 @@
-use crate::{DeliveryId, Timestamp};
+use crate::{DeliveryId, UnixMillis};
 
 /// The right to handle one delivery, for as long as the guard's lease lasts.
 ///
@@ -7,7 +7,7 @@ use crate::{DeliveryId, Timestamp};
 #[derive(Debug)]
 pub struct Lease {
     id: DeliveryId,
-    until: Timestamp,
+    until: UnixMillis,
     token: u64,
     /// What a guard made of two guards holds of the second: one for every such guard that it came through.
     beside: Vec<Option<Lease>>,
@@ -17,7 +17,7 @@ impl Lease {
     /// For implementations of [`ReplayGuard`](crate::ReplayGuard).
     ///
     /// No two claims of an id may get the same `token`: by it, a holder whose lease has run out is told from the next holder.
-    pub fn new(id: DeliveryId, until: Timestamp, token: u64) -> Self {
+    pub fn new(id: DeliveryId, until: UnixMillis, token: u64) -> Self {
         Self { id, until, token, beside: Vec::new() }
     }
 
@@ -27,7 +27,7 @@ impl Lease {
     }
 
     /// The `until` of the claim.
-    pub fn until(&self) -> Timestamp {
+    pub fn until(&self) -> UnixMillis {
         self.until
     }
 

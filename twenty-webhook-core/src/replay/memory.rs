@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::shard::Shard;
-use crate::{Claim, Clock, DeliveryId, GuardError, Lease, ReplayGuard, Timestamp};
+use crate::{Claim, Clock, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
 
 /// Remembers deliveries in this process: the default guard, for one receiver.
 ///
@@ -82,7 +82,7 @@ impl MemoryReplayGuard {
 }
 
 impl ReplayGuard for MemoryReplayGuard {
-    async fn claim(&self, id: DeliveryId, until: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
         let now = self.clock.now();
         Ok(self.shard(id).claim(id, until, now, self.lease))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use crate::{Claim, DeliveryId, GuardError, Lease, Timestamp};
+use crate::{Claim, DeliveryId, GuardError, Lease, UnixMillis};
 
 /// One more than a claim adds, so that expired entries never pile up, and none waits for a sweep.
 const PURGED_PER_CLAIM: usize = 2;
@@ -17,7 +17,7 @@ const PURGED_PER_CLAIM: usize = 2;
 #[derive(Debug)]
 pub(super) struct Shard {
     capacity: usize,
-    now: Timestamp,
+    now: UnixMillis,
     last_token: u64,
     /// In the order in which they were claimed or extended; nearly the order in which they expire.
     queue: VecDeque<Entry>,
@@ -30,7 +30,7 @@ pub(super) struct Shard {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: DeliveryId,
-    until: Timestamp,
+    until: UnixMillis,
     /// `None` if it was completed.
     running: Option<Running>,
 }
@@ -38,13 +38,13 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 struct Running {
     token: NonZeroU64,
-    until: Timestamp,
+    until: UnixMillis,
 }
 
 impl Running {
     /// A lease that ran out long ago. The entry keeps its place, so that a delivery that fails over and over, or is made to by
     /// replays, takes the room of one.
-    const RELEASED: Timestamp = Timestamp::from_millis(0);
+    const RELEASED: UnixMillis = UnixMillis::from_millis(0);
 
     fn is_released(self) -> bool {
         self.until == Self::RELEASED
@@ -56,7 +56,7 @@ impl Shard {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.clamp(1, u32::MAX as usize),
-            now: Timestamp::from_millis(0),
+            now: UnixMillis::from_millis(0),
             last_token: 0,
             queue: VecDeque::new(),
             index: HashTable::new(),
@@ -64,7 +64,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn claim(&mut self, id: DeliveryId, until: Timestamp, now: Timestamp, lease: Duration) -> Claim {
+    pub(super) fn claim(&mut self, id: DeliveryId, until: UnixMillis, now: UnixMillis, lease: Duration) -> Claim {
         let now = now.max(self.now);
         if until < now {
             return Claim::Expired;
@@ -183,7 +183,7 @@ impl Shard {
 
 impl Entry {
     /// A running lease keeps its entry for a copy that is signed anew, even if the first signature is no longer fresh.
-    fn is_live(&self, now: Timestamp) -> bool {
+    fn is_live(&self, now: UnixMillis) -> bool {
         now <= self.until || self.running.is_some_and(|running| now <= running.until)
     }
 }

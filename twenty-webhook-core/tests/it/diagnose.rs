@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use twenty_webhook_core::{Diagnosis, Finding, Secret, Signer, Timestamp, Tolerance, Verifier};
+use twenty_webhook_core::{Diagnosis, Finding, Secret, Signer, Tolerance, UnixMillis, Verifier};
 
 #[derive(Deserialize)]
 struct Mistake {
@@ -43,7 +43,7 @@ impl Mistake {
     }
 
     fn diagnose(&self) -> Diagnosis {
-        self.verifier().diagnose_at(&self.headers(), self.body.clone(), Timestamp::from_millis(self.now))
+        self.verifier().diagnose_at(&self.headers(), self.body.clone(), UnixMillis::from_millis(self.now))
     }
 }
 
@@ -59,7 +59,7 @@ fn every_mistake_is_found() {
 #[test]
 fn the_verdict_is_the_verifiers() {
     for mistake in Mistake::all() {
-        let now = Timestamp::from_millis(mistake.now);
+        let now = UnixMillis::from_millis(mistake.now);
         let verified = mistake.verifier().verify_at(&mistake.headers(), mistake.body.clone(), now);
         let verdict = verified.and_then(|delivery| delivery.into_event().map(|event| event.name().to_string()));
         let diagnosed = mistake.diagnose();
@@ -88,7 +88,7 @@ fn neither_a_secret_nor_a_signature_nor_the_body_is_told() {
         let timestamp = mistake.headers().get("x-twenty-webhook-timestamp").cloned();
         let sent_at = timestamp.and_then(|text| text.to_str().ok()?.parse().ok()).unwrap_or_default();
         let signer = Signer::new(Secret::new(&mistake.secrets[0]).unwrap());
-        let expected = signer.sign_at(mistake.body.as_bytes(), Timestamp::from_millis(sent_at));
+        let expected = signer.sign_at(mistake.body.as_bytes(), UnixMillis::from_millis(sent_at));
         assert!(!told.contains(expected["x-twenty-webhook-signature"].to_str().unwrap()), "{}: {told}", mistake.name);
         for canary in ["Zo", "O’Hara", "8661deff"] {
             assert!(!told.contains(canary), "{}: {told}", mistake.name);
@@ -125,10 +125,10 @@ fn a_body_over_the_limit_is_said_to_be() {
 #[test]
 fn whole_hours_are_pointed_out() {
     let secret = Secret::new("s3cret").unwrap();
-    let (sent_at, body) = (Timestamp::from_millis(1_789_374_097_412), r#"{"eventName":"person.created"}"#);
+    let (sent_at, body) = (UnixMillis::from_millis(1_789_374_097_412), r#"{"eventName":"person.created"}"#);
     let headers = Signer::new(secret.clone()).sign_at(body.as_bytes(), sent_at);
     let off_by = |seconds: u64| {
-        let now = Timestamp::from_millis(sent_at.as_millis() + seconds * 1000);
+        let now = UnixMillis::from_millis(sent_at.as_millis() + seconds * 1000);
         Verifier::new(secret.clone()).diagnose_at(&headers, body, now).to_string()
     };
     for hours in [3600, 2 * 3600 - 5, 14 * 3600 + 30] {
@@ -164,8 +164,8 @@ fn time_is_judged_by_the_verifiers_own_tolerance() {
     let secret = Secret::new("s3cret").unwrap();
     let verifier = Verifier::new(secret.clone()).tolerance(Tolerance::both(Duration::from_secs(1)));
     let body = r#"{"eventName":"person.created"}"#;
-    let headers = Signer::new(secret).sign_at(body.as_bytes(), Timestamp::from_millis(1_789_374_097_412));
-    let at = |millis| verifier.diagnose_at(&headers, body, Timestamp::from_millis(millis)).findings().len();
+    let headers = Signer::new(secret).sign_at(body.as_bytes(), UnixMillis::from_millis(1_789_374_097_412));
+    let at = |millis| verifier.diagnose_at(&headers, body, UnixMillis::from_millis(millis)).findings().len();
     assert_eq!(at(1_789_374_098_412), 0);
     assert_eq!(at(1_789_374_099_412), 1);
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use twenty_webhook_core::{Secret, SecretError, Signer, Timestamp};
+use twenty_webhook_core::{Secret, SecretError, Signer, UnixMillis};
 
 #[test]
 fn a_secret_is_its_text_verbatim() {
@@ -73,6 +73,6 @@ fn child() {
 }
 
 fn signature(secret: &Secret) -> String {
-    let headers = Signer::new(secret.clone()).sign_at(b"body", Timestamp::from_millis(1));
+    let headers = Signer::new(secret.clone()).sign_at(b"body", UnixMillis::from_millis(1));
     headers["x-twenty-webhook-signature"].to_str().unwrap().to_owned()
 }

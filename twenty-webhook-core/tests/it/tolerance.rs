@@ -1,6 +1,6 @@
 //! What is odd in a body, and what is too odd.
 
-use twenty_webhook_core::{NotAnEvent, Person, Rejection, Secret, Signer, Timestamp, Verifier, WebhookEvent};
+use twenty_webhook_core::{NotAnEvent, Person, Rejection, Secret, Signer, UnixMillis, Verifier, WebhookEvent};
 
 #[test]
 fn a_known_member_that_is_not_what_it_should_be_is_absent_and_kept() {
@@ -57,7 +57,7 @@ fn what_is_no_event_is_refused_and_the_log_says_what_was_seen() {
         assert_eq!(WebhookEvent::from_stored(body).unwrap_err(), expected, "{}", body.escape_ascii());
 
         let secret = Secret::new("s").unwrap();
-        let (now, signer) = (Timestamp::from_millis(1_789_374_097_412), Signer::new(secret.clone()));
+        let (now, signer) = (UnixMillis::from_millis(1_789_374_097_412), Signer::new(secret.clone()));
         let delivery = Verifier::new(secret).verify_at(&signer.sign_at(body, now), body, now).unwrap();
         let rejection = delivery.into_event().unwrap_err();
         assert_eq!(rejection, Rejection::NotAnEvent(expected));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use twenty_webhook_core::{
-    NONCE_HEADER, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, Timestamp, Verifier, WebhookEvent,
+    NONCE_HEADER, SIGNATURE_HEADER, Secret, TIMESTAMP_HEADER, UnixMillis, Verifier, WebhookEvent,
 };
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ pub(crate) fn event(body: &str) -> WebhookEvent {
         ]
         .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())),
     );
-    let now = Timestamp::from_millis(vector.timestamp.parse().unwrap());
+    let now = UnixMillis::from_millis(vector.timestamp.parse().unwrap());
     let verifier = Verifier::new(Secret::new(vector.secret).unwrap());
     verifier.verify_at(&headers, read(body), now).unwrap().into_event().unwrap()
 }

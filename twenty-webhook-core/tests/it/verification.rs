@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use proptest::prelude::*;
 use twenty_webhook_core::{
-    Delivery, DeliveryId, Rejection, Secret, Signature, SignatureHeaders, SignedWith, Signer, Timestamp, Tolerance,
+    Delivery, DeliveryId, Rejection, Secret, Signature, SignatureHeaders, SignedWith, Signer, Tolerance, UnixMillis,
     Verification, Verifier,
 };
 
-const NOW: Timestamp = Timestamp::from_millis(1_789_374_097_412);
+const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 
 fn secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
@@ -107,10 +107,10 @@ fn a_delivery_tells_what_was_sent_and_when() {
 fn an_endless_tolerance_does_not_overflow() {
     let verifier = Verifier::new(secret("current")).tolerance(Tolerance::both(Duration::MAX));
     for sent in [0, 1, u64::MAX] {
-        let headers = Signer::new(secret("current")).sign_at(b"body", Timestamp::from_millis(sent));
+        let headers = Signer::new(secret("current")).sign_at(b"body", UnixMillis::from_millis(sent));
         for now in [0, u64::MAX] {
-            let delivery = verifier.verify_at(&headers, b"body".as_slice(), Timestamp::from_millis(now)).unwrap();
-            assert_eq!(delivery.fresh_until(), Timestamp::from_millis(u64::MAX));
+            let delivery = verifier.verify_at(&headers, b"body".as_slice(), UnixMillis::from_millis(now)).unwrap();
+            assert_eq!(delivery.fresh_until(), UnixMillis::from_millis(u64::MAX));
         }
     }
 }
@@ -137,7 +137,7 @@ fn the_nonce_is_what_was_sent_or_nothing() {
 fn seconds_for_milliseconds_are_told_from_a_late_delivery() {
     let verifier = Verifier::new(secret("current"));
     let refusal = |sent| {
-        let headers = Signer::new(secret("current")).sign_at(b"", Timestamp::from_millis(sent));
+        let headers = Signer::new(secret("current")).sign_at(b"", UnixMillis::from_millis(sent));
         verifier.verify_at(&headers, Bytes::new(), NOW).unwrap_err().to_string()
     };
     let hint = "is it in seconds? Twenty sends milliseconds";
@@ -186,7 +186,7 @@ proptest! {
             ("X-Twenty-Webhook-Nonce", nonce.as_slice()),
         ]);
         if let Ok(headers) = read {
-            let _ = Verifier::new(secret("s")).begin_at(headers, Timestamp::from_millis(now));
+            let _ = Verifier::new(secret("s")).begin_at(headers, UnixMillis::from_millis(now));
         }
     }
 }
@@ -196,7 +196,7 @@ fn both_edges_of_the_tolerance_are_inclusive() {
     let tolerance = Tolerance { past: Duration::from_millis(300), future: Duration::from_millis(20) };
     let verifier = Verifier::new(secret("current")).tolerance(tolerance);
     let at = |millis: u64| {
-        let now = Timestamp::from_millis(millis);
+        let now = UnixMillis::from_millis(millis);
         verifier.verify_at(&headers(b"body"), b"body".as_slice(), now).map(|_| ()).map_err(|refused| refused.code())
     };
     let sent_at = NOW.as_millis();

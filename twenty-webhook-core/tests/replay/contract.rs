@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use twenty_webhook_core::replay_contract::{Stand, check};
-use twenty_webhook_core::{InsecureOrElse, MemoryReplayGuard, ReplayGuard, Timestamp};
+use twenty_webhook_core::{InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 use crate::{Hand, NOON, fallback::Switched, now_or_never};
 
@@ -12,7 +12,7 @@ impl Stand for Hand {
         MemoryReplayGuard::new().clock(self.clock()).lease(lease)
     }
 
-    fn now(&self) -> Timestamp {
+    fn now(&self) -> UnixMillis {
         Hand::now(self)
     }
 
@@ -41,7 +41,7 @@ impl Stand for Two {
         guard.insecure_or_else(self.hand.guard(lease), |_| ())
     }
 
-    fn now(&self) -> Timestamp {
+    fn now(&self) -> UnixMillis {
         self.hand.now()
     }
 

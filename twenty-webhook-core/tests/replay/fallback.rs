@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use twenty_webhook_core::{Claim, DeliveryId, GuardError, Lease, MemoryReplayGuard, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Claim, DeliveryId, GuardError, Lease, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 use crate::{Hand, MINUTE, NOON, claim, guard, handled, id, new, now_or_never};
 
@@ -26,7 +26,7 @@ impl Switched {
 }
 
 impl ReplayGuard for Switched {
-    async fn claim(&self, id: DeliveryId, until: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
         self.reach()?.claim(id, until).await
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use twenty_webhook_core::{
-    Claim, Delivery, DeliveryId, GuardError, Lease, Rejection, ReplayGate, ReplayGuard, Secret, Signer, Timestamp,
+    Claim, Delivery, DeliveryId, GuardError, Lease, Rejection, ReplayGate, ReplayGuard, Secret, Signer, UnixMillis,
     Verifier,
 };
 
@@ -125,7 +125,7 @@ fn switched_off_it_lets_everything_in() {
 struct Unreachable;
 
 impl ReplayGuard for Unreachable {
-    async fn claim(&self, _: DeliveryId, _: Timestamp) -> Result<Claim, GuardError> {
+    async fn claim(&self, _: DeliveryId, _: UnixMillis) -> Result<Claim, GuardError> {
         Err(GuardError::unavailable("the shared guard at guard:6379 does not answer"))
     }
 

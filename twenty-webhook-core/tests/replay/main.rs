@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use twenty_webhook_core::{Claim, Clock, DeliveryId, Lease, MemoryReplayGuard, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Claim, Clock, DeliveryId, Lease, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 /// A clock that is set by hand.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ impl Hand {
         self.0.store(millis, Ordering::SeqCst);
     }
 
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millis(self.0.load(Ordering::SeqCst))
     }
 
     fn clock(&self) -> Clock {
@@ -49,8 +49,8 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-const fn at(millis: u64) -> Timestamp {
-    Timestamp::from_millis(millis)
+const fn at(millis: u64) -> UnixMillis {
+    UnixMillis::from_millis(millis)
 }
 
 fn id(number: u64) -> DeliveryId {

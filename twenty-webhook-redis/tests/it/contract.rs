@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use twenty_webhook_core::replay_contract::{Stand, check};
-use twenty_webhook_core::{Clock, InsecureOrElse, MemoryReplayGuard, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Clock, InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
@@ -14,7 +14,7 @@ impl Stand for Server {
         Server::guard(self).lease(lease)
     }
 
-    fn now(&self) -> Timestamp {
+    fn now(&self) -> UnixMillis {
         Clock::system().now()
     }
 
@@ -37,7 +37,7 @@ impl Stand for BesideMemory {
         self.0.guard().lease(lease).insecure_or_else(MemoryReplayGuard::new().lease(lease), |_| ())
     }
 
-    fn now(&self) -> Timestamp {
+    fn now(&self) -> UnixMillis {
         Stand::now(&self.0)
     }
 

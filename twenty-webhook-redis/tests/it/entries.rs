@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use twenty_webhook_core::{Claim, Clock, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Claim, Clock, ReplayGuard, UnixMillis};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
@@ -8,7 +8,7 @@ use crate::{handled, id, is_completed, lease, until};
 
 const MINUTE: u64 = 60_000;
 
-fn in_minutes(minutes: u64) -> Timestamp {
+fn in_minutes(minutes: u64) -> UnixMillis {
     Clock::system().now().saturating_add(Duration::from_millis(minutes * MINUTE))
 }
 
@@ -48,7 +48,7 @@ async fn an_entry_lives_for_as_long_as_its_lease() {
 async fn no_entry_lives_for_ever() {
     let server = Server::start();
     let guard = server.guard().lease(Duration::MAX);
-    let last = Timestamp::from_millis(u64::MAX);
+    let last = UnixMillis::from_millis(u64::MAX);
     let running = lease(guard.claim(id("a"), last).await);
     assert!(life(&server, "a") > 0);
     assert!(matches!(guard.claim(id("a"), last).await, Ok(Claim::InProgress { .. })));

@@ -13,14 +13,14 @@ mod server;
 
 use std::time::Duration;
 
-use twenty_webhook_core::{Claim, Clock, DeliveryId, GuardError, Lease, ReplayGuard, Timestamp};
+use twenty_webhook_core::{Claim, Clock, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
 
 fn id(case: &str) -> DeliveryId {
     DeliveryId::of(case.as_bytes())
 }
 
 /// Five minutes from now.
-fn until() -> Timestamp {
+fn until() -> UnixMillis {
     Clock::system().now().saturating_add(Duration::from_secs(300))
 }
 

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// Arithmetic saturates, so no header value can overflow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+pub struct UnixMillis(u64);
 
-impl Timestamp {
+impl UnixMillis {
     /// The instant this many milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
@@ -31,14 +31,14 @@ impl Timestamp {
 }
 
 /// The millisecond that `time` falls in; a time before 1970 counts as 1970.
-impl From<SystemTime> for Timestamp {
+impl From<SystemTime> for UnixMillis {
     fn from(time: SystemTime) -> Self {
         Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
     }
 }
 
 /// Decimal milliseconds, as in the header.
-impl fmt::Display for Timestamp {
+impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
