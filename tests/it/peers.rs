@@ -19,7 +19,10 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
-use twenty_webhook_core::{Rejection, Signature, SignatureHeaders, Signer, Tolerance, UnixMillis, Verifier};
+use twenty_webhook_axum::TwentyWebhookLayer;
+use twenty_webhook_core::{
+    Rejection, Signature, SignatureHeaders, Signer, Tolerance, UnixMillis, Verifier, WebhookConfig,
+};
 
 use crate::receivers::{HANDLED, STREAMING, counted, pieces};
 use crate::samples::{BODY, NOW, secret, signed};
@@ -27,7 +30,7 @@ use crate::samples::{BODY, NOW, secret, signed};
 /// 1. An unauthenticated announcement of 4 PB aborted the process, because the buffer was preallocated from the size hint.
 #[actix_web::test]
 async fn no_buffer_is_preallocated_from_what_is_announced() {
-    struct Liar(Option<Bytes>);
+    struct Liar(Option<Bytes>, u64);
     impl http_body::Body for Liar {
         type Data = Bytes;
         type Error = Infallible;
@@ -37,14 +40,19 @@ async fn no_buffer_is_preallocated_from_what_is_announced() {
         }
 
         fn size_hint(&self) -> SizeHint {
-            SizeHint::with_exact(4_000_000_000_000_000)
+            SizeHint::with_exact(self.1)
         }
     }
 
     let app = Router::new().route("/", post(StatusCode::NO_CONTENT).layer(axum_layer()));
-    let mut request = Request::post("/").body(Body::new(Liar(Some(BODY.into())))).unwrap();
-    request.headers_mut().extend(Signer::new(secret()).sign(BODY.as_bytes()));
-    assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::NO_CONTENT);
+    for (announced, status) in [
+        (4_000_000_000_000_000, StatusCode::PAYLOAD_TOO_LARGE),
+        (WebhookConfig::DEFAULT_BODY_LIMIT as u64, StatusCode::NO_CONTENT),
+    ] {
+        let mut request = Request::post("/").body(Body::new(Liar(Some(BODY.into()), announced))).unwrap();
+        request.headers_mut().extend(Signer::new(secret()).sign(BODY.as_bytes()));
+        assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status);
+    }
 }
 
 /// 2. A broken body spun two cores for ever, because errors of frames were ignored.
@@ -55,7 +63,12 @@ async fn a_broken_body_is_refused_and_not_asked_for_again() {
             iter::once(Ok(Bytes::from_static(b"{\"event"))).chain(iter::repeat_with(|| Err(io::Error::other("reset"))));
         let (body, asked) = counted(broken);
         let answer = (receiver.receive)(signed(BODY, NOW), body).await;
-        assert_eq!(answer.rejection, Some(Rejection::BodyIncomplete), "{}", receiver.name);
+        assert_eq!(
+            answer.rejection.unwrap().to_string(),
+            "the body broke off before its end: reset",
+            "{}",
+            receiver.name
+        );
         assert_eq!(answer.status, 400, "{}", receiver.name);
         assert_eq!(asked.times(), 2, "{}", receiver.name);
         assert!(answer.handled.is_empty(), "{}", receiver.name);
@@ -67,11 +80,11 @@ async fn a_broken_body_is_refused_and_not_asked_for_again() {
 async fn the_service_that_was_ready_is_the_one_that_is_called() {
     let handler = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let mut service = ServiceBuilder::new()
-        .layer(axum_layer().without_replay_guard())
+        .layer(TwentyWebhookLayer::new(WebhookConfig::new(secret()).without_replay_guard()))
         .layer(ConcurrencyLimitLayer::new(1))
         .service(handler);
     for _ in 0..3 {
-        let mut request = Request::new(Body::from(BODY));
+        let mut request = Request::post("/").body(Body::from(BODY)).unwrap();
         request.headers_mut().extend(Signer::new(secret()).sign(BODY.as_bytes()));
         let response = service.ready().await.unwrap().call(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
@@ -104,8 +117,8 @@ async fn an_endless_body_is_refused_at_the_limit() {
     for receiver in STREAMING {
         let (body, asked) = counted(iter::repeat_with(|| Ok(Bytes::from_static(&[b' '; CHUNK]))));
         let answer = (receiver.receive)(signed(BODY, NOW), body).await;
-        assert_eq!(answer.rejection, Some(Rejection::BodyTooLarge { limit: Verifier::DEFAULT_BODY_LIMIT }));
-        assert_eq!(asked.times(), Verifier::DEFAULT_BODY_LIMIT / CHUNK + 1, "{}", receiver.name);
+        assert_eq!(answer.rejection.unwrap().code(), "body_too_large", "{}", receiver.name);
+        assert_eq!(asked.times(), WebhookConfig::DEFAULT_BODY_LIMIT / CHUNK + 1, "{}", receiver.name);
     }
 }
 
@@ -150,7 +163,7 @@ fn no_part_of_a_signature_is_one() {
         let mut headers = headers.clone();
         headers.insert("x-twenty-webhook-signature", list.parse().unwrap());
         let refused = SignatureHeaders::from_map(&headers).unwrap_err();
-        assert_eq!(refused, Rejection::MalformedSignature { len: list.len() });
+        assert!(matches!(refused, Rejection::MalformedSignature { len, .. } if len == list.len()));
     }
 }
 
@@ -161,11 +174,11 @@ fn a_tolerance_of_zero_means_zero() {
     let headers = Signer::new(secret()).sign_at(BODY.as_bytes(), NOW);
     let at = |millis| verifier.verify_at(&headers, BODY, UnixMillis::from_millis(millis)).map(|_| ());
     let millisecond = Duration::from_millis(1);
-    let stale = Rejection::StaleTimestamp { age: millisecond, tolerance: Duration::ZERO };
-    let future = Rejection::FutureTimestamp { ahead: millisecond, tolerance: Duration::ZERO };
     assert_eq!(at(NOW.as_millis()), Ok(()));
-    assert_eq!(at(NOW.as_millis() + 1), Err(stale));
-    assert_eq!(at(NOW.as_millis() - 1), Err(future));
+    let late = at(NOW.as_millis() + 1).unwrap_err();
+    assert!(matches!(late, Rejection::StaleTimestamp { age, .. } if age == millisecond), "{late}");
+    let early = at(NOW.as_millis() - 1).unwrap_err();
+    assert!(matches!(early, Rejection::FutureTimestamp { ahead, .. } if ahead == millisecond), "{early}");
 }
 
 /// 10. A missing verifier fell back to accepting everything.
@@ -187,6 +200,6 @@ async fn without_a_layer_or_a_config_nothing_is_handled() {
     assert_eq!(actix_web::test::call_service(&app, request.to_request()).await.status().as_u16(), 500);
 }
 
-fn axum_layer() -> twenty_webhook_axum::TwentyWebhookLayer {
-    twenty_webhook_axum::TwentyWebhookLayer::new(secret())
+fn axum_layer() -> TwentyWebhookLayer {
+    TwentyWebhookLayer::new(secret())
 }

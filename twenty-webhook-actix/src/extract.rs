@@ -1,10 +1,12 @@
+use std::ops::Deref;
+
 use actix_web::dev::Payload;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use twenty_webhook_core::WebhookEvent;
 
-use crate::receive::{begin, finish};
-use crate::{MissingConfig, Refusal, WebhookConfig};
+use crate::receive::receive;
+use crate::{MissingConfig, RefusedRequest, WebhookConfig};
 
 /// Extracts a verified event.
 ///
@@ -12,16 +14,27 @@ use crate::{MissingConfig, Refusal, WebhookConfig};
 /// [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) has done so. With neither there is nothing to verify with: the
 /// answer is 500, and the log says what is missing.
 ///
-/// # What the extractor alone cannot do
-/// It does not see the response. So a delivery counts as handled as soon as it is extracted: when the handler fails, or another
-/// extractor refuses the request, a redelivery within the tolerance is answered 200 and not handled again.
+/// # What the extractor alone can lose
+/// It does not see the response. So a delivery counts as handled as soon as it is extracted. When the handler fails, or another
+/// extractor refuses the request, a redelivery within the tolerance is answered 200 and not handled. That may be a forger's doing: the path,
+/// the query and the content type are not signed, so a copy that was changed there and comes first is refused by a `web::Path`, `web::Query` or
+/// `web::Json` beside this extractor, and the genuine delivery is then taken for a duplicate.
 ///
 /// It takes the body. So it stands alone: a `web::Bytes` or `web::Json` after it finds nothing, and after one of those it finds nothing
 /// itself, which is a signature mismatch. The bytes are in [`WebhookEvent::body`].
 ///
-/// [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) does better on both.
+/// Put [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) on the route, and keep the extractor in the handler: together they lose
+/// none of these.
 #[derive(Clone, Debug)]
 pub struct Webhook(pub WebhookEvent);
+
+impl Deref for Webhook {
+    type Target = WebhookEvent;
+
+    fn deref(&self) -> &WebhookEvent {
+        &self.0
+    }
+}
 
 impl FromRequest for Webhook {
     type Error = Error;
@@ -33,21 +46,18 @@ impl FromRequest for Webhook {
             return Box::pin(async { Ok(Self(event)) });
         }
         let Some(config) = request.app_data::<web::Data<WebhookConfig>>().cloned() else {
-            tracing::error!("{MissingConfig}");
-            return Box::pin(async { Err(MissingConfig.into()) });
+            tracing::error!(target: "twenty_webhook", "{}", MissingConfig(()));
+            return Box::pin(async { Err(MissingConfig(()).into()) });
         };
-        let verification = begin(&config, request.headers());
-        let mut payload = payload.take();
+        let (request, mut payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let extract = async {
-                let (delivery, event) = finish(&config, verification?, &mut payload).await?;
-                let admission = config.replays.admit(&delivery).await?;
-                if let Err(error) = admission.complete().await {
-                    tracing::warn!(%error, delivery_id = %delivery.id(), "the replay guard was not told that the delivery is handled");
-                }
+                let received = receive(&config, request.head(), &mut payload).await?;
+                let event = received.event().clone();
+                received.claim(None).await?.complete_unseen().await;
                 Ok(Self(event))
             };
-            extract.await.map_err(|rejection| Refusal::new(rejection).of_body(payload).into())
+            extract.await.map_err(|refusal| RefusedRequest::new(refusal, payload).into())
         })
     }
 }

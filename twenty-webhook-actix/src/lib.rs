@@ -33,7 +33,8 @@
 //! |---|---|---|
 //! | refuses what is unsigned, stale or changed | yes | yes |
 //! | a duplicate never reaches the handler again | yes | yes |
-//! | a handler that fails (5xx, panic) gives the delivery back, for a redelivery to be handled | no | yes |
+//! | a handler that fails (anything but 2xx, a panic) releases the delivery, for a redelivery to be handled | no | yes |
+//! | a copy with a changed path, query or content type cannot stand in for the delivery | no | yes |
 //! | the handler finishes even if Twenty hangs up after its 5 seconds | no | yes |
 //! | `web::Bytes` and `web::Json` still see the body | no | yes |
 //!
@@ -44,14 +45,15 @@
 //!
 //! Everything of `twenty-webhook-core` that a receiver needs is re-exported here.
 
-mod config;
 mod extract;
 mod middleware;
 mod receive;
 mod refusal;
 
-pub use config::WebhookConfig;
+pub use bytes;
 pub use extract::Webhook;
+pub use http;
 pub use middleware::{TwentyWebhook, TwentyWebhookMiddleware};
-pub use refusal::{MissingConfig, Refusal};
+pub use refusal::{MissingConfig, RefusedRequest};
+pub use twenty_webhook_core as core;
 pub use twenty_webhook_core::*;

@@ -6,20 +6,21 @@ use std::rc::Rc;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::{Error, HttpMessage, HttpResponse, rt};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use http::StatusCode;
 use tokio::task::JoinError;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use twenty_webhook_core::Delivery;
+use twenty_webhook_core::{Received, WebhookEvent};
 
-use crate::receive::{begin, finish};
-use crate::{Refusal, WebhookConfig};
+use crate::receive::receive;
+use crate::{RefusedRequest, WebhookConfig};
 
 /// A middleware that lets only verified deliveries of Twenty's through.
 ///
-/// Put it on the webhook's resource and nowhere else: on a whole app, it would ask `/health` for a signature too.
+/// Put it on the webhook's resource. On the whole app it would demand a signature from `/health` too.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, HttpServer, Responder, web};
@@ -44,20 +45,31 @@ use crate::{Refusal, WebhookConfig};
 /// Make it outside the closure of `HttpServer::new`, as here: made inside, each worker has a memory of its own, and a duplicate that
 /// reaches another worker is handled again.
 ///
-/// What passes has a [`WebhookEvent`](crate::WebhookEvent) in its extensions, and the signed bytes, unchanged, as its payload. (actix's
-/// own limits still hold for `web::Bytes`, 256 KiB, and `web::Json`, 2 MiB; none holds for [`WebhookEvent::body`].) The handler then
-/// runs in a task of its own: Twenty gives up after 5 seconds and never retries, so a handler that takes longer still finishes.
+/// What passes has a [`WebhookEvent`] in its extensions, and the signed bytes, unchanged, as its payload. The handler then
+/// runs in a task of its own: Twenty gives up after 5 seconds and never retries, so a handler that takes longer still finishes. Before the
+/// process ends, wait for [`drained`](Self::drained).
 ///
-/// [`WebhookEvent::body`]: crate::WebhookEvent::body
+/// # Large notes
+/// actix's own limits still hold for a handler that takes `web::Bytes` (256 KiB) or `web::Json` (2 MiB): a larger delivery is verified, and then
+/// answered 413 or 400. Twenty sends notes of up to 18 MB, so raise them in `app_data`, with `web::PayloadConfig::new(limit)` and
+/// `web::JsonConfig::default().limit(limit)`, or read [`WebhookEvent::body`], which has no limit.
 #[derive(Clone, Debug)]
 pub struct TwentyWebhookMiddleware {
     config: WebhookConfig,
+    running: TaskTracker,
 }
 
 impl TwentyWebhookMiddleware {
     /// Receives as `config` says: a [`WebhookConfig`], or just a [`Secret`](crate::Secret) or a [`Verifier`](crate::Verifier).
     pub fn new(config: impl Into<WebhookConfig>) -> Self {
-        Self { config: config.into() }
+        Self { config: config.into(), running: TaskTracker::new() }
+    }
+
+    /// Waits until no handler is running any more in a task of its own, on any route or worker that this middleware or a clone of it is on.
+    /// For a graceful shutdown: actix waits for its connections only, and drops what still runs when a worker stops.
+    pub async fn drained(&self) {
+        self.running.close();
+        self.running.wait().await;
     }
 }
 
@@ -73,7 +85,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(TwentyWebhook { inner: Rc::new(inner), config: self.config.clone() }))
+        ready(Ok(TwentyWebhook { inner: Rc::new(inner), middleware: self.clone() }))
     }
 }
 
@@ -81,7 +93,7 @@ where
 #[derive(Debug)]
 pub struct TwentyWebhook<S> {
     inner: Rc<S>,
-    config: WebhookConfig,
+    middleware: TwentyWebhookMiddleware,
 }
 
 impl<S, B> Service<ServiceRequest> for TwentyWebhook<S>
@@ -97,37 +109,35 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let inner = Rc::clone(&self.inner);
-        let config = self.config.clone();
-        let verification = begin(&config, request.headers());
+        let TwentyWebhookMiddleware { config, running } = self.middleware.clone();
         let mut payload = request.take_payload();
         Box::pin(async move {
-            let received = async { finish(&config, verification?, &mut payload).await };
-            let (delivery, event) = match received.await {
+            let received = match receive(&config, request.head(), &mut payload).await {
                 Ok(received) => received,
-                Err(rejection) => {
-                    let refusal = Refusal::new(rejection).of_body(payload);
-                    return Ok(request.error_response(refusal).map_into_right_body());
+                Err(refusal) => {
+                    return Ok(request.error_response(RefusedRequest::new(refusal, payload)).map_into_right_body());
                 }
             };
-            request.set_payload(Payload::from(delivery.body().clone()));
-            request.extensions_mut().insert(event);
-            let handling = handle(config, inner, delivery, request).in_current_span();
-            detached(Box::pin(handling)).await
+            request.set_payload(Payload::from(received.event().body().clone()));
+            let outer = request.extensions_mut().insert(received.event().clone());
+            let handling = handle(inner, received, outer, request).in_current_span();
+            detached(&running, Box::pin(handling)).await
         })
     }
 }
 
 /// Runs a future that finishes even if the caller hangs up: if it has to wait, it goes on in a task of its own.
 async fn detached<B: 'static>(
+    running: &TaskTracker,
     mut handling: Pin<Box<impl Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>> + 'static>>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     // Most have no need to wait, and a task costs a twentieth of a request.
     if let Some(result) = handling.as_mut().now_or_never() {
         return result;
     }
-    match rt::spawn(handling).await.map_err(JoinError::try_into_panic) {
+    match rt::spawn(running.track_future(handling)).await.map_err(JoinError::try_into_panic) {
         Ok(result) => result,
-        // A panic is the framework's to deal with, as it would have without us.
+        // A panic is the framework's to deal with.
         Err(Ok(panic)) => resume_unwind(panic),
         // Only a worker that is shutting down cancels it.
         Err(Err(cancelled)) => {
@@ -137,29 +147,27 @@ async fn detached<B: 'static>(
 }
 
 async fn handle<S, B>(
-    config: WebhookConfig,
     inner: Rc<S>,
-    delivery: Delivery,
+    received: Received,
+    outer: Option<WebhookEvent>,
     request: ServiceRequest,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    let admission = match config.replays.admit(&delivery).await {
+    let admission = match received.claim(outer.as_ref()).await {
         Ok(admission) => admission,
-        Err(rejection) => return Ok(request.error_response(Refusal::new(rejection)).map_into_right_body()),
+        Err(refusal) => {
+            let refused = RefusedRequest::new(refusal, Payload::None);
+            return Ok(request.error_response(refused).map_into_right_body());
+        }
     };
     let handled = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind().await;
     let status = match &handled {
-        Ok(Ok(response)) => response.status(),
-        Ok(Err(error)) => error.as_response_error().status_code(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Ok(Ok(response)) => response.status().as_u16(),
+        Ok(Err(error)) => error.as_response_error().status_code().as_u16(),
+        Err(_) => 500,
     };
-    if status.is_server_error() {
-        tracing::warn!(%status, delivery_id = %delivery.id(), "the handler failed: a copy of this delivery will be let in");
-    }
-    if let Err(error) = admission.settle(status).await {
-        tracing::warn!(%error, delivery_id = %delivery.id(), "the replay guard was not told how the delivery ended");
-    }
+    admission.settle(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).await;
     handled.unwrap_or_else(|panic| resume_unwind(panic)).map(ServiceResponse::map_into_left_body)
 }

@@ -1,44 +1,53 @@
-use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
-use actix_web::rt::time::timeout;
-use futures_util::StreamExt;
-use twenty_webhook_core::{Delivery, Rejection, SignatureHeaders, Verification, WebhookEvent};
+use std::pin::pin;
 
-use crate::WebhookConfig;
-
-/// Judges the headers, which needs no waiting, so that a request with bad ones is answered before its body is asked for.
-pub(crate) fn begin(config: &WebhookConfig, headers: &HeaderMap) -> Result<Verification, Rejection> {
-    let signature = SignatureHeaders::read(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))?;
-    let verification = config.verifier.begin(signature)?;
-    if let Some(length) = content_length(headers) {
-        verification.announce(length)?;
-    }
-    Ok(if config.replays.is_on() { verification.identify() } else { verification })
-}
+use actix_web::dev::{Payload, RequestHead as ActixRequestHead};
+use actix_web::http::header::{CONTENT_LENGTH, HOST};
+use actix_web::rt::time::sleep;
+use futures_util::TryStreamExt;
+use twenty_webhook_core::{BodyError, Received, Refusal, RequestHead, WebhookConfig};
 
 /// Reads the body as it was on the wire. `web::Bytes` would decompress it, and has a limit of its own.
-pub(crate) async fn finish(
+pub(crate) async fn receive(
     config: &WebhookConfig,
-    mut verification: Verification,
+    head: &ActixRequestHead,
     payload: &mut Payload,
-) -> Result<(Delivery, WebhookEvent), Rejection> {
-    let deadline = config.body_deadline;
-    timeout(deadline, read(payload, &mut verification)).await.map_err(|_| Rejection::BodyTimeout { deadline })??;
-    let delivery = verification.finish()?;
-    let event = delivery.clone().into_event()?;
-    tracing::debug!(name = event.name().as_str(), signed_with = ?delivery.signed_with(), "Twenty webhook verified");
-    Ok((delivery, event))
-}
-
-async fn read(payload: &mut Payload, verification: &mut Verification) -> Result<(), Rejection> {
-    while let Some(chunk) = payload.next().await {
-        verification.push(chunk.map_err(|_| Rejection::BodyIncomplete)?)?;
-        // A body that is always ready must not keep the deadline from being looked at.
-        tokio::task::coop::consume_budget().await;
+) -> Result<Received, Refusal> {
+    let announced = head.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let chunks = pin!(payload.map_err(|error| BodyError::new(&error)));
+    match config.receive(&Head(head), announced, chunks, sleep).await {
+        Ok(received) => Ok(received),
+        Err(refusal) => Err(diagnosed(refusal).await),
     }
-    Ok(())
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// Diagnoses a request off the threads that serve requests, where that is configured.
+#[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
+async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
+    #[cfg(feature = "diagnose")]
+    if let Some(evidence) = refusal.take_evidence() {
+        let diagnosis = actix_web::rt::task::spawn_blocking(move || evidence.diagnose()).await;
+        return refusal.with_diagnosis(diagnosis.ok());
+    }
+    refusal
+}
+
+/// actix has types of its own, of an older `http` crate.
+struct Head<'a>(&'a ActixRequestHead);
+
+impl RequestHead for Head<'_> {
+    fn method(&self) -> &str {
+        self.0.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.0.uri.path()
+    }
+
+    fn host(&self) -> Option<&str> {
+        self.0.uri.host().or_else(|| self.0.headers.get(HOST)?.to_str().ok())
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
 }

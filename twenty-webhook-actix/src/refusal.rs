@@ -2,16 +2,18 @@ use std::fmt;
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use twenty_webhook_core::Rejection;
+use bytes::Bytes;
+use twenty_webhook_core::{Refusal, Rejection};
 
-/// A [`Rejection`] as an answer: a bare status for the caller, a line in the log for the operator, and the rejection itself in
-/// the response's extensions.
+/// A request that was refused, as an error of actix: why, and the answer to the caller.
 #[derive(Clone)]
-pub struct Refusal {
+pub struct RefusedRequest {
     rejection: Rejection,
-    body: Option<Body>,
+    answer: http::Response<Bytes>,
+    body: Body,
 }
 
 /// The body of a request that was refused before it was read to its end. It is kept until the response is sent, because then actix
@@ -19,18 +21,9 @@ pub struct Refusal {
 #[derive(Clone)]
 struct Body(#[expect(dead_code, reason = "only kept")] Rc<Payload>);
 
-impl Refusal {
-    pub(crate) fn new(rejection: Rejection) -> Self {
-        if rejection.is_duplicate() {
-            tracing::info!(code = rejection.code(), "Twenty webhook not handled again: {rejection}");
-        } else {
-            tracing::warn!(code = rejection.code(), "Twenty webhook refused: {rejection}");
-        }
-        Self { rejection, body: None }
-    }
-
-    pub(crate) fn of_body(self, body: Payload) -> Self {
-        Self { body: Some(Body(Rc::new(body))), ..self }
+impl RefusedRequest {
+    pub(crate) fn new(refusal: Refusal, body: Payload) -> Self {
+        Self { rejection: refusal.rejection().clone(), answer: refusal.into_response(), body: Body(Rc::new(body)) }
     }
 
     /// Why it was refused.
@@ -39,33 +32,38 @@ impl Refusal {
     }
 }
 
-impl fmt::Debug for Refusal {
+impl fmt::Debug for RefusedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Refusal").field(&self.rejection).finish()
+        f.debug_tuple("RefusedRequest").field(&self.rejection).finish()
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RefusedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rejection.fmt(f)
     }
 }
 
-impl ResponseError for Refusal {
+impl ResponseError for RefusedRequest {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.rejection.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.answer.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if let Some(seconds) = self.rejection.retry_after() {
-            response.insert_header((header::RETRY_AFTER, seconds));
+        for (name, value) in self.answer.headers() {
+            let name = HeaderName::from_bytes(name.as_ref());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+                response.append_header((name, value));
+            }
         }
-        let mut response = response.finish();
+        let mut response = response.body(self.answer.body().clone());
         response.extensions_mut().insert(self.rejection.clone());
-        if let Some(body) = &self.body {
-            response.extensions_mut().insert(body.clone());
+        #[cfg(feature = "diagnose")]
+        if let Some(diagnosis) = self.answer.extensions().get::<twenty_webhook_core::Diagnosis>() {
+            response.extensions_mut().insert(diagnosis.clone());
         }
+        response.extensions_mut().insert(self.body.clone());
         response
     }
 }
@@ -73,7 +71,7 @@ impl ResponseError for Refusal {
 /// A handler takes a [`Webhook`](crate::Webhook), and there is neither a [`WebhookConfig`](crate::WebhookConfig) in `app_data`
 /// nor a [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) around it.
 #[derive(Clone, Copy, Debug)]
-pub struct MissingConfig;
+pub struct MissingConfig(pub(crate) ());
 
 impl fmt::Display for MissingConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

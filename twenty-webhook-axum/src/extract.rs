@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::ops::Deref;
 
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
@@ -13,18 +14,26 @@ use twenty_webhook_core::WebhookEvent;
 #[derive(Clone, Debug)]
 pub struct Webhook(pub WebhookEvent);
 
+impl Deref for Webhook {
+    type Target = WebhookEvent;
+
+    fn deref(&self) -> &WebhookEvent {
+        &self.0
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Webhook {
     type Rejection = MissingLayer;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let event = parts.extensions.get::<WebhookEvent>().filter(|event| event.delivery().is_some());
-        event.cloned().map(Self).ok_or(MissingLayer)
+        event.cloned().map(Self).ok_or(MissingLayer(()))
     }
 }
 
 /// A handler takes a [`Webhook`], and no [`TwentyWebhookLayer`](crate::TwentyWebhookLayer) is on its route.
 #[derive(Clone, Copy, Debug)]
-pub struct MissingLayer;
+pub struct MissingLayer(());
 
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +45,7 @@ impl Error for MissingLayer {}
 
 impl IntoResponse for MissingLayer {
     fn into_response(self) -> Response {
-        tracing::error!("{self}");
+        tracing::error!(target: "twenty_webhook", "{self}");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }

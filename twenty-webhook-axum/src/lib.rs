@@ -32,15 +32,17 @@
 //!
 //! Everything of `twenty-webhook-core` that a receiver needs is re-exported here.
 
-#[cfg(feature = "diagnose")]
-mod diagnose;
 mod extract;
+mod future;
 mod layer;
 mod receive;
-mod refusal;
 mod service;
 
+pub use bytes;
 pub use extract::{MissingLayer, Webhook};
+pub use future::ResponseFuture;
+pub use http;
 pub use layer::TwentyWebhookLayer;
-pub use service::{ResponseFuture, TwentyWebhook};
+pub use service::TwentyWebhook;
+pub use twenty_webhook_core as core;
 pub use twenty_webhook_core::*;

@@ -1,76 +1,55 @@
+use std::error::Error;
 use std::pin::pin;
 
 use axum_core::extract::DefaultBodyLimit;
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, Request, header};
+use futures_util::StreamExt;
+use http::Request;
 use http_body::Body;
-use http_body_util::BodyExt;
-use twenty_webhook_core::{Delivery, Rejection, SignatureHeaders, Verification, WebhookEvent};
+use http_body_util::BodyDataStream;
+use twenty_webhook_core::{BodyError, HttpHead, Received, Refusal, WebhookConfig, WebhookEvent};
 
-use crate::TwentyWebhookLayer;
-use crate::refusal::Refusal;
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Takes a request down the road: headers, body, event. What comes back has the event in its extensions and the same bytes as body.
-pub(crate) async fn receive<B>(
-    config: &TwentyWebhookLayer,
-    request: Request<B>,
-) -> Result<(Delivery, Request<B>), Refusal>
+/// A verified request. It has the event in its extensions, and the same bytes as body.
+pub(crate) struct Verified<B> {
+    pub(crate) received: Received,
+    pub(crate) request: Request<B>,
+    /// What a layer around this one has verified.
+    pub(crate) outer: Option<WebhookEvent>,
+}
+
+pub(crate) async fn receive<B>(config: &WebhookConfig, mut request: Request<B>) -> Result<Verified<B>, Refusal>
 where
-    B: Body + From<Bytes>,
+    B: Body + Default + From<Bytes>,
+    B::Error: Into<BoxError>,
 {
-    let (parts, body) = request.into_parts();
-    #[cfg(feature = "diagnose")]
-    let (delivery, event) = if config.diagnose {
-        crate::diagnose::verify(config, &parts.headers, body).await?
-    } else {
-        verify(config, &parts.headers, body).await?
+    let body = std::mem::take(request.body_mut());
+    // A frame's data is not copied where it is `Bytes`.
+    let announced = body.size_hint().lower();
+    let chunks = pin!(BodyDataStream::new(body).map(|data| match data {
+        Ok(mut data) => Ok(data.copy_to_bytes(data.remaining())),
+        Err(error) => Err(BodyError::new(&*error.into())),
+    }));
+    let head = HttpHead::of(&request);
+    let received = match config.receive(&head, Some(announced), chunks, tokio::time::sleep).await {
+        Ok(received) => received,
+        Err(refusal) => return Err(diagnosed(refusal).await),
     };
-    #[cfg(not(feature = "diagnose"))]
-    let (delivery, event) = verify(config, &parts.headers, body).await?;
-    tracing::debug!(name = event.name().as_str(), signed_with = ?delivery.signed_with(), "Twenty webhook verified");
-
-    let mut request = Request::from_parts(parts, B::from(delivery.body().clone()));
-    request.extensions_mut().insert(event);
+    *request.body_mut() = B::from(received.event().body().clone());
+    let outer = request.extensions_mut().insert(received.event().clone());
     // The body is in memory and within our own limit: axum's is not to refuse it to a handler that wants the bytes.
     DefaultBodyLimit::disable().apply(&mut request);
-    Ok((delivery, request))
+    Ok(Verified { received, request, outer })
 }
 
-pub(crate) async fn verify<B: Body>(
-    config: &TwentyWebhookLayer,
-    headers: &HeaderMap,
-    body: B,
-) -> Result<(Delivery, WebhookEvent), Rejection> {
-    let mut verification = config.verifier.begin(SignatureHeaders::from_map(headers)?)?;
-    if let Some(length) = content_length(headers) {
-        verification.announce(length)?;
+/// Diagnoses a request off the threads that serve requests, where that is configured.
+#[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
+async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
+    #[cfg(feature = "diagnose")]
+    if let Some(evidence) = refusal.take_evidence() {
+        let diagnosis = tokio::task::spawn_blocking(move || evidence.diagnose()).await;
+        return refusal.with_diagnosis(diagnosis.ok());
     }
-    if config.replays.is_on() {
-        verification = verification.identify();
-    }
-    let deadline = config.body_deadline;
-    tokio::time::timeout(deadline, read(body, &mut verification))
-        .await
-        .map_err(|_| Rejection::BodyTimeout { deadline })??;
-    let delivery = verification.finish()?;
-    let event = delivery.clone().into_event()?;
-    Ok((delivery, event))
-}
-
-async fn read<B: Body>(body: B, verification: &mut Verification) -> Result<(), Rejection> {
-    let mut body = pin!(body);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Rejection::BodyIncomplete)?;
-        if let Ok(mut data) = frame.into_data() {
-            // Not a copy when the data is `Bytes`.
-            verification.push(data.copy_to_bytes(data.remaining()))?;
-        }
-        // A body that is always ready must not keep the deadline from being looked at.
-        tokio::task::coop::consume_budget().await;
-    }
-    Ok(())
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    refusal
 }

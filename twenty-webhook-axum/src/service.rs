@@ -1,7 +1,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,39 +8,35 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use tokio::task::JoinError;
-use tokio_util::task::TaskTracker;
 use tower_service::Service;
-use tracing::Instrument;
-use twenty_webhook_core::Delivery;
 
-use crate::TwentyWebhookLayer;
-use crate::receive::receive;
-use crate::refusal::{Refusal, bare};
+use crate::receive::{BoxError, Verified, receive};
+use crate::{ResponseFuture, TwentyWebhookLayer};
 
 /// The service that [`TwentyWebhookLayer`] makes.
-#[derive(Clone, Debug)]
-pub struct TwentyWebhook<S> {
+pub struct TwentyWebhook<S>(Arc<Shared<S>>);
+
+/// Shared, because axum clones a service for each request; the inner service is cloned for what was verified only.
+struct Shared<S> {
     inner: S,
-    /// Shared, because axum clones a service for each request.
-    config: Arc<TwentyWebhookLayer>,
+    layer: TwentyWebhookLayer,
 }
 
 impl<S> TwentyWebhook<S> {
-    pub(crate) fn new(inner: S, config: TwentyWebhookLayer) -> Self {
-        Self { inner, config: Arc::new(config) }
+    pub(crate) fn new(inner: S, layer: TwentyWebhookLayer) -> Self {
+        Self(Arc::new(Shared { inner, layer }))
     }
 }
 
 impl<S, B, R> Service<Request<B>> for TwentyWebhook<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Send,
-    B: Body + From<Bytes> + Send + 'static,
+    B: Body + Default + From<Bytes> + Send + 'static,
     B::Data: Send,
-    B::Error: Send,
-    R: Default + Send + 'static,
+    B::Error: Into<BoxError>,
+    R: From<Bytes> + Send + 'static,
 {
     type Response = Response<R>;
     type Error = S::Error;
@@ -54,55 +49,23 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (inner, config) = (self.inner.clone(), Arc::clone(&self.config));
-        ResponseFuture(Box::pin(async move {
-            match receive(&config, request).await {
-                Ok((delivery, request)) => {
-                    let handling = handle(Arc::clone(&config), inner, delivery, request).in_current_span();
-                    detached(&config.running, Box::pin(handling)).await
-                }
-                Err(refusal) => Ok(refusal.into_response()),
-            }
-        }))
+        let (receiver, handler) = (Arc::clone(&self.0), Arc::clone(&self.0));
+        let receiving = async move { receive(&receiver.layer.config, request).await };
+        ResponseFuture::new(&self.0.layer.running, receiving, |verified| handle(handler, verified))
     }
 }
 
-/// Runs a future that finishes even if the caller hangs up: if it has to wait, it goes on in a task of its own.
-async fn detached<R, E>(
-    running: &TaskTracker,
-    mut handling: Pin<Box<impl Future<Output = Result<Response<R>, E>> + Send + 'static>>,
-) -> Result<Response<R>, E>
+async fn handle<S, B, R>(shared: Arc<Shared<S>>, verified: Verified<B>) -> Result<Response<R>, S::Error>
 where
-    R: Default + Send + 'static,
-    E: Send + 'static,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    R: From<Bytes>,
 {
-    // Most have no need to wait, and a task costs a twentieth of a request.
-    if let Some(result) = handling.as_mut().now_or_never() {
-        return result;
-    }
-    match running.spawn(handling).await.map_err(JoinError::try_into_panic) {
-        Ok(result) => result,
-        // A panic is the framework's to deal with, as it would have without us.
-        Err(Ok(panic)) => resume_unwind(panic),
-        // Only a runtime that is shutting down cancels it.
-        Err(Err(_)) => Ok(bare(StatusCode::SERVICE_UNAVAILABLE)),
-    }
-}
-
-async fn handle<S, B, R>(
-    config: Arc<TwentyWebhookLayer>,
-    mut inner: S,
-    delivery: Delivery,
-    request: Request<B>,
-) -> Result<Response<R>, S::Error>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
-{
-    let admission = match config.replays.admit(&delivery).await {
+    let Verified { received, request, outer } = verified;
+    let admission = match received.claim(outer.as_ref()).await {
         Ok(admission) => admission,
-        Err(rejection) => return Ok(Refusal::from(rejection).into_response()),
+        Err(refusal) => return Ok(refusal.into_response().map(R::from)),
     };
+    let mut inner = shared.inner.clone();
     let handling = async {
         poll_fn(|cx| inner.poll_ready(cx)).await?;
         inner.call(request).await
@@ -112,28 +75,19 @@ where
         Ok(Ok(response)) => response.status(),
         Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    if status.is_server_error() {
-        tracing::warn!(%status, delivery_id = %delivery.id(), "the handler failed: a copy of this delivery will be let in");
-    }
-    if let Err(error) = admission.settle(status).await {
-        tracing::warn!(%error, delivery_id = %delivery.id(), "the replay guard was not told how the delivery ended");
-    }
+    admission.settle(status).await;
+    // A panic is the framework's to deal with.
     handled.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// The future of [`TwentyWebhook`]'s response.
-pub struct ResponseFuture<R, E>(Pin<Box<dyn Future<Output = Result<Response<R>, E>> + Send>>);
-
-impl<R, E> Future for ResponseFuture<R, E> {
-    type Output = Result<Response<R>, E>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+impl<S> Clone for TwentyWebhook<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
-impl<R, E> fmt::Debug for ResponseFuture<R, E> {
+impl<S: fmt::Debug> fmt::Debug for TwentyWebhook<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("TwentyWebhook").field("inner", &self.0.inner).field("layer", &self.0.layer).finish()
     }
 }

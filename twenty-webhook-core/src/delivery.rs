@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::headers::Verbatim;
-use crate::{Rejection, UnixMillis, WebhookEvent};
+use crate::headers::{SignatureHeaders, Verbatim};
+use crate::replay::Scope;
+use crate::{Clock, Rejection, ReplayKey, UnixMillis, Verifier, WebhookEvent};
 
 /// The proof that these bytes were signed by Twenty and sent just now. It comes out of [`Verification::finish`] and nowhere else.
 ///
@@ -14,23 +15,17 @@ use crate::{Rejection, UnixMillis, WebhookEvent};
 #[derive(Clone)]
 pub struct Delivery {
     body: Bytes,
+    verifier: Verifier,
     sent_at: UnixMillis,
-    fresh_until: UnixMillis,
     signed_with: SignedWith,
-    nonce: Verbatim<32>,
+    nonce: Option<Verbatim<32>>,
     id: OnceLock<DeliveryId>,
 }
 
 impl Delivery {
-    pub(crate) fn new(
-        body: Bytes,
-        sent_at: UnixMillis,
-        fresh_until: UnixMillis,
-        signed_with: SignedWith,
-        nonce: Verbatim<32>,
-        id: Option<DeliveryId>,
-    ) -> Self {
-        Self { body, sent_at, fresh_until, signed_with, nonce, id: id.map(OnceLock::from).unwrap_or_default() }
+    pub(crate) fn new(body: Bytes, verifier: Verifier, headers: &SignatureHeaders, signed_with: SignedWith) -> Self {
+        let (sent_at, nonce) = (headers.sent_at, headers.nonce);
+        Self { body, verifier, sent_at, signed_with, nonce, id: OnceLock::new() }
     }
 
     /// The signed bytes, as they were on the wire.
@@ -45,7 +40,7 @@ impl Delivery {
 
     /// The last millisecond at which these headers are accepted; a replay guard must remember the delivery until then.
     pub fn fresh_until(&self) -> UnixMillis {
-        self.fresh_until
+        self.verifier.fresh_until(self.sent_at)
     }
 
     /// Which of the verifier's secrets signed it.
@@ -57,13 +52,35 @@ impl Delivery {
     /// for finding a request in a log, and for nothing else.
     pub fn untrusted_nonce(&self) -> Option<[u8; 16]> {
         let mut nonce = [0; 16];
-        hex::decode_to_slice(self.nonce.as_bytes(), &mut nonce).ok()?;
+        hex::decode_to_slice(self.nonce.as_ref()?.as_bytes(), &mut nonce).ok()?;
         Some(nonce)
     }
 
-    /// What makes two deliveries the same one.
+    /// The tenant that the [verifier](Verifier::tenant) names.
+    pub fn tenant(&self) -> Option<&str> {
+        self.verifier.tenant_name()
+    }
+
+    /// The hash of the body. Two tenants may send the same bytes: see [`replay_key`](Self::replay_key).
     pub fn id(&self) -> DeliveryId {
         *self.id.get_or_init(|| DeliveryId::of(&self.body))
+    }
+
+    /// What makes two deliveries the same one: the idempotency key, for handlers, stores and message ids.
+    pub fn replay_key(&self) -> ReplayKey {
+        ReplayKey::new(self.scope(), self.id())
+    }
+
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        match self.tenant() {
+            Some(name) => Scope::Tenant(name),
+            None => Scope::Secret(self.verifier.signing_secret(self.signed_with).tag()),
+        }
+    }
+
+    /// The clock that it was judged by.
+    pub(crate) fn clock(&self) -> &Clock {
+        self.verifier.own_clock()
     }
 
     /// Reads the body.
@@ -81,6 +98,7 @@ impl fmt::Debug for Delivery {
             .field("len", &self.body.len())
             .field("sent_at", &self.sent_at)
             .field("signed_with", &self.signed_with)
+            .field("tenant", &self.tenant())
             .finish_non_exhaustive()
     }
 }
@@ -94,10 +112,10 @@ pub enum SignedWith {
     Previous(usize),
 }
 
-/// The SHA-256 of a delivery's body: the idempotency key.
+/// The SHA-256 of a delivery's body.
 ///
 /// Twenty sends no signed delivery id. When its queue runs a crashed job again, the same body arrives under a new timestamp, nonce
-/// and signature, and is still the same delivery; so the key is the body, and nothing else.
+/// and signature, and is still the same delivery. The [`ReplayKey`] adds whose delivery it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId([u8; 32]);
 
@@ -107,12 +125,19 @@ impl DeliveryId {
         Self(Sha256::digest(body).into())
     }
 
-    pub(crate) fn from_hash(hash: Sha256) -> Self {
-        Self(hash.finalize().into())
+    /// An id that was kept as bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// Its 32 bytes, uniformly distributed.
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for DeliveryId {
+    fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
@@ -123,7 +148,7 @@ impl FromStr for DeliveryId {
 
     fn from_str(text: &str) -> Result<Self, InvalidDeliveryId> {
         let mut id = [0; 32];
-        hex::decode_to_slice(text, &mut id).map_err(|_| InvalidDeliveryId)?;
+        hex::decode_to_slice(text, &mut id).map_err(|_| InvalidDeliveryId(()))?;
         Ok(Self(id))
     }
 }
@@ -131,15 +156,20 @@ impl FromStr for DeliveryId {
 /// The text is not 64 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a delivery id is 64 hex digits")]
-pub struct InvalidDeliveryId;
+pub struct InvalidDeliveryId(());
 
 /// 64 lower-case hex digits.
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 64];
-        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        write_hex(f, &self.0)
     }
+}
+
+/// Writes 64 lower-case hex digits, without allocating.
+pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8; 32]) -> fmt::Result {
+    let mut text = [0; 64];
+    hex::encode_to_slice(bytes, &mut text).map_err(|_| fmt::Error)?;
+    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
 }
 
 impl fmt::Debug for DeliveryId {

@@ -16,7 +16,7 @@ pub struct SignatureHeaders {
     pub(crate) sent_at: UnixMillis,
     /// The timestamp as it was written, because that text is what was signed.
     pub(crate) timestamp_text: Verbatim<20>,
-    pub(crate) nonce: Verbatim<32>,
+    pub(crate) nonce: Option<Verbatim<32>>,
 }
 
 impl SignatureHeaders {
@@ -60,8 +60,8 @@ impl SignatureHeaders {
         Ok(Self {
             signature: Signature::from_hex(signature).ok_or(Rejection::MalformedSignature { len: signature.len() })?,
             sent_at: decimal_millis(timestamp).ok_or(Rejection::MalformedTimestamp { len: timestamp.len() })?,
-            timestamp_text: Verbatim::new(timestamp),
-            nonce: Verbatim::new(nonce.unwrap_or_default()),
+            timestamp_text: Verbatim::new(timestamp).ok_or(Rejection::MalformedTimestamp { len: timestamp.len() })?,
+            nonce: nonce.and_then(Verbatim::new),
         })
     }
 
@@ -86,7 +86,7 @@ fn decimal_millis(text: &[u8]) -> Option<UnixMillis> {
     Some(UnixMillis::from_millis(millis))
 }
 
-/// A short header value, kept as it was written, without allocating. A longer one is kept as empty.
+/// A short header value, kept as it was written, without allocating.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verbatim<const MAX: usize> {
     bytes: [u8; MAX],
@@ -94,16 +94,11 @@ pub(crate) struct Verbatim<const MAX: usize> {
 }
 
 impl<const MAX: usize> Verbatim<MAX> {
-    fn new(text: &[u8]) -> Self {
+    /// `None` if it is longer than `MAX` bytes.
+    fn new(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX];
-        let len = match bytes.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(text);
-                text.len()
-            }
-            None => 0,
-        };
-        Self { bytes, len }
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self { bytes, len: text.len() })
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

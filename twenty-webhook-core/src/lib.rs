@@ -22,45 +22,61 @@
 //! # receive(&secret.into(), &headers, vec![body.as_slice().into()]).unwrap();
 //! ```
 
+mod body_budget;
 mod clock;
+mod config;
 mod delivery;
 #[cfg(feature = "diagnose")]
 mod diagnose;
+mod escaped;
 mod event;
 mod headers;
+mod intake;
 mod json;
 mod record;
 mod rejection;
 mod replay;
+mod request_head;
 mod secret;
 mod signature;
 mod signer;
 mod unix_millis;
 mod verification;
 mod verifier;
+mod verifiers;
 
 pub use clock::Clock;
+pub use config::WebhookConfig;
 pub use delivery::{Delivery, DeliveryId, InvalidDeliveryId, SignedWith};
 #[cfg(feature = "diagnose")]
 pub use diagnose::{BodyMistake, Diagnosis, Finding, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
+pub use escaped::{Escaped, escaped};
 pub use event::{
     Action, BatchItem, EventName, EventPattern, EventPatternError, MetadataChange, NotAnEvent, ObjectMetadata, Payload,
     RecordError, WebhookEvent,
 };
 pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HEADER};
+#[cfg(feature = "diagnose")]
+pub use intake::Evidence;
+pub use intake::{Admission, Ending, Outcome, Received, Refusal};
 pub use jiff;
 pub use json::{DecodeError, Extra, RawJson};
 pub use record::{
     Actor, ActorSource, AdditionalPhone, Address, Company, Currency, Emails, FullName, Link, Links, Note, Opportunity,
     Person, Phones, RichText, Task, WorkspaceMember,
 };
-pub use rejection::Rejection;
+pub use rejection::{BodyError, Rejection};
 #[cfg(feature = "replay-contract")]
 pub use replay::contract as replay_contract;
-pub use replay::{Admission, Claim, GuardError, InsecureOrElse, Lease, MemoryReplayGuard, ReplayGate, ReplayGuard};
+pub use replay::{
+    BothLeases, Claim, GuardError, InsecureOrElse, InvalidReplayKey, MemoryLease, MemoryReplayGuard, ReplayGuard,
+    ReplayKey,
+};
+pub use request_head::{HttpHead, RequestHead};
 pub use secret::{Secret, SecretError};
 pub use signature::Signature;
 pub use signer::Signer;
 pub use unix_millis::{Tolerance, UnixMillis};
 pub use verification::Verification;
 pub use verifier::Verifier;
+pub use verifiers::{SharedVerifier, SourceError, Target, VerifierSource};

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::Rejection;
+
 /// An instant in Unix milliseconds: what Twenty's `X-Twenty-Webhook-Timestamp` says, and what "now" is compared in.
 ///
 /// Arithmetic saturates, so no header value can overflow it.
@@ -67,6 +69,20 @@ impl Tolerance {
     /// The same tolerance both ways.
     pub const fn both(tolerance: Duration) -> Self {
         Self { past: tolerance, future: tolerance }
+    }
+
+    #[inline]
+    pub(crate) fn judge(self, sent_at: UnixMillis, now: UnixMillis) -> Result<(), Rejection> {
+        let Self { past, future } = self;
+        let age = now.saturating_since(sent_at);
+        if age > past {
+            return Err(Rejection::StaleTimestamp { age, tolerance: past });
+        }
+        let ahead = sent_at.saturating_since(now);
+        if ahead > future {
+            return Err(Rejection::FutureTimestamp { ahead, tolerance: future });
+        }
+        Ok(())
     }
 }
 

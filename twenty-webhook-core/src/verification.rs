@@ -1,12 +1,12 @@
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hmac::Mac;
-use sha2::{Digest, Sha256};
 
-use crate::delivery::{Delivery, DeliveryId, SignedWith};
+use crate::body_budget::BudgetShare;
+use crate::delivery::{Delivery, SignedWith};
 use crate::secret::HmacSha256;
-use crate::{Rejection, SignatureHeaders, Verifier};
+use crate::{Rejection, SignatureHeaders, Verifier, WebhookConfig};
 
 /// A request whose headers were accepted and whose body is on its way: push the chunks as they come, then finish.
 ///
@@ -16,7 +16,9 @@ pub struct Verification {
     verifier: Verifier,
     headers: SignatureHeaders,
     mac: HmacSha256,
-    id: Option<Sha256>,
+    limit: usize,
+    /// What the body has taken out of the memory that it shares with others. `None` where it shares none.
+    share: Option<BudgetShare>,
     body: Body,
 }
 
@@ -24,13 +26,21 @@ impl Verification {
     #[inline]
     pub(crate) fn new(verifier: Verifier, headers: SignatureHeaders) -> Self {
         let mac = verifier.current().mac_over(headers.timestamp_text.as_bytes());
-        Self { verifier, headers, mac, id: None, body: Body::Empty }
+        Self { verifier, headers, mac, limit: WebhookConfig::DEFAULT_BODY_LIMIT, share: None, body: Body::Empty }
     }
 
-    /// Computes the [`DeliveryId`] as the body arrives, for a caller who will ask for it; otherwise it is computed when asked.
+    /// Sets the largest body that is accepted, in bytes, inclusive. The default is
+    /// [32 MiB](WebhookConfig::DEFAULT_BODY_LIMIT).
     #[must_use]
-    pub fn identify(mut self) -> Self {
-        self.id = Some(Sha256::new());
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Lets the body hold no more memory than it gets from a budget.
+    #[must_use]
+    pub(crate) fn share(mut self, share: BudgetShare) -> Self {
+        self.share = Some(share);
         self
     }
 
@@ -39,27 +49,29 @@ impl Verification {
     /// # Errors
     /// [`Rejection::BodyTooLarge`] if it is over the limit.
     pub fn announce(&self, length: u64) -> Result<(), Rejection> {
-        let limit = self.verifier.limit();
         match usize::try_from(length) {
-            Ok(length) if length <= limit => Ok(()),
-            _ => Err(Rejection::BodyTooLarge { limit }),
+            Ok(length) if length <= self.limit => Ok(()),
+            _ => Err(Rejection::BodyTooLarge { limit: self.limit }),
         }
     }
 
     /// Takes the next piece of the body, which may be of any length.
     ///
     /// # Errors
-    /// [`Rejection::BodyTooLarge`] as soon as the body is over the limit; the piece is not kept.
+    /// [`Rejection::BodyTooLarge`] as soon as the body is over the limit, and, in a receiver,
+    /// [`Rejection::BodyBudgetExhausted`] when the memory for unverified bodies is used up. The piece is not kept.
     pub fn push(&mut self, chunk: Bytes) -> Result<(), Rejection> {
-        let limit = self.verifier.limit();
-        if chunk.len() > limit - self.body.len() {
-            return Err(Rejection::BodyTooLarge { limit });
+        if chunk.len() > self.limit - self.body.len() {
+            return Err(Rejection::BodyTooLarge { limit: self.limit });
+        }
+        let capacity = self.body.capacity_with(chunk.len(), self.limit);
+        if let Some(share) = &mut self.share
+            && !share.cover(capacity)
+        {
+            return Err(Rejection::BodyBudgetExhausted { received: self.body.len() });
         }
         self.mac.update(&chunk);
-        if let Some(id) = &mut self.id {
-            id.update(&chunk);
-        }
-        self.body.push(chunk);
+        self.body.push(chunk, capacity);
         Ok(())
     }
 
@@ -68,7 +80,7 @@ impl Verification {
     /// # Errors
     /// [`Rejection::SignatureMismatch`] if none of the secrets signed this body.
     pub fn finish(self) -> Result<Delivery, Rejection> {
-        let Self { verifier, headers, mac, id, body } = self;
+        let Self { verifier, headers, mac, body, .. } = self;
         let body = body.into_bytes();
         let signed_with = if headers.signature.matches(mac) {
             SignedWith::Current
@@ -81,9 +93,7 @@ impl Verification {
             let index = verifier.previous().iter().position(signed).ok_or(Rejection::SignatureMismatch)?;
             SignedWith::Previous(index)
         };
-        let id = id.map(DeliveryId::from_hash);
-        let fresh_until = verifier.fresh_until(headers.sent_at);
-        Ok(Delivery::new(body, headers.sent_at, fresh_until, signed_with, headers.nonce, id))
+        Ok(Delivery::new(body, verifier, &headers, signed_with))
     }
 }
 
@@ -97,7 +107,7 @@ impl fmt::Debug for Verification {
 enum Body {
     Empty,
     One(Bytes),
-    Many(BytesMut),
+    Many(Vec<u8>),
 }
 
 impl Body {
@@ -109,7 +119,19 @@ impl Body {
         }
     }
 
-    fn push(&mut self, chunk: Bytes) {
+    /// How many bytes of memory the body will hold with `more` bytes added: several chunks grow by doubling, up to the limit.
+    fn capacity_with(&self, more: usize, limit: usize) -> usize {
+        let len = self.len() + more;
+        match self {
+            Self::Empty => more,
+            Self::One(_) => len,
+            Self::Many(chunks) if len <= chunks.capacity() => chunks.capacity(),
+            Self::Many(chunks) => len.max(chunks.capacity().saturating_mul(2).min(limit)),
+        }
+    }
+
+    /// `capacity` is what [`capacity_with`](Self::capacity_with) says for this chunk.
+    fn push(&mut self, chunk: Bytes, capacity: usize) {
         if chunk.is_empty() {
             return;
         }
@@ -117,12 +139,15 @@ impl Body {
             Self::Empty => *self = Self::One(chunk),
             // Keeping the chunks instead would keep the whole read buffer behind each of them alive.
             Self::One(first) => {
-                let mut chunks = BytesMut::with_capacity(first.len() + chunk.len());
+                let mut chunks = Vec::with_capacity(capacity);
                 chunks.extend_from_slice(first);
                 chunks.extend_from_slice(&chunk);
                 *self = Self::Many(chunks);
             }
-            Self::Many(chunks) => chunks.extend_from_slice(&chunk),
+            Self::Many(chunks) => {
+                chunks.reserve_exact(capacity - chunks.len());
+                chunks.extend_from_slice(&chunk);
+            }
         }
     }
 
@@ -130,7 +155,7 @@ impl Body {
         match self {
             Self::Empty => Bytes::new(),
             Self::One(chunk) => chunk,
-            Self::Many(chunks) => chunks.freeze(),
+            Self::Many(chunks) => chunks.into(),
         }
     }
 }

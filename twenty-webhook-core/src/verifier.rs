@@ -3,11 +3,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 
-use crate::{Clock, Delivery, Rejection, Secret, SignatureHeaders, Tolerance, UnixMillis, Verification};
+use crate::{Clock, Delivery, Rejection, Secret, SignatureHeaders, SignedWith, Tolerance, UnixMillis, Verification};
 
 /// Decides whether a request was sent by Twenty, now, and is whole. Cheap to clone.
 ///
-/// The defaults: the one secret, [5 minutes](Tolerance) each way, bodies up to [1 MiB](Self::DEFAULT_BODY_LIMIT).
+/// The defaults: the one secret, and a timestamp within [5 minutes](Tolerance) of now each way.
 ///
 /// ```
 /// use twenty_webhook_core::{Rejection, Secret, Signer, Verifier};
@@ -33,22 +33,18 @@ struct Config {
     current: Secret,
     previous: Vec<Secret>,
     tolerance: Tolerance,
-    body_limit: usize,
+    tenant: Option<Box<str>>,
     clock: Clock,
 }
 
 impl Verifier {
-    /// 1 MiB. About 23 KB has been seen for a large event in production; the sender's own cap is 50 MB, and a body over the
-    /// limit is lost for good, so this leaves room for forty times that, at a bounded cost of memory per connection.
-    pub const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
-
     /// Accepts deliveries signed with `current`.
     pub fn new(current: Secret) -> Self {
         Self(Arc::new(Config {
             current,
             previous: Vec::new(),
             tolerance: Tolerance::default(),
-            body_limit: Self::DEFAULT_BODY_LIMIT,
+            tenant: None,
             clock: Clock::system(),
         }))
     }
@@ -70,14 +66,17 @@ impl Verifier {
         self
     }
 
-    /// Sets the largest body that is accepted, in bytes, inclusive.
+    /// Names the tenant whose deliveries this verifier accepts: a workspace of Twenty, or a customer of yours.
+    ///
+    /// The name is in each [`Delivery`], each log line and each outcome, and it is part of the [`ReplayKey`](crate::ReplayKey): give
+    /// verifiers of the same tenant the same name, also after a rotation, and those of different tenants different names.
     #[must_use]
-    pub fn body_limit(mut self, bytes: usize) -> Self {
-        Arc::make_mut(&mut self.0).body_limit = bytes;
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).tenant = Some(name.into().into_boxed_str());
         self
     }
 
-    /// Sets what [`begin`](Self::begin) and [`verify`](Self::verify) take for now. For tests.
+    /// Sets the clock that [`begin`](Self::begin) and [`verify`](Self::verify) go by. For tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         Arc::make_mut(&mut self.0).clock = clock;
@@ -98,19 +97,11 @@ impl Verifier {
     /// As [`begin`](Self::begin).
     #[inline]
     pub fn begin_at(&self, headers: SignatureHeaders, now: UnixMillis) -> Result<Verification, Rejection> {
-        let Tolerance { past, future } = self.0.tolerance;
-        let age = now.saturating_since(headers.sent_at);
-        if age > past {
-            return Err(Rejection::StaleTimestamp { age, tolerance: past });
-        }
-        let ahead = headers.sent_at.saturating_since(now);
-        if ahead > future {
-            return Err(Rejection::FutureTimestamp { ahead, tolerance: future });
-        }
+        self.0.tolerance.judge(headers.sent_at, now)?;
         Ok(Verification::new(self.clone(), headers))
     }
 
-    /// The whole road in one call, for a body that is already in memory.
+    /// Verifies a whole request, for a body that is already in memory.
     ///
     /// # Errors
     /// Refuses what was not sent by Twenty, now, and whole.
@@ -128,7 +119,7 @@ impl Verifier {
         body: impl Into<Bytes>,
         now: UnixMillis,
     ) -> Result<Delivery, Rejection> {
-        let mut verification = self.begin_at(SignatureHeaders::from_map(headers)?, now)?;
+        let mut verification = self.begin_at(SignatureHeaders::from_map(headers)?, now)?.body_limit(usize::MAX);
         verification.push(body.into())?;
         verification.finish()
     }
@@ -145,9 +136,16 @@ impl Verifier {
         &self.0.clock
     }
 
-    /// The largest body that is accepted, in bytes.
-    pub fn limit(&self) -> usize {
-        self.0.body_limit
+    /// The secret that signed a delivery.
+    pub(crate) fn signing_secret(&self, signed_with: SignedWith) -> &Secret {
+        match signed_with {
+            SignedWith::Previous(index) => self.0.previous.get(index).unwrap_or(&self.0.current),
+            SignedWith::Current => &self.0.current,
+        }
+    }
+
+    pub(crate) fn tenant_name(&self) -> Option<&str> {
+        self.0.tenant.as_deref()
     }
 
     #[cfg(feature = "diagnose")]

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use axum::http::StatusCode;
 use axum::routing::{MethodRouter, post};
-use twenty_webhook_axum::{TwentyWebhookLayer, Verifier, Webhook};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookConfig, escaped};
 
 use crate::{Inbox, Store};
 
@@ -19,16 +19,10 @@ impl<S: Store> Inbox<S> {
     /// let app = Router::new().route("/webhooks/twenty", inbox.receiver(Secret::from_env("TWENTY_WEBHOOK_SECRET")?));
     /// # Ok(app) }
     /// ```
-    pub fn receiver<A>(&self, verifier: impl Into<Verifier>) -> MethodRouter<A, Infallible>
-    where
-        A: Clone + Send + Sync + 'static,
-    {
-        self.receiver_behind(TwentyWebhookLayer::new(verifier))
-    }
-
-    /// [`receiver`](Self::receiver) behind a layer of your own configuration. Its replay guard is switched off: the store knows
-    /// duplicates, also those from before a restart.
-    pub fn receiver_behind<A>(&self, layer: TwentyWebhookLayer) -> MethodRouter<A, Infallible>
+    ///
+    /// `config` is a [`WebhookConfig`], or just a [`Secret`](crate::Secret) or a [`Verifier`](crate::Verifier). Its replay guard is switched
+    /// off: the store knows duplicates, also those from before a restart.
+    pub fn receiver<A>(&self, config: impl Into<WebhookConfig>) -> MethodRouter<A, Infallible>
     where
         A: Clone + Send + Sync + 'static,
     {
@@ -37,11 +31,12 @@ impl<S: Store> Inbox<S> {
             match inbox.store(&event).await {
                 Ok(()) => StatusCode::ACCEPTED,
                 Err(error) => {
-                    tracing::error!(%error, delivery_id = %event.delivery_id(), name = %event.name(), "not stored: answered 503");
+                    let name = escaped(event.name().as_str());
+                    tracing::error!(%error, delivery_id = %event.delivery_id(), %name, "not stored: answered 503");
                     StatusCode::SERVICE_UNAVAILABLE
                 }
             }
         };
-        post(receive).layer(layer.without_replay_guard())
+        post(receive).layer(TwentyWebhookLayer::new(config.into().without_replay_guard()))
     }
 }

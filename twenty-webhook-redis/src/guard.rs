@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::{Client, Script};
-use twenty_webhook_core::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
+use twenty_webhook_core::{Claim, Delivery, GuardError, ReplayGuard, ReplayKey, UnixMillis};
 
 use crate::connection::Connection;
 
@@ -25,17 +25,18 @@ const GRACE: Duration = Duration::from_secs(60);
 /// It must be called within a Tokio runtime with I/O and time.
 ///
 /// ```
-/// use twenty_webhook_core::{MemoryReplayGuard, ReplayGate, ReplayGuard};
+/// use twenty_webhook_core::{MemoryReplayGuard, ReplayGuard, Secret, WebhookConfig};
 /// use twenty_webhook_redis::RedisReplayGuard;
 ///
+/// let secret = Secret::new("s3cret")?;
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?.prefix("crm-sync:");
-/// let gate = ReplayGate::new(guard);
+/// let config = WebhookConfig::new(secret.clone()).replay_guard(guard);
 ///
 /// // Weaker: prefers a replay on another receiver to a lost delivery.
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?
 ///     .insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
-/// let gate = ReplayGate::new(guard);
-/// # Ok::<(), twenty_webhook_redis::InvalidUrl>(())
+/// let config = WebhookConfig::new(secret).replay_guard(guard);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RedisReplayGuard {
     connection: Connection,
@@ -76,10 +77,10 @@ impl RedisReplayGuard {
         }
     }
 
-    /// Sets what the keys begin with; a delivery's id in hex follows.
+    /// Sets what the keys begin with; a delivery's [`ReplayKey`] in hex follows.
     ///
-    /// Receivers that do the same work share a prefix. Receivers of different webhooks that share a Redis must not: where both
-    /// webhooks send the same body, one of them would take it for a duplicate.
+    /// Receivers that do the same work share a prefix. Receivers that do different work on the same webhook and share a Redis need
+    /// different ones: one of them would take a delivery for a duplicate that another one has handled.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -101,19 +102,30 @@ impl RedisReplayGuard {
         self
     }
 
-    fn key(&self, id: DeliveryId) -> String {
-        format!("{}{id}", self.prefix)
+    fn entry(&self, key: ReplayKey) -> String {
+        format!("{}{key}", self.prefix)
     }
 }
 
+/// A lease of the [`RedisReplayGuard`].
+#[derive(Debug)]
+pub struct RedisLease {
+    key: ReplayKey,
+    fresh_until: UnixMillis,
+    token: u64,
+}
+
 impl ReplayGuard for RedisReplayGuard {
-    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
+    type Lease = RedisLease;
+
+    async fn claim(&self, delivery: &Delivery) -> Result<Claim<RedisLease>, GuardError> {
+        let (key, fresh_until) = (delivery.replay_key(), delivery.fresh_until());
         let token = getrandom::u64().map_err(GuardError::unavailable)?;
-        let mut script = CLAIM.key(self.key(id));
-        script.arg(instant(until)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
+        let mut script = CLAIM.key(self.entry(key));
+        script.arg(instant(fresh_until)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
         let (answer, left): (String, u64) = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         match answer.as_str() {
-            "new" => Ok(Claim::New(Lease::new(id, until, token))),
+            "new" => Ok(Claim::New(RedisLease { key, fresh_until, token })),
             "in_progress" => Ok(Claim::InProgress { retry_after: Duration::from_millis(left) }),
             "completed" => Ok(Claim::Completed),
             "expired" => Ok(Claim::Expired),
@@ -121,18 +133,21 @@ impl ReplayGuard for RedisReplayGuard {
         }
     }
 
-    async fn complete(&self, lease: Lease) -> Result<(), GuardError> {
-        let mut script = COMPLETE.key(self.key(lease.id()));
-        script.arg(instant(lease.until())).arg(lease.token()).arg(millis(GRACE));
+    async fn complete(&self, lease: RedisLease) -> Result<(), GuardError> {
+        let mut script = COMPLETE.key(self.entry(lease.key));
+        script.arg(instant(lease.fresh_until)).arg(lease.token).arg(millis(GRACE));
         let held: bool = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         if held { Ok(()) } else { Err(GuardError::LeaseLost) }
     }
 
-    async fn release(&self, lease: Lease) -> Result<(), GuardError> {
-        let mut script = RELEASE.key(self.key(lease.id()));
-        script.arg(lease.token());
+    async fn release(&self, lease: RedisLease) -> Result<(), GuardError> {
+        let mut script = RELEASE.key(self.entry(lease.key));
+        script.arg(lease.token);
         self.connection.run(&script).await.map_err(GuardError::unavailable)
     }
+
+    /// Redis cannot be told without waiting: the next copy is let in when the lease has expired.
+    fn abandon(&self, _: RedisLease) {}
 }
 
 impl fmt::Debug for RedisReplayGuard {

@@ -18,4 +18,4 @@
 mod connection;
 mod guard;
 
-pub use guard::{InvalidUrl, RedisReplayGuard};
+pub use guard::{InvalidUrl, RedisLease, RedisReplayGuard};

@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use twenty_webhook_axum::{TwentyWebhookLayer, Webhook};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookConfig};
 use twenty_webhook_redis::RedisReplayGuard;
 
 #[tokio::main]
@@ -26,7 +26,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let addr = listener.local_addr()?;
     let redis = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
     // Without Redis, deliveries are refused with 503. To handle them all the same, see `insecure_or_else`.
-    let webhook = TwentyWebhookLayer::new(demo::secret(addr)?).replay_guard(RedisReplayGuard::new(&redis)?);
+    let config = WebhookConfig::new(demo::secret(addr)?).replay_guard(RedisReplayGuard::new(&redis)?);
+    let webhook = TwentyWebhookLayer::new(config);
     let app = app(webhook.clone());
     tracing::info!("listening on http://{addr}/webhooks/twenty");
     axum::serve(listener, app).with_graceful_shutdown(terminated()).await?;

@@ -7,7 +7,7 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use twenty_webhook_actix::{Rejection, TwentyWebhookMiddleware, Verifier, Webhook, WebhookConfig, WebhookEvent};
+use twenty_webhook_actix::{Rejection, TwentyWebhookMiddleware, Webhook, WebhookConfig, WebhookEvent};
 
 use super::{Answer, Chunks, HANDLED, Seen, verifier};
 use crate::vectors::Case;
@@ -29,7 +29,7 @@ pub(super) async fn middleware(case: Case, body: Chunks) -> Answer {
     let app = App::new()
         .app_data(web::Data::new(seen.clone()))
         // What a user sets who wants a large event's bytes from `web::Bytes`.
-        .app_data(web::PayloadConfig::new(Verifier::DEFAULT_BODY_LIMIT))
+        .app_data(web::PayloadConfig::new(WebhookConfig::DEFAULT_BODY_LIMIT))
         .service(web::resource("/").wrap(webhook).route(web::post().to(receive)));
     let app = init_service(app).await;
     send(&app, &case, body, &seen).await

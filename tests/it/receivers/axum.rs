@@ -1,4 +1,6 @@
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
@@ -36,7 +38,7 @@ pub(super) async fn bare_tower(case: Case) -> Answer {
     let seen = Seen::default();
     let handler = {
         let seen = seen.clone();
-        service_fn(move |request: Request<Full<Bytes>>| {
+        service_fn(move |request: Request<Announced<Full<Bytes>>>| {
             let seen = seen.clone();
             async move {
                 let event = request.extensions().get::<WebhookEvent>().cloned().unwrap();
@@ -49,7 +51,7 @@ pub(super) async fn bare_tower(case: Case) -> Answer {
         })
     };
     let service = layer(&case).layer(handler);
-    let response = service.oneshot(request(&case, Full::new(case.body.clone()))).await.unwrap();
+    let response = service.oneshot(request(&case, announced(&case, Full::new(case.body.clone())))).await.unwrap();
     answer(&response, &seen)
 }
 
@@ -63,8 +65,46 @@ async fn handler(State(seen): State<Seen>, Webhook(event): Webhook, body: Bytes)
 }
 
 async fn send(app: Router, case: &Case, body: Chunks, seen: &Seen) -> Answer {
-    let response = app.oneshot(request(case, Body::from_stream(body))).await.unwrap();
+    let response = app.oneshot(request(case, stream_body(case, body))).await.unwrap();
     answer(&response, seen)
+}
+
+/// A body with the length that the request's header says, as a server makes it.
+#[derive(Default)]
+struct Announced<B> {
+    body: B,
+    length: Option<u64>,
+}
+
+impl From<Bytes> for Announced<Full<Bytes>> {
+    fn from(body: Bytes) -> Self {
+        Self { body: body.into(), length: None }
+    }
+}
+
+impl<B: http_body::Body + Unpin> http_body::Body for Announced<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.length.map_or_else(|| self.body.size_hint(), http_body::SizeHint::with_exact)
+    }
+}
+
+fn announced<B>(case: &Case, body: B) -> Announced<B> {
+    let length = case.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    Announced { body, length: length.and_then(|(_, length)| length.parse().ok()) }
+}
+
+pub(super) fn stream_body(case: &Case, body: Chunks) -> Body {
+    Body::new(announced(case, Body::from_stream(body)))
 }
 
 pub(super) fn request<B>(case: &Case, body: B) -> Request<B> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use actix_web::{App, HttpResponse, web};
 use axum::Router;
-use axum::body::Body;
 use axum::routing::post;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use tower::ServiceExt;
@@ -42,14 +41,14 @@ impl Service {
     }
 }
 
-pub(crate) fn axum(layer: TwentyWebhookLayer, handler: Handler) -> Service {
+pub(crate) fn axum(layer: impl Into<TwentyWebhookLayer>, handler: Handler) -> Service {
     let handler = async move |webhook: twenty_webhook_axum::Webhook| {
         let status = handler(webhook.0).await;
         axum::http::StatusCode::from_u16(status).unwrap()
     };
-    let app = Router::new().route("/", post(handler).layer(layer));
+    let app = Router::new().route("/", post(handler).layer(layer.into()));
     let call = move |case: &Case, body| -> LocalBoxFuture<'static, Response> {
-        let request = axum_receivers::request(case, Body::from_stream(body));
+        let request = axum_receivers::request(case, axum_receivers::stream_body(case, body));
         let response = app.clone().oneshot(request);
         Box::pin(async move {
             let response = response.await.unwrap();

@@ -10,7 +10,7 @@ use axum::routing::post;
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
-use twenty_webhook_axum::{Diagnosis, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookEvent};
+use twenty_webhook_axum::{Diagnosis, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig, WebhookEvent};
 
 use super::ListenArgs;
 use super::report::{Forwarded, Report};
@@ -31,9 +31,8 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(args: &ListenArgs, verifier: Verifier, reports: mpsc::Sender<Report>) -> anyhow::Result<Self> {
         let onward = args.forward_to.as_ref().map(|url| Client::new(url, FORWARD_TIMEOUT)).transpose()?;
-        let layer = TwentyWebhookLayer::new(verifier).diagnose_rejections();
-        // On the route, not on the fallback: a GET is answered 405, and not asked for a signature.
-        let route = post(accept).route_layer(layer).with_state(onward);
+        let layer = TwentyWebhookLayer::new(WebhookConfig::new(verifier).diagnose_rejections());
+        let route = post(accept).layer(layer).with_state(onward);
         let receiver = Router::new().fallback_service(route);
         Ok(Self { receiver, save: args.save.clone(), reports })
     }

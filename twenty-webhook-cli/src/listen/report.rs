@@ -55,8 +55,8 @@ impl Report {
     pub(super) fn verdict(&self) -> Verdict {
         match &self.rejection {
             Some(rejection) if rejection.is_duplicate() => Verdict::Duplicate,
-            None if self.method == Method::POST => Verdict::Verified,
-            Some(_) | None => Verdict::Refused,
+            Some(_) => Verdict::Refused,
+            None => Verdict::Verified,
         }
     }
 
@@ -66,27 +66,17 @@ impl Report {
     }
 
     pub(super) fn code(&self) -> Option<&'static str> {
-        match (&self.rejection, self.verdict()) {
-            (Some(rejection), _) => Some(rejection.code()),
-            (None, Verdict::Refused) => Some("not_a_post"),
-            (None, _) => None,
-        }
+        self.rejection.as_ref().map(Rejection::code)
     }
 
     fn reason(&self) -> Option<String> {
-        match (&self.rejection, self.verdict()) {
-            (Some(rejection), _) => Some(rejection.to_string()),
-            (None, Verdict::Refused) => {
-                Some(format!("a {}; Twenty sends POST, and a redirect turns it into a GET", self.method))
-            }
-            (None, _) => None,
-        }
+        self.rejection.as_ref().map(Rejection::to_string)
     }
 
     pub(super) fn print(&self, as_json: bool) -> std::io::Result<()> {
         let mut out = terminal::stdout();
         if as_json {
-            return writeln!(out, "{}", self.to_json());
+            return writeln!(out, "{}", terminal::json(&self.to_json()));
         }
         // At once: a line, and what is under it.
         out.write_all(self.to_text().as_bytes())?;

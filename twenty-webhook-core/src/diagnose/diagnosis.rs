@@ -6,7 +6,7 @@ use http::HeaderMap;
 use super::headers::LooseHeaders;
 use super::search::search;
 use super::{Finding, body, signature_text, time};
-use crate::{Delivery, Rejection, UnixMillis, Verifier, WebhookEvent};
+use crate::{Delivery, Rejection, UnixMillis, Verifier, WebhookConfig, WebhookEvent};
 
 /// What [`Verifier::diagnose`] makes of a request.
 #[derive(Clone, Debug)]
@@ -84,8 +84,9 @@ impl Verifier {
         if let Some(text) = loose.timestamp {
             findings.extend(time::judge(text, now, self.tolerated()));
         }
-        if body.len() > self.limit() {
-            findings.push(Finding::BodyTooLarge { len: body.len(), limit: self.limit() });
+        let limit = WebhookConfig::DEFAULT_BODY_LIMIT;
+        if body.len() > limit {
+            findings.push(Finding::BodyTooLarge { len: body.len(), limit });
         }
         let mut readings = Vec::new();
         for text in &loose.signatures {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -54,6 +55,8 @@ struct Inner {
     /// In the object's metadata.
     object: OnceLock<Option<Text>>,
     record_id: OnceLock<Option<String>>,
+    /// The guard, by its address, that holds an open claim on this delivery; 0 for none.
+    claimed_by: AtomicUsize,
 }
 
 enum Source {
@@ -77,7 +80,8 @@ impl WebhookEvent {
     }
 
     fn new(envelope: Envelope, source: Source) -> Self {
-        Self(Arc::new(Inner { envelope, source, object: OnceLock::new(), record_id: OnceLock::new() }))
+        let (object, record_id, claimed_by) = (OnceLock::new(), OnceLock::new(), AtomicUsize::new(0));
+        Self(Arc::new(Inner { envelope, source, object, record_id, claimed_by }))
     }
 
     /// The canonical name: `person.created`, also where Twenty spelled it `create.person` or `person.create`.
@@ -183,6 +187,14 @@ impl WebhookEvent {
         parse_date(self.event_date_text()?)
     }
 
+    /// When the one record last changed, by its `updatedAt`. `None` for a batch or a change of the data model, or if it is absent or not a date.
+    pub fn record_updated_at(&self) -> Option<jiff::Timestamp> {
+        match self.payload() {
+            Payload::Record { record } => parse_date(&record.string_member("updatedAt")?),
+            _ => None,
+        }
+    }
+
     /// [`event_date`](Self::event_date), as it was sent.
     pub fn event_date_text(&self) -> Option<&str> {
         self.text(|texts| &texts.event_date)
@@ -255,6 +267,16 @@ impl WebhookEvent {
             Source::Verified(delivery) => delivery.id(),
             Source::Stored(body, id) => *id.get_or_init(|| DeliveryId::of(body)),
         }
+    }
+
+    /// Marks the delivery as claimed by the guard at this address, for as long as the claim is open.
+    pub(crate) fn set_claimed_by(&self, guard: Option<usize>) {
+        self.0.claimed_by.store(guard.unwrap_or(0), Ordering::Release);
+    }
+
+    /// Whether the guard at this address holds an open claim on the delivery.
+    pub(crate) fn is_claimed_by(&self, guard: usize) -> bool {
+        self.0.claimed_by.load(Ordering::Acquire) == guard
     }
 
     fn text(&self, choose: impl FnOnce(&Texts) -> &Option<Text>) -> Option<&str> {

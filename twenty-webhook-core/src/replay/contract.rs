@@ -7,7 +7,7 @@
 //!
 //! struct Memory(Arc<AtomicU64>);
 //!
-//! impl replay_contract::Stand for Memory {
+//! impl replay_contract::Harness for Memory {
 //!     type Guard = MemoryReplayGuard;
 //!
 //!     fn guard(&self, lease: Duration) -> MemoryReplayGuard {
@@ -32,17 +32,19 @@
 //! block_on(replay_contract::check(&Memory(Arc::new(AtomicU64::new(1_735_066_639_761)))));
 //! ```
 
+use std::fmt;
 use std::future::{self, Future};
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
+use crate::{Claim, Delivery, GuardError, ReplayGuard, Secret, Signer, Tolerance, UnixMillis, Verifier};
 
 /// Where a guard is put to the test.
-pub trait Stand {
+pub trait Harness {
     /// The guard under test.
-    type Guard: ReplayGuard;
+    type Guard: ReplayGuard<Lease: fmt::Debug>;
 
     /// A guard whose claims last for `lease`, and which remembers nothing. It may share its memory with the ones before: no id is
     /// used in two cases.
@@ -65,62 +67,64 @@ const AFTER_SHORT: Duration = Duration::from_millis(1_001);
 ///
 /// # Panics
 /// Says which promise of [`ReplayGuard`] is broken.
-pub async fn check(stand: &impl Stand) {
-    a_delivery_is_new_once(stand).await;
-    a_released_delivery_is_new_again(stand).await;
-    a_released_delivery_is_remembered_for_as_long(stand).await;
-    of_many_claims_at_once_one_is_new(stand).await;
-    a_claim_after_its_until_is_expired(stand).await;
-    a_later_until_extends_a_completed_claim(stand).await;
-    a_later_until_extends_a_running_claim(stand).await;
-    a_lease_runs_out(stand).await;
-    a_lease_that_ran_out_still_completes(stand).await;
-    an_old_holder_does_not_complete_the_next_claim(stand).await;
-    an_old_holder_does_not_release_the_next_claim(stand).await;
-    an_old_holder_does_not_release_what_was_completed(stand).await;
-    a_lease_outlives_the_until_of_its_claim(stand).await;
+pub async fn check(harness: &impl Harness) {
+    a_delivery_is_new_once(harness).await;
+    a_released_delivery_is_new_again(harness).await;
+    a_released_delivery_is_remembered_for_as_long(harness).await;
+    of_many_claims_at_once_one_is_new(harness).await;
+    a_claim_after_its_until_is_expired(harness).await;
+    a_later_until_extends_a_completed_claim(harness).await;
+    a_later_until_extends_a_running_claim(harness).await;
+    a_lease_runs_out(harness).await;
+    a_lease_that_ran_out_still_completes(harness).await;
+    an_old_holder_does_not_complete_the_next_claim(harness).await;
+    an_old_holder_does_not_release_the_next_claim(harness).await;
+    an_old_holder_does_not_release_what_was_completed(harness).await;
+    a_lease_outlives_the_until_of_its_claim(harness).await;
+    another_tenants_delivery_is_another_one(harness).await;
+    an_abandoned_delivery_is_new_once_its_lease_has_expired(harness).await;
 }
 
-async fn a_delivery_is_new_once(stand: &impl Stand) {
-    let guard = stand.guard(LONG);
-    let (id, other, until) = (id("once"), id("another"), later(stand));
-    let lease = new(guard.claim(id, until).await);
-    assert_eq!((lease.id(), lease.until()), (id, until), "a lease says what was claimed");
-    in_progress(guard.claim(id, until).await);
-    new(guard.claim(other, until).await);
+async fn a_delivery_is_new_once(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let (id, other, until) = ("once", "another", later(harness));
+    let lease = new(guard.claim(&delivery(id, until)).await);
+    in_progress(guard.claim(&delivery(id, until)).await);
+    new(guard.claim(&delivery(other, until)).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(id, until).await);
-    completed(guard.claim(id, until).await);
-    in_progress(guard.claim(other, until).await);
+    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, until)).await);
+    in_progress(guard.claim(&delivery(other, until)).await);
 }
 
-async fn a_released_delivery_is_new_again(stand: &impl Stand) {
-    let guard = stand.guard(LONG);
-    let (id, until) = (id("released"), later(stand));
+async fn a_released_delivery_is_new_again(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let (id, until) = ("released", later(harness));
     for _ in 0..3 {
-        let lease = new(guard.claim(id, until).await);
+        let lease = new(guard.claim(&delivery(id, until)).await);
         guard.release(lease).await.expect("the lease is held");
     }
-    let lease = new(guard.claim(id, until).await);
+    let lease = new(guard.claim(&delivery(id, until)).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(id, until).await);
+    completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn a_released_delivery_is_remembered_for_as_long(stand: &impl Stand) {
-    let guard = stand.guard(LONG);
-    let (id, until) = (id("released, then completed by another copy"), later(stand));
-    let lease = new(guard.claim(id, until).await);
+async fn a_released_delivery_is_remembered_for_as_long(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let (id, until) = ("released, then completed by another copy", later(harness));
+    let lease = new(guard.claim(&delivery(id, until)).await);
     guard.release(lease).await.expect("the lease is held");
-    let lease = new(guard.claim(id, stand.now().saturating_add(SHORT)).await);
+    let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     guard.complete(lease).await.expect("the lease is held");
-    stand.pass(AFTER_SHORT).await;
-    completed(guard.claim(id, until).await);
+    harness.pass(AFTER_SHORT).await;
+    completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn of_many_claims_at_once_one_is_new(stand: &impl Stand) {
-    let guard = stand.guard(LONG);
-    let (id, until) = (id("at once"), later(stand));
-    let claims = all((0..1_000).map(|_| guard.claim(id, until))).await;
+async fn of_many_claims_at_once_one_is_new(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let (id, until) = ("at once", later(harness));
+    let delivery = delivery(id, until);
+    let claims = all((0..1_000).map(|_| guard.claim(&delivery))).await;
     let new = claims.into_iter().filter(|claim| match claim {
         Ok(Claim::New(_)) => true,
         Ok(Claim::InProgress { .. }) => false,
@@ -129,112 +133,160 @@ async fn of_many_claims_at_once_one_is_new(stand: &impl Stand) {
     assert_eq!(new.count(), 1, "of many claims at once, exactly one is new");
 }
 
-async fn a_claim_after_its_until_is_expired(stand: &impl Stand) {
-    let guard = stand.guard(LONG);
-    let passed = UnixMillis::from_millis(stand.now().as_millis() - 1_000);
-    let claim = guard.claim(id("passed"), passed).await;
+async fn a_claim_after_its_until_is_expired(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let passed = UnixMillis::from_millis(harness.now().as_millis() - 1_000);
+    let claim = guard.claim(&delivery("passed", passed)).await;
     assert!(matches!(claim, Ok(Claim::Expired)), "a claim whose `until` has passed is Expired, not {claim:?}");
 }
 
-async fn a_later_until_extends_a_completed_claim(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let id = id("extended");
-    let lease = new(guard.claim(id, stand.now().saturating_add(SHORT)).await);
+async fn a_later_until_extends_a_completed_claim(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let id = "extended";
+    let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(id, later(stand)).await);
-    stand.pass(AFTER_SHORT).await;
-    completed(guard.claim(id, later(stand)).await);
+    completed(guard.claim(&delivery(id, later(harness))).await);
+    harness.pass(AFTER_SHORT).await;
+    completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
-async fn a_later_until_extends_a_running_claim(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let id = id("extended while it runs");
-    let lease = new(guard.claim(id, stand.now().saturating_add(SHORT)).await);
-    in_progress(guard.claim(id, later(stand)).await);
+async fn a_later_until_extends_a_running_claim(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let id = "extended while it runs";
+    let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
+    in_progress(guard.claim(&delivery(id, later(harness))).await);
     guard.complete(lease).await.expect("the lease is held");
-    stand.pass(AFTER_SHORT).await;
-    completed(guard.claim(id, later(stand)).await);
+    harness.pass(AFTER_SHORT).await;
+    completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
-async fn a_lease_runs_out(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let (id, until) = (id("runs out"), later(stand));
-    let first = new(guard.claim(id, until).await);
-    let retry_after = in_progress(guard.claim(id, until).await);
+async fn a_lease_runs_out(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, until) = ("runs out", later(harness));
+    let first = new(guard.claim(&delivery(id, until)).await);
+    let retry_after = in_progress(guard.claim(&delivery(id, until)).await);
     assert!(retry_after <= SHORT, "a copy may be let in after the lease, not after {retry_after:?}");
-    stand.pass(AFTER_SHORT).await;
-    let second = new(guard.claim(id, until).await);
-    assert_ne!(first.token(), second.token(), "two claims have two tokens");
+    harness.pass(AFTER_SHORT).await;
+    let second = new(guard.claim(&delivery(id, until)).await);
+    guard.release(first).await.expect("an old holder that has failed has nothing to be told");
+    in_progress(guard.claim(&delivery(id, until)).await);
     guard.complete(second).await.expect("the lease is held");
-    completed(guard.claim(id, until).await);
+    completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn a_lease_that_ran_out_still_completes(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let (id, until) = (id("ran out, but nobody came"), later(stand));
-    let lease = new(guard.claim(id, until).await);
-    stand.pass(AFTER_SHORT).await;
+async fn a_lease_that_ran_out_still_completes(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, until) = ("ran out, but nobody came", later(harness));
+    let lease = new(guard.claim(&delivery(id, until)).await);
+    harness.pass(AFTER_SHORT).await;
     guard.complete(lease).await.expect("nobody claimed it since");
-    completed(guard.claim(id, until).await);
+    completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn an_old_holder_does_not_complete_the_next_claim(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let (id, until) = (id("old completes"), later(stand));
-    let old = new(guard.claim(id, until).await);
-    stand.pass(AFTER_SHORT).await;
-    let next = new(guard.claim(id, until).await);
+async fn an_old_holder_does_not_complete_the_next_claim(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, until) = ("old completes", later(harness));
+    let old = new(guard.claim(&delivery(id, until)).await);
+    harness.pass(AFTER_SHORT).await;
+    let next = new(guard.claim(&delivery(id, until)).await);
     let outcome = guard.complete(old).await;
     assert_eq!(outcome, Err(GuardError::LeaseLost), "an old holder is told that it has lost the lease");
-    in_progress(guard.claim(id, until).await);
+    in_progress(guard.claim(&delivery(id, until)).await);
     guard.release(next).await.expect("the lease is held");
-    new(guard.claim(id, until).await);
+    new(guard.claim(&delivery(id, until)).await);
 }
 
-async fn an_old_holder_does_not_release_the_next_claim(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let (id, until) = (id("old releases"), later(stand));
-    let old = new(guard.claim(id, until).await);
-    stand.pass(AFTER_SHORT).await;
-    let next = new(guard.claim(id, until).await);
+async fn an_old_holder_does_not_release_the_next_claim(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, until) = ("old releases", later(harness));
+    let old = new(guard.claim(&delivery(id, until)).await);
+    harness.pass(AFTER_SHORT).await;
+    let next = new(guard.claim(&delivery(id, until)).await);
     guard.release(old).await.expect("an old holder that has failed has nothing to be told");
-    in_progress(guard.claim(id, until).await);
+    in_progress(guard.claim(&delivery(id, until)).await);
     guard.complete(next).await.expect("the lease is held");
-    completed(guard.claim(id, until).await);
+    completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn an_old_holder_does_not_release_what_was_completed(stand: &impl Stand) {
-    let guard = stand.guard(SHORT);
-    let (id, until) = (id("old releases the completed"), later(stand));
-    let old = new(guard.claim(id, until).await);
-    stand.pass(AFTER_SHORT).await;
-    let next = new(guard.claim(id, until).await);
+async fn an_old_holder_does_not_release_what_was_completed(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, until) = ("old releases the completed", later(harness));
+    let old = new(guard.claim(&delivery(id, until)).await);
+    harness.pass(AFTER_SHORT).await;
+    let next = new(guard.claim(&delivery(id, until)).await);
     guard.complete(next).await.expect("the lease is held");
     guard.release(old).await.expect("an old holder that has failed has nothing to be told");
-    completed(guard.claim(id, until).await);
+    completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn a_lease_outlives_the_until_of_its_claim(stand: &impl Stand) {
-    let guard = stand.guard(LONG);
-    let id = id("outlives");
-    let lease = new(guard.claim(id, stand.now().saturating_add(SHORT)).await);
-    stand.pass(AFTER_SHORT).await;
+async fn a_lease_outlives_the_until_of_its_claim(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let id = "outlives";
+    let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
+    harness.pass(AFTER_SHORT).await;
     // A copy that is signed anew, while the first is still being handled.
-    in_progress(guard.claim(id, later(stand)).await);
+    in_progress(guard.claim(&delivery(id, later(harness))).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(id, later(stand)).await);
+    completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
-fn id(case: &str) -> DeliveryId {
-    DeliveryId::of(case.as_bytes())
+async fn another_tenants_delivery_is_another_one(harness: &impl Harness) {
+    let guard = harness.guard(LONG);
+    let (body, until) = ("the same bytes", later(harness));
+    let ours = new(guard.claim(&delivery_signed_with("one tenant's secret", body, until)).await);
+    guard.complete(ours).await.expect("the lease is held");
+    new(guard.claim(&delivery_signed_with("another tenant's secret", body, until)).await);
+    completed(guard.claim(&delivery_signed_with("one tenant's secret", body, until)).await);
 }
 
-fn later(stand: &impl Stand) -> UnixMillis {
-    stand.now().saturating_add(LONG)
+async fn an_abandoned_delivery_is_new_once_its_lease_has_expired(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, until) = ("abandoned", later(harness));
+    guard.abandon(new(guard.claim(&delivery(id, until)).await));
+    harness.pass(AFTER_SHORT).await;
+    let lease = new(guard.claim(&delivery(id, until)).await);
+    guard.complete(lease).await.expect("the lease is held");
+    completed(guard.claim(&delivery(id, until)).await);
+}
+
+/// A delivery whose body is `body`, and whose signature is accepted through `fresh_until`. For tests of guards.
+///
+/// ```
+/// use twenty_webhook_core::{UnixMillis, replay_contract::delivery};
+///
+/// let until = UnixMillis::from_millis(1_735_066_639_761);
+/// assert_eq!(delivery("a", until).fresh_until(), until);
+/// assert_eq!(delivery("a", until).replay_key(), delivery("a", UnixMillis::from_millis(1)).replay_key());
+/// ```
+pub fn delivery(body: impl AsRef<[u8]>, fresh_until: UnixMillis) -> Delivery {
+    static SECRET: LazyLock<Secret> = LazyLock::new(|| secret("It's a Secret to Everybody"));
+    signed_with(SECRET.clone(), body.as_ref(), fresh_until)
+}
+
+/// [`delivery`], signed with this secret.
+///
+/// # Panics
+/// If the secret is blank.
+pub fn delivery_signed_with(text: &str, body: impl AsRef<[u8]>, fresh_until: UnixMillis) -> Delivery {
+    signed_with(secret(text), body.as_ref(), fresh_until)
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).expect("the secret is not blank")
+}
+
+fn signed_with(secret: Secret, body: &[u8], fresh_until: UnixMillis) -> Delivery {
+    let headers = Signer::new(secret.clone()).sign_at(body, fresh_until);
+    let verifier = Verifier::new(secret).tolerance(Tolerance::both(Duration::ZERO));
+    verifier.verify_at(&headers, body.to_vec(), fresh_until).expect("it was signed at this moment")
+}
+
+fn later(harness: &impl Harness) -> UnixMillis {
+    harness.now().saturating_add(LONG)
 }
 
 #[track_caller]
-fn new(claim: Result<Claim, GuardError>) -> Lease {
+fn new<L: fmt::Debug>(claim: Result<Claim<L>, GuardError>) -> L {
     match claim {
         Ok(Claim::New(lease)) => lease,
         other => panic!("it should be New, not {other:?}"),
@@ -242,7 +294,7 @@ fn new(claim: Result<Claim, GuardError>) -> Lease {
 }
 
 #[track_caller]
-fn in_progress(claim: Result<Claim, GuardError>) -> Duration {
+fn in_progress<L: fmt::Debug>(claim: Result<Claim<L>, GuardError>) -> Duration {
     match claim {
         Ok(Claim::InProgress { retry_after }) => retry_after,
         other => panic!("it should be InProgress, not {other:?}"),
@@ -250,7 +302,7 @@ fn in_progress(claim: Result<Claim, GuardError>) -> Duration {
 }
 
 #[track_caller]
-fn completed(claim: Result<Claim, GuardError>) {
+fn completed<L: fmt::Debug>(claim: Result<Claim<L>, GuardError>) {
     match claim {
         Ok(Claim::Completed) => {}
         other => panic!("it should be Completed, not {other:?}"),

@@ -1,23 +1,31 @@
+use std::convert::Infallible;
 use std::fmt;
 
-use crate::{Claim, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
+use crate::{Claim, Delivery, GuardError, ReplayGuard};
 
-/// Two guards, made by [`insecure_or_else`](ReplayGuard::insecure_or_else): while the first is unavailable, the second decides
+/// Two guards, made by [`insecure_or_else`](ReplayGuard::insecure_or_else): while the shared one is unavailable, the local one decides
 /// alone.
 ///
-/// Both are told everything. So when the first fails, the second knows what was handled here before; and when the first is back,
-/// what was handled here meanwhile is still known. A delivery that either knows is not new.
+/// Both are told everything. So when the shared guard fails, the local one knows what was handled here before; and when the shared guard
+/// is back, what was handled here meanwhile is still known. A delivery that either knows is not new.
 pub struct InsecureOrElse<G, F> {
-    guard: G,
-    fallback: F,
+    shared: G,
+    local: F,
     report: Report,
 }
 
 type Report = Box<dyn Fn(&GuardError) + Send + Sync>;
 
+/// A lease of the local guard, and one of the shared guard unless that was unavailable.
+#[derive(Debug)]
+pub struct BothLeases<L, S> {
+    local: L,
+    shared: Option<S>,
+}
+
 impl<G, F> InsecureOrElse<G, F> {
-    pub(super) fn new(guard: G, fallback: F, report: Report) -> Self {
-        Self { guard, fallback, report }
+    pub(super) fn new(shared: G, local: F, report: Report) -> Self {
+        Self { shared, local, report }
     }
 
     fn reported(&self, outcome: Result<(), GuardError>) {
@@ -28,68 +36,74 @@ impl<G, F> InsecureOrElse<G, F> {
 }
 
 impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureOrElse<G, F> {
-    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
-        let near = self.fallback.claim(id, until).await?;
-        let far = match self.guard.claim(id, until).await {
-            Ok(far) => far,
+    type Lease = BothLeases<F::Lease, G::Lease>;
+
+    async fn claim(&self, delivery: &Delivery) -> Result<Claim<Self::Lease>, GuardError> {
+        let local = self.local.claim(delivery).await?;
+        let shared = match self.shared.claim(delivery).await {
+            Ok(shared) => shared,
             Err(error) => {
                 (self.report)(&error);
-                return Ok(match near {
-                    Claim::New(lease) => Claim::New(lease.with(None)),
-                    known => known,
-                });
+                return Ok(local.map(|local| BothLeases { local, shared: None }));
             }
         };
-        match (near, far) {
-            (Claim::New(near), Claim::New(far)) => Ok(Claim::New(near.with(Some(far)))),
-            // The one that took it for new learns what the other knows.
-            (Claim::New(near), known) => {
-                settle_as(&self.fallback, near, &known).await?;
-                Ok(known)
+        let known = match (new_or_known(local), new_or_known(shared)) {
+            (Ok(local), Ok(shared)) => return Ok(Claim::New(BothLeases { local, shared: Some(shared) })),
+            // The guard that took it for new learns what the other knows.
+            (Ok(local), Err(known)) => {
+                settle_as(&self.local, local, &known).await?;
+                known
             }
-            (known, Claim::New(far)) => {
-                self.reported(settle_as(&self.guard, far, &known).await);
-                Ok(known)
+            (Err(known), Ok(shared)) => {
+                self.reported(settle_as(&self.shared, shared, &known).await);
+                known
             }
-            (Claim::Completed, _) => Ok(Claim::Completed),
-            (_, known) => Ok(known),
-        }
+            (Err(Claim::Completed), Err(_)) => Claim::Completed,
+            (Err(_), Err(known)) => known,
+        };
+        Ok(known.map(|never| match never {}))
     }
 
-    async fn complete(&self, lease: Lease) -> Result<(), GuardError> {
-        let (near, far) = lease.split();
-        if let Some(far) = far {
-            self.reported(self.guard.complete(far).await);
+    async fn complete(&self, lease: Self::Lease) -> Result<(), GuardError> {
+        if let Some(shared) = lease.shared {
+            self.reported(self.shared.complete(shared).await);
         }
-        self.fallback.complete(near).await
+        self.local.complete(lease.local).await
     }
 
-    async fn release(&self, lease: Lease) -> Result<(), GuardError> {
-        let (near, far) = lease.split();
-        if let Some(far) = far {
-            self.reported(self.guard.release(far).await);
+    async fn release(&self, lease: Self::Lease) -> Result<(), GuardError> {
+        if let Some(shared) = lease.shared {
+            self.reported(self.shared.release(shared).await);
         }
-        self.fallback.release(near).await
+        self.local.release(lease.local).await
     }
 
-    fn abandon(&self, lease: Lease) {
-        let (near, far) = lease.split();
-        if let Some(far) = far {
-            self.guard.abandon(far);
+    fn abandon(&self, lease: Self::Lease) {
+        if let Some(shared) = lease.shared {
+            self.shared.abandon(shared);
         }
-        self.fallback.abandon(near);
+        self.local.abandon(lease.local);
     }
 }
 
-async fn settle_as(guard: &impl ReplayGuard, lease: Lease, known: &Claim) -> Result<(), GuardError> {
+fn new_or_known<L>(claim: Claim<L>) -> Result<L, Claim<Infallible>> {
+    match claim {
+        Claim::New(lease) => Ok(lease),
+        Claim::InProgress { retry_after } => Err(Claim::InProgress { retry_after }),
+        Claim::Completed => Err(Claim::Completed),
+        Claim::Expired => Err(Claim::Expired),
+    }
+}
+
+async fn settle_as<G: ReplayGuard>(guard: &G, lease: G::Lease, known: &Claim<Infallible>) -> Result<(), GuardError> {
     if matches!(known, Claim::Completed) { guard.complete(lease).await } else { guard.release(lease).await }
 }
 
 impl<G: fmt::Debug, F: fmt::Debug> fmt::Debug for InsecureOrElse<G, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InsecureOrElse")
-            .field("guard", &self.guard)
-            .field("fallback", &self.fallback)
+            .field("shared", &self.shared)
+            .field("local", &self.local)
             .finish_non_exhaustive()
     }
 }

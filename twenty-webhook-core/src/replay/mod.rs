@@ -1,16 +1,17 @@
-//! Who has already claimed a delivery, so that no copy of it reaches the handler twice.
+//! Which deliveries were claimed already, so that no copy of one reaches the handler twice.
 
 #[cfg(feature = "replay-contract")]
 pub mod contract;
 mod fallback;
 mod gate;
 mod guard;
-mod lease;
+mod key;
 mod memory;
 mod shard;
 
-pub use fallback::InsecureOrElse;
-pub use gate::{Admission, ReplayGate};
+pub use fallback::{BothLeases, InsecureOrElse};
+pub(crate) use gate::{HeldLease, ReplayGate};
 pub use guard::{Claim, GuardError, ReplayGuard};
-pub use lease::Lease;
-pub use memory::MemoryReplayGuard;
+pub(crate) use key::Scope;
+pub use key::{InvalidReplayKey, ReplayKey};
+pub use memory::{MemoryLease, MemoryReplayGuard};

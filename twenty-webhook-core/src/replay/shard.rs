@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use crate::{Claim, DeliveryId, GuardError, Lease, UnixMillis};
+use super::memory::MemoryLease;
+use crate::{Claim, GuardError, UnixMillis};
 
 /// One more than a claim adds, so that expired entries never pile up, and none waits for a sweep.
 const PURGED_PER_CLAIM: usize = 2;
 
-/// A part of the [`MemoryReplayGuard`](crate::MemoryReplayGuard): the ids that fall to it, under one lock.
+/// A part of the [`MemoryReplayGuard`](crate::MemoryReplayGuard): the keys that fall to it, under one lock.
 ///
 /// Time never goes back in here: `now` is the latest instant at which a fresh delivery was claimed. So what was forgotten stays
 /// refused when the clock is set back. No honest delivery is lost by that unless the sender's clock goes back as well, and by
@@ -21,7 +22,7 @@ pub(super) struct Shard {
     last_token: u64,
     /// In the order in which they were claimed or extended; nearly the order in which they expire.
     queue: VecDeque<Entry>,
-    /// Which number in the queue an id has, counted from the first entry ever, wrapping. An entry that was moved to the end is not in
+    /// Which number in the queue a key has, counted from the first entry ever, wrapping. An entry that was moved to the end is not in
     /// here any more under its old number, and leaves the queue when its turn comes.
     index: HashTable<u32>,
     first_number: u32,
@@ -29,7 +30,7 @@ pub(super) struct Shard {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    id: DeliveryId,
+    key: u128,
     until: UnixMillis,
     /// `None` if it was completed.
     running: Option<Running>,
@@ -64,7 +65,13 @@ impl Shard {
         }
     }
 
-    pub(super) fn claim(&mut self, id: DeliveryId, until: UnixMillis, now: UnixMillis, lease: Duration) -> Claim {
+    pub(super) fn claim(
+        &mut self,
+        key: u128,
+        until: UnixMillis,
+        now: UnixMillis,
+        lease: Duration,
+    ) -> Claim<MemoryLease> {
         let now = now.max(self.now);
         if until < now {
             return Claim::Expired;
@@ -72,7 +79,7 @@ impl Shard {
         self.now = now;
         self.purge();
 
-        let found = self.position(&id);
+        let found = self.position(key);
         let known = found.map(|at| self.queue[at]).filter(|entry| entry.is_live(now));
         let (claim, running) = match known {
             Some(Entry { running: None, .. }) => (Claim::Completed, None),
@@ -81,7 +88,7 @@ impl Shard {
             }
             _ => {
                 let running = Running { token: self.next_token(), until: now.saturating_add(lease) };
-                (Claim::New(Lease::new(id, until, running.token.get())), Some(running))
+                (Claim::New(MemoryLease { key, until, token: running.token }), Some(running))
             }
         };
         match (found, known) {
@@ -91,37 +98,37 @@ impl Shard {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { id, until, running });
+                self.push(Entry { key, until, running });
             }
         }
         claim
     }
 
-    pub(super) fn complete(&mut self, lease: &Lease) -> Result<(), GuardError> {
-        let found = self.position(&lease.id());
+    pub(super) fn complete(&mut self, lease: &MemoryLease) -> Result<(), GuardError> {
+        let found = self.position(lease.key);
         match found.map(|at| (at, self.queue[at])) {
             Some((at, known)) if known.is_live(self.now) => match known.running {
-                Some(running) if running.token.get() != lease.token() && !running.is_released() => {
+                Some(running) if running.token != lease.token && !running.is_released() => {
                     return Err(GuardError::LeaseLost);
                 }
                 _ => self.queue[at].running = None,
             },
             // Forgotten at capacity, but still replayable.
-            _ if self.now <= lease.until() => {
+            _ if self.now <= lease.until => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { id: lease.id(), until: lease.until(), running: None });
+                self.push(Entry { key: lease.key, until: lease.until, running: None });
             }
             _ => {}
         }
         Ok(())
     }
 
-    pub(super) fn release(&mut self, lease: &Lease) {
-        if let Some(at) = self.position(&lease.id())
+    pub(super) fn release(&mut self, lease: &MemoryLease) {
+        if let Some(at) = self.position(lease.key)
             && let Some(running) = &mut self.queue[at].running
-            && running.token.get() == lease.token()
+            && running.token == lease.token
         {
             running.until = Running::RELEASED;
         }
@@ -153,7 +160,7 @@ impl Shard {
         let number = self.number(self.queue.len());
         self.queue.push_back(entry);
         let (queue, first) = (&self.queue, self.first_number);
-        self.index.insert_unique(hash(&entry.id), number, |&number| hash(&queue[offset(number, first)].id));
+        self.index.insert_unique(hash(entry.key), number, |&number| hash(queue[offset(number, first)].key));
     }
 
     fn drop_first(&mut self) {
@@ -165,14 +172,14 @@ impl Shard {
     /// Takes the entry out of the index, if it is still there.
     fn unlink(&mut self, at: usize) {
         let number = self.number(at);
-        if let Ok(found) = self.index.find_entry(hash(&self.queue[at].id), |&other| other == number) {
+        if let Ok(found) = self.index.find_entry(hash(self.queue[at].key), |&other| other == number) {
             found.remove();
         }
     }
 
-    fn position(&self, id: &DeliveryId) -> Option<usize> {
+    fn position(&self, key: u128) -> Option<usize> {
         let at = |&number: &u32| offset(number, self.first_number);
-        self.index.find(hash(id), |number| self.queue[at(number)].id == *id).map(at)
+        self.index.find(hash(key), |number| self.queue[at(number)].key == key).map(at)
     }
 
     fn number(&self, at: usize) -> u32 {
@@ -192,7 +199,8 @@ fn offset(number: u32, first: u32) -> usize {
     number.wrapping_sub(first) as usize
 }
 
-/// An id is a SHA-256, so its first bytes are a hash already.
-fn hash(id: &DeliveryId) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|at| id.as_bytes()[at]))
+/// A key is a hash already. The lower half is for this; the guard chooses the shard by the upper half.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+fn hash(key: u128) -> u64 {
+    key as u64
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use twenty_webhook_core::{Diagnosis, Finding, Secret, Signer, Tolerance, UnixMillis, Verifier};
+use twenty_webhook_core::{Diagnosis, Finding, Secret, Signer, Tolerance, UnixMillis, Verifier, WebhookConfig};
 
 #[derive(Deserialize)]
 struct Mistake {
@@ -116,10 +116,11 @@ fn each_code_has_words_of_its_own() {
 #[test]
 fn a_body_over_the_limit_is_said_to_be() {
     let secret = Secret::new("s3cret").unwrap();
-    let body = format!(r#"{{"eventName":"person.created","pad":"{}"}}"#, "a".repeat(2048));
+    let body = format!(r#"{{"eventName":"person.created","pad":"{}"}}"#, "a".repeat(WebhookConfig::DEFAULT_BODY_LIMIT));
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
-    let diagnosis = Verifier::new(secret).body_limit(1024).diagnose(&headers, body.clone());
-    assert_eq!(diagnosis.findings(), [Finding::BodyTooLarge { len: body.len(), limit: 1024 }]);
+    let diagnosis = Verifier::new(secret).diagnose(&headers, body.clone());
+    let limit = WebhookConfig::DEFAULT_BODY_LIMIT;
+    assert_eq!(diagnosis.findings(), [Finding::BodyTooLarge { len: body.len(), limit }]);
 }
 
 #[test]

@@ -2,14 +2,14 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use twenty_webhook_core::{Claim, MemoryReplayGuard, ReplayGuard};
+use twenty_webhook_core::{Claim, MemoryLease, MemoryReplayGuard, ReplayGuard};
 
 use crate::{Hand, MINUTE, NOON, claim, guard, id, now_or_never};
 
 const UNTIL: u64 = NOON + 5 * MINUTE;
 
 /// Claims from 8 threads at once, 125 times each, and counts the new ones.
-fn race(guard: &MemoryReplayGuard, number: u64, then: impl Fn(&MemoryReplayGuard, Claim) + Sync) -> usize {
+fn race(guard: &MemoryReplayGuard, number: u64, then: impl Fn(&MemoryReplayGuard, Claim<MemoryLease>) + Sync) -> usize {
     let (start, news) = (Barrier::new(8), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..8 {

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use twenty_webhook_core::replay_contract::{Stand, check};
+use twenty_webhook_core::replay_contract::{Harness, check};
 use twenty_webhook_core::{InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 use crate::{Hand, NOON, fallback::Switched, now_or_never};
 
-impl Stand for Hand {
+impl Harness for Hand {
     type Guard = MemoryReplayGuard;
 
     fn guard(&self, lease: Duration) -> MemoryReplayGuard {
@@ -32,7 +32,7 @@ struct Two {
     down: bool,
 }
 
-impl Stand for Two {
+impl Harness for Two {
     type Guard = InsecureOrElse<Switched, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {

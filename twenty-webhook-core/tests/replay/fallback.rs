@@ -1,7 +1,8 @@
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use twenty_webhook_core::{Claim, DeliveryId, GuardError, Lease, MemoryReplayGuard, ReplayGuard, UnixMillis};
+use twenty_webhook_core::{Claim, Delivery, GuardError, MemoryLease, MemoryReplayGuard, ReplayGuard};
 
 use crate::{Hand, MINUTE, NOON, claim, guard, handled, id, new, now_or_never};
 
@@ -26,22 +27,28 @@ impl Switched {
 }
 
 impl ReplayGuard for Switched {
-    async fn claim(&self, id: DeliveryId, until: UnixMillis) -> Result<Claim, GuardError> {
-        self.reach()?.claim(id, until).await
+    type Lease = MemoryLease;
+
+    async fn claim(&self, delivery: &Delivery) -> Result<Claim<MemoryLease>, GuardError> {
+        self.reach()?.claim(delivery).await
     }
 
-    async fn complete(&self, lease: Lease) -> Result<(), GuardError> {
+    async fn complete(&self, lease: MemoryLease) -> Result<(), GuardError> {
         self.reach()?.complete(lease).await
     }
 
-    async fn release(&self, lease: Lease) -> Result<(), GuardError> {
+    async fn release(&self, lease: MemoryLease) -> Result<(), GuardError> {
         self.reach()?.release(lease).await
+    }
+
+    fn abandon(&self, lease: MemoryLease) {
+        self.guard.abandon(lease);
     }
 }
 
 const UNTIL: u64 = NOON + 5 * MINUTE;
 
-fn receiver(hand: &Hand, shared: &Arc<Switched>) -> impl ReplayGuard + use<> {
+fn receiver(hand: &Hand, shared: &Arc<Switched>) -> impl ReplayGuard<Lease: Debug> + use<> {
     Arc::clone(shared).insecure_or_else(guard(hand), |_| ())
 }
 
@@ -140,6 +147,15 @@ fn every_failure_of_the_shared_guard_is_reported() {
     let _ = new(&receiver, id(2), UNTIL);
     assert_eq!(count.load(SeqCst), 2);
     assert_eq!(*last.lock().unwrap(), "the replay guard is unavailable: switched off");
+}
+
+/// A guard that is shared through an `Arc` is abandoned too, and at once.
+#[test]
+fn a_lease_is_abandoned_through_an_arc() {
+    let hand = Hand::at(NOON);
+    let guard = Arc::new(guard(&hand));
+    ReplayGuard::abandon(&guard, new(&guard, id(1), UNTIL));
+    let _ = new(&guard, id(1), UNTIL);
 }
 
 #[test]

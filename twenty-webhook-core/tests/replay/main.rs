@@ -7,18 +7,20 @@ mod clock;
 mod concurrency;
 mod contract;
 mod fallback;
-mod gate;
+mod intake;
 mod measure;
 mod model;
 mod window;
 
+use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use twenty_webhook_core::{Claim, Clock, DeliveryId, Lease, MemoryReplayGuard, ReplayGuard, UnixMillis};
+use twenty_webhook_core::replay_contract::delivery;
+use twenty_webhook_core::{Claim, Clock, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 /// A clock that is set by hand.
 #[derive(Clone)]
@@ -53,8 +55,9 @@ const fn at(millis: u64) -> UnixMillis {
     UnixMillis::from_millis(millis)
 }
 
-fn id(number: u64) -> DeliveryId {
-    DeliveryId::of(&number.to_le_bytes())
+/// The body of a delivery, which makes it another one.
+fn id(number: u64) -> [u8; 8] {
+    number.to_le_bytes()
 }
 
 fn guard(hand: &Hand) -> MemoryReplayGuard {
@@ -69,12 +72,12 @@ fn now_or_never<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn claim(guard: &impl ReplayGuard, id: DeliveryId, until: u64) -> Claim {
-    now_or_never(guard.claim(id, at(until))).unwrap()
+fn claim<G: ReplayGuard>(guard: &G, id: [u8; 8], until: u64) -> Claim<G::Lease> {
+    now_or_never(guard.claim(&delivery(id, at(until)))).unwrap()
 }
 
 #[track_caller]
-fn new(guard: &impl ReplayGuard, id: DeliveryId, until: u64) -> Lease {
+fn new<G: ReplayGuard<Lease: Debug>>(guard: &G, id: [u8; 8], until: u64) -> G::Lease {
     match claim(guard, id, until) {
         Claim::New(lease) => lease,
         other => panic!("it should be New, not {other:?}"),
@@ -82,6 +85,6 @@ fn new(guard: &impl ReplayGuard, id: DeliveryId, until: u64) -> Lease {
 }
 
 #[track_caller]
-fn handled(guard: &impl ReplayGuard, id: DeliveryId, until: u64) {
+fn handled(guard: &impl ReplayGuard<Lease: Debug>, id: [u8; 8], until: u64) {
     now_or_never(guard.complete(new(guard, id, until))).unwrap();
 }

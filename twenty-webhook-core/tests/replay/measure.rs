@@ -1,7 +1,8 @@
 use std::time::Instant;
 use std::{fs, hint};
 
-use twenty_webhook_core::{DeliveryId, MemoryReplayGuard, ReplayGuard};
+use twenty_webhook_core::replay_contract::delivery;
+use twenty_webhook_core::{Delivery, MemoryReplayGuard, ReplayGuard};
 
 use crate::{Hand, MINUTE, NOON, at, id, now_or_never};
 
@@ -11,17 +12,20 @@ use crate::{Hand, MINUTE, NOON, at, id, now_or_never};
 #[expect(clippy::cast_precision_loss, reason = "a few million are exact")]
 fn measure() {
     const LIVE: u64 = 1_000_000;
-    let ids: Vec<DeliveryId> = (0..4 * LIVE).map(id).collect();
     let hand = Hand::at(NOON);
     // Room for all of them, so that what is measured is forgetting by time, not by capacity.
     let guard = MemoryReplayGuard::new().capacity(2_000_000).clock(hand.clock());
     // Each comes at its own time, and a million fit in a window.
     let until = |number: usize| NOON + number as u64 * 10 * MINUTE / LIVE + 10 * MINUTE;
+    let deliveries = |range: std::ops::Range<usize>| -> Vec<Delivery> {
+        range.map(|number| delivery(id(number as u64), at(until(number)))).collect()
+    };
     let run = |range: std::ops::Range<usize>, complete: bool| {
-        let (from, count) = (Instant::now(), range.len());
-        for number in range {
-            hand.set(until(number) - 10 * MINUTE);
-            let claim = now_or_never(guard.claim(ids[number], at(until(number)))).unwrap();
+        let deliveries = deliveries(range);
+        let (from, count) = (Instant::now(), deliveries.len());
+        for delivery in &deliveries {
+            hand.set(delivery.fresh_until().as_millis() - 10 * MINUTE);
+            let claim = now_or_never(guard.claim(delivery)).unwrap();
             if let (true, twenty_webhook_core::Claim::New(lease)) = (complete, hint::black_box(claim)) {
                 now_or_never(guard.complete(lease)).unwrap();
             }
@@ -43,9 +47,11 @@ fn measure() {
         (resident() - before) / guard.held(),
         guard.held()
     );
+    let copies: Vec<Delivery> =
+        (3_500_000..4_000_000_u64).map(|number| delivery(id(number), at(until(3_999_999)))).collect();
     let from = Instant::now();
-    for id in &ids[3_500_000..] {
-        let _ = hint::black_box(now_or_never(guard.claim(*id, at(until(3_999_999)))).unwrap());
+    for copy in &copies {
+        let _ = hint::black_box(now_or_never(guard.claim(copy)).unwrap());
     }
     println!("{:.0} ns per copy", from.elapsed().as_secs_f64() * 1e9 / 500_000.0);
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use twenty_webhook_core::{Claim, GuardError, Lease, ReplayGuard};
+use twenty_webhook_core::{Claim, GuardError, MemoryLease, ReplayGuard};
 
 use crate::{Hand, MINUTE, NOON, claim, guard, id, now_or_never};
 
@@ -133,7 +133,7 @@ proptest! {
         // One part, so that the model's time is its time.
         let guard = guard(&hand).capacity(1_000);
         let mut model = Model::default();
-        let mut held: Vec<(u64, u64, Lease)> = Vec::new();
+        let mut held: Vec<(u64, u64, u64, MemoryLease)> = Vec::new();
         for step in steps {
             match step {
                 Step::Clock(by) => hand.set(hand.now().as_millis().saturating_add_signed(by).max(MINUTE)),
@@ -142,7 +142,7 @@ proptest! {
                     let until = now.saturating_add_signed(until);
                     let verdict = match claim(&guard, id(number), until) {
                         Claim::New(lease) => {
-                            held.push((number, model.claims + 1, lease));
+                            held.push((number, model.claims + 1, until, lease));
                             Verdict::New
                         }
                         Claim::InProgress { retry_after } =>
@@ -153,12 +153,12 @@ proptest! {
                     prop_assert_eq!(verdict, model.claim(number, until, now));
                 }
                 Step::Complete(which) if !held.is_empty() => {
-                    let (number, claim, lease) = held.swap_remove(which.index(held.len()));
-                    let expected = model.complete(number, claim, lease.until().as_millis());
+                    let (number, claim, until, lease) = held.swap_remove(which.index(held.len()));
+                    let expected = model.complete(number, claim, until);
                     prop_assert_eq!(now_or_never(guard.complete(lease)), expected);
                 }
                 Step::Release(which) if !held.is_empty() => {
-                    let (number, claim, lease) = held.swap_remove(which.index(held.len()));
+                    let (number, claim, _, lease) = held.swap_remove(which.index(held.len()));
                     model.release(number, claim);
                     now_or_never(guard.release(lease)).unwrap();
                 }

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use twenty_webhook_core::replay_contract::{Stand, check};
+use twenty_webhook_core::replay_contract::{Harness, check};
 use twenty_webhook_core::{Clock, InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
 
 /// Redis keeps its own time, so time can only be waited for.
-impl Stand for Server {
+impl Harness for Server {
     type Guard = RedisReplayGuard;
 
     fn guard(&self, lease: Duration) -> RedisReplayGuard {
@@ -30,7 +30,7 @@ async fn redis() {
 
 struct BesideMemory(Server);
 
-impl Stand for BesideMemory {
+impl Harness for BesideMemory {
     type Guard = InsecureOrElse<RedisReplayGuard, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {
@@ -38,7 +38,7 @@ impl Stand for BesideMemory {
     }
 
     fn now(&self) -> UnixMillis {
-        Stand::now(&self.0)
+        Harness::now(&self.0)
     }
 
     async fn pass(&self, time: Duration) {

@@ -13,10 +13,12 @@ mod server;
 
 use std::time::Duration;
 
-use twenty_webhook_core::{Claim, Clock, DeliveryId, GuardError, Lease, ReplayGuard, UnixMillis};
+use twenty_webhook_core::replay_contract::delivery;
+use twenty_webhook_core::{Claim, Clock, GuardError, ReplayGuard, ReplayKey, UnixMillis};
 
-fn id(case: &str) -> DeliveryId {
-    DeliveryId::of(case.as_bytes())
+/// The key of the delivery with this body.
+fn id(case: &str) -> ReplayKey {
+    delivery(case, until()).replay_key()
 }
 
 /// Five minutes from now.
@@ -25,18 +27,18 @@ fn until() -> UnixMillis {
 }
 
 #[track_caller]
-fn lease(claim: Result<Claim, GuardError>) -> Lease {
+fn lease<L: std::fmt::Debug>(claim: Result<Claim<L>, GuardError>) -> L {
     match claim {
         Ok(Claim::New(lease)) => lease,
         other => panic!("it should be New, not {other:?}"),
     }
 }
 
-async fn handled(guard: &impl ReplayGuard, id: DeliveryId) {
-    let lease = lease(guard.claim(id, until()).await);
+async fn handled(guard: &impl ReplayGuard<Lease: std::fmt::Debug>, case: &str) {
+    let lease = lease(guard.claim(&delivery(case, until())).await);
     guard.complete(lease).await.unwrap();
 }
 
-async fn is_completed(guard: &impl ReplayGuard, id: DeliveryId) -> bool {
-    matches!(guard.claim(id, until()).await, Ok(Claim::Completed))
+async fn is_completed(guard: &impl ReplayGuard, case: &str) -> bool {
+    matches!(guard.claim(&delivery(case, until())).await, Ok(Claim::Completed))
 }

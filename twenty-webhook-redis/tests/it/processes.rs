@@ -16,7 +16,7 @@ use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::routing::post;
 use tokio::net::TcpListener;
-use twenty_webhook_axum::{Secret, Signer, TwentyWebhookLayer, Webhook};
+use twenty_webhook_axum::{Secret, Signer, TwentyWebhookLayer, Webhook, WebhookConfig};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
@@ -96,7 +96,8 @@ async fn a_receiver_whose_handler_never_ends() {
 
 async fn serve<T: 'static>(redis: &str, handler: impl Handler<T, ()>) -> SocketAddr {
     let guard = RedisReplayGuard::new(redis).unwrap().lease(LEASE);
-    let webhook = TwentyWebhookLayer::new(Secret::new(SECRET).unwrap()).replay_guard(guard);
+    let config = WebhookConfig::new(Secret::new(SECRET).unwrap()).replay_guard(guard);
+    let webhook = TwentyWebhookLayer::new(config);
     let app = Router::new().route("/webhooks/twenty", post(handler).layer(webhook));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::handled;
 use crate::server::Server;
-use crate::{handled, id};
 
 /// A line to the server that fails once: after a script was run there, and before its answer is here.
 pub(crate) struct Proxy {
@@ -25,7 +25,7 @@ pub(crate) enum Failure {
 impl Proxy {
     pub(crate) async fn that_swallows_an_answer(server: &Server, then: Failure) -> Self {
         // Loaded before, so that the first script of the guard is run at once.
-        handled(&server.guard(), id("load the scripts")).await;
+        handled(&server.guard(), "load the scripts").await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, swallowed) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
         let (target, flag) = (server.url().trim_start_matches("redis://").to_owned(), Arc::clone(&swallowed));

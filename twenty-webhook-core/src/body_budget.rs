@@ -1,0 +1,96 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Memory, in bytes, that all bodies of one configuration share until they are verified. Clones share it.
+#[derive(Clone)]
+pub(crate) struct BodyBudget(Arc<AtomicUsize>);
+
+impl BodyBudget {
+    /// This much of each body costs nothing, so that small deliveries are let in however many large ones wait.
+    pub(crate) const FREE: usize = 64 * 1024;
+
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(bytes)))
+    }
+
+    /// A share of the budget for one body that holds nothing yet.
+    pub(crate) fn share(&self) -> BudgetShare {
+        BudgetShare { budget: self.clone(), taken: 0 }
+    }
+
+    /// What is not taken, in bytes.
+    pub(crate) fn left(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for BodyBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyBudget").field("left", &self.left()).finish()
+    }
+}
+
+/// What one body has taken out of the budget. Dropping it gives all of it back.
+#[derive(Debug)]
+pub(crate) struct BudgetShare {
+    budget: BodyBudget,
+    taken: usize,
+}
+
+impl BudgetShare {
+    /// Sees to it that the share covers a body that holds `bytes`. `false` if the budget does not have that much.
+    #[must_use]
+    pub(crate) fn cover(&mut self, bytes: usize) -> bool {
+        let wanted = bytes.saturating_sub(BodyBudget::FREE);
+        let more = wanted.saturating_sub(self.taken);
+        if more == 0 {
+            return true;
+        }
+        let take = |left: usize| left.checked_sub(more);
+        let covered = self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        if covered {
+            self.taken = wanted;
+        }
+        covered
+    }
+}
+
+impl Drop for BudgetShare {
+    fn drop(&mut self) {
+        if self.taken > 0 {
+            self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BodyBudget;
+
+    const KIB: usize = 1024;
+
+    #[test]
+    fn the_first_64_kib_are_free() {
+        let budget = BodyBudget::new(0);
+        let mut share = budget.share();
+        assert!(share.cover(BodyBudget::FREE));
+        assert!(!share.cover(BodyBudget::FREE + 1));
+    }
+
+    #[test]
+    fn a_body_pays_for_what_it_holds_and_no_more() {
+        let budget = BodyBudget::new(100 * KIB);
+        let (mut one, mut other) = (budget.share(), budget.share());
+        assert!(one.cover(BodyBudget::FREE + 60 * KIB));
+        assert!(one.cover(BodyBudget::FREE + 50 * KIB), "what it has is enough");
+        assert_eq!(budget.left(), 40 * KIB);
+        assert!(!other.cover(BodyBudget::FREE + 41 * KIB));
+        assert_eq!(budget.left(), 40 * KIB, "what is refused takes nothing");
+        assert!(other.cover(BodyBudget::FREE + 40 * KIB));
+        drop(one);
+        assert_eq!(budget.left(), 60 * KIB);
+        drop(other);
+        assert_eq!(budget.left(), 100 * KIB);
+    }
+}

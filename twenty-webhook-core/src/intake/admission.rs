@@ -1,0 +1,143 @@
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::Refusal;
+use super::exchange::Exchange;
+use super::log::ReceiverLog;
+use super::outcome::Ending;
+use crate::replay::HeldLease;
+use crate::{Claim, Delivery, GuardError, Rejection, WebhookEvent};
+
+/// A request that was verified, and is not claimed yet.
+#[must_use = "a verified delivery must be claimed and handled"]
+pub struct Received {
+    exchange: Exchange,
+    event: WebhookEvent,
+}
+
+impl Received {
+    pub(super) fn new(mut exchange: Exchange, event: WebhookEvent) -> Self {
+        if let Some(delivery) = event.delivery() {
+            ReceiverLog::verified(&event, delivery);
+        }
+        exchange.verified(event.clone());
+        Self { exchange, event }
+    }
+
+    /// The event. Its [body](WebhookEvent::body) is the signed bytes, for a handler that wants them.
+    pub fn event(&self) -> &WebhookEvent {
+        &self.event
+    }
+
+    /// Claims the delivery, so that no copy of it is handled beside it or after it. What gets an [`Admission`] handles the delivery, and says
+    /// how it ended.
+    ///
+    /// `outer` is the event that the request carries already, if any: another layer around this one has put it there. If that layer holds
+    /// an open claim of the same guard on the same delivery, this one makes none, or each delivery would be its own duplicate.
+    ///
+    /// # Errors
+    /// Refuses a delivery that was handled or is being handled, and every delivery while the guard cannot be asked.
+    pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<Admission, Refusal> {
+        let Self { exchange, event } = self;
+        let replays = &exchange.config.settings().replays;
+        if let (Some(outer), Some(guard)) = (outer, replays.identity())
+            && outer.is_claimed_by(guard)
+            && is_same_delivery(outer, &event)
+        {
+            exchange.config.settings().log.stacked(exchange.path());
+            return Ok(Admission::new(exchange, event, HeldLease::NONE, None));
+        }
+        let claim = match event.delivery() {
+            Some(delivery) => replays.claim(delivery).await,
+            None => Err(GuardError::unavailable("the event was not verified")),
+        };
+        match claim {
+            Ok(Claim::New(lease)) => {
+                let guard = replays.identity();
+                Ok(Admission::new(exchange, event, lease, guard))
+            }
+            Ok(Claim::InProgress { retry_after }) => Err(exchange.refuse(Rejection::InProgress { retry_after })),
+            Ok(Claim::Completed) => Err(exchange.refuse(Rejection::AlreadyCompleted)),
+            Ok(Claim::Expired) => Err(exchange.refuse(Rejection::Expired)),
+            Err(error) => Err(exchange.refuse(Rejection::GuardUnavailable(error))),
+        }
+    }
+}
+
+fn is_same_delivery(one: &WebhookEvent, other: &WebhookEvent) -> bool {
+    let key = |event: &WebhookEvent| event.delivery().map(Delivery::replay_key);
+    key(one) == key(other)
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
+/// The right to handle a delivery.
+///
+/// One that is dropped was not handled, because its task was cancelled: its lease is [abandoned](crate::ReplayGuard::abandon).
+#[must_use = "a delivery that was let in must be settled"]
+pub struct Admission {
+    lease: HeldLease,
+    mark: Mark,
+    exchange: Exchange,
+    admitted: Duration,
+}
+
+/// Says on the event that its claim is open, for a layer within.
+struct Mark(WebhookEvent);
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.0.set_claimed_by(None);
+    }
+}
+
+impl Admission {
+    fn new(exchange: Exchange, event: WebhookEvent, lease: HeldLease, guard: Option<usize>) -> Self {
+        event.set_claimed_by(guard);
+        Self { lease, mark: Mark(event), admitted: exchange.elapsed(), exchange }
+    }
+
+    /// The handler's answer has this status. A 2xx completes the delivery: no copy is let in. Any other releases it, and the next copy is
+    /// handled. A handler that failed without an answer, or panicked, is 500.
+    ///
+    /// To Twenty only a 2xx is delivered. And a 400, 404, 405, 415 or 429 may be due to what is not signed: the method, the path, the
+    /// query, the content type. A copy that was changed there must not stand in for the delivery.
+    ///
+    /// What goes wrong is in the log: the handler's answer stands.
+    pub async fn settle(self, status: StatusCode) {
+        let Self { lease, mark, mut exchange, admitted } = self;
+        let settled = if status.is_success() {
+            lease.complete().await
+        } else {
+            ReceiverLog::handler_failed(status.as_u16(), exchange.path(), mark.0.delivery());
+            lease.release().await
+        };
+        if let Err(error) = settled {
+            ReceiverLog::guard_was_not_told(&error, exchange.path(), mark.0.delivery());
+        }
+        let took = exchange.elapsed().saturating_sub(admitted);
+        exchange.observe(Ending::Handled { status, took });
+    }
+
+    /// Completes the delivery before it is handled, for a receiver that cannot see the handler's answer. If the handler fails, the delivery
+    /// is lost: no copy is let in.
+    pub async fn complete_unseen(self) {
+        let Self { lease, mark, mut exchange, .. } = self;
+        if let Err(error) = lease.complete().await {
+            ReceiverLog::guard_was_not_told(&error, exchange.path(), mark.0.delivery());
+        }
+        exchange.observe(Ending::Extracted);
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").field("event", &self.mark.0).finish_non_exhaustive()
+    }
+}

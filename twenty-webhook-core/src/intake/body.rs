@@ -1,0 +1,39 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::{BodyError, Rejection};
+
+/// So many chunks in a row that needed no waiting, and the body waits a moment all the same: one that is always ready must keep neither
+/// its own deadline nor other requests from their turn.
+const CHUNKS_IN_A_ROW: u32 = 64;
+
+/// Passes each chunk of the body to `push`.
+pub(super) async fn read<S>(
+    mut body: Pin<&mut S>,
+    mut push: impl FnMut(Bytes) -> Result<(), Rejection>,
+) -> Result<(), Rejection>
+where
+    S: Stream<Item = Result<Bytes, BodyError>>,
+{
+    let mut in_a_row = 0;
+    loop {
+        let chunk = poll_fn(|cx| {
+            if in_a_row == CHUNKS_IN_A_ROW {
+                in_a_row = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let chunk = body.as_mut().poll_next(cx);
+            in_a_row = if chunk.is_ready() { in_a_row + 1 } else { 0 };
+            chunk
+        });
+        match chunk.await {
+            Some(chunk) => push(chunk.map_err(Rejection::BodyIncomplete)?)?,
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::outcome::{Ending, Outcome};
+use super::{Refusal, log};
+use crate::{Rejection, Verifier, WebhookConfig, WebhookEvent};
+
+/// One request on its way. Its end is logged, and observed once: also if it is dropped.
+pub(super) struct Exchange {
+    pub(super) config: WebhookConfig,
+    /// The beginning of the path, as it was sent.
+    path: Box<str>,
+    began: Option<Instant>,
+    verifier: Option<Verifier>,
+    event: Option<WebhookEvent>,
+    is_observed: bool,
+    #[cfg(feature = "diagnose")]
+    pub(super) chunks: Vec<Bytes>,
+}
+
+impl Exchange {
+    pub(super) fn begin(config: &WebhookConfig, path: &str) -> Self {
+        Self {
+            path: log::beginning(path).into(),
+            began: wants_outcomes(config).then(Instant::now),
+            config: config.clone(),
+            verifier: None,
+            event: None,
+            is_observed: false,
+            #[cfg(feature = "diagnose")]
+            chunks: Vec::new(),
+        }
+    }
+
+    /// From here on it is known whose request it claims to be.
+    pub(super) fn judged_by(&mut self, verifier: &Verifier) {
+        self.verifier = Some(verifier.clone());
+    }
+
+    pub(super) fn verified(&mut self, event: WebhookEvent) {
+        self.event = Some(event);
+    }
+
+    /// Keeps a chunk of the body for a diagnosis, where one is wanted.
+    pub(super) fn record(&mut self, #[cfg_attr(not(feature = "diagnose"), expect(unused))] chunk: &Bytes) {
+        #[cfg(feature = "diagnose")]
+        if self.config.settings().diagnose {
+            self.chunks.push(chunk.clone());
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.verifier.as_ref()?.tenant_name()
+    }
+
+    #[cfg(feature = "diagnose")]
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+
+    /// Ends the request: tells the operator why, and the caller no more than a status.
+    pub(super) fn refuse(mut self, rejection: Rejection) -> Refusal {
+        self.config.settings().log.refused(&rejection, self.path(), self.tenant());
+        self.observe(Ending::Refused(&rejection));
+        Refusal::new(&self.config, rejection)
+    }
+
+    /// Tells the observer how it ended.
+    pub(super) fn observe(&mut self, ending: Ending<'_>) {
+        let Some(began) = self.began else { return };
+        self.is_observed = true;
+        let outcome = Outcome {
+            ending,
+            path: &self.path,
+            tenant: self.tenant(),
+            event: self.event.as_ref(),
+            elapsed: began.elapsed(),
+        };
+        if let Some(observer) = &self.config.settings().observer {
+            observer(&outcome);
+        }
+        #[cfg(feature = "metrics")]
+        super::metrics::record(&outcome);
+    }
+
+    /// How long ago it began; zero where nothing observes it.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.is_observed {
+            self.observe(Ending::Dropped);
+        }
+    }
+}
+
+/// Whether anything asks how requests end.
+fn wants_outcomes(config: &WebhookConfig) -> bool {
+    cfg!(feature = "metrics") || config.settings().observer.is_some()
+}

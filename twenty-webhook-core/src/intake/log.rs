@@ -1,0 +1,104 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use tracing::{debug, error, info, warn};
+
+use super::log_limit::LogLimit;
+use crate::{Delivery, GuardError, Rejection, WebhookEvent, escaped};
+
+/// The target of every line, in all crates, so that one filter holds for all of them.
+const TARGET: &str = "twenty_webhook";
+
+/// How much of a path is logged.
+const MOST_CHARS: usize = 100;
+
+/// What a receiver tells its operator. Nothing of a payload, of a signature or of a secret is in any line, and all text from outside is
+/// escaped.
+#[derive(Debug, Default)]
+pub(crate) struct ReceiverLog {
+    limit: LogLimit,
+    has_warned_of_stacking: AtomicBool,
+}
+
+/// As much of a path as is kept for the log: one character more than is printed, so that it shows that there was more.
+pub(super) fn beginning(path: &str) -> &str {
+    path.char_indices().nth(MOST_CHARS + 1).map_or(path, |(end, _)| &path[..end])
+}
+
+#[cfg(feature = "diagnose")]
+pub(super) fn diagnosed(diagnosis: &crate::Diagnosis) {
+    for finding in diagnosis.findings() {
+        let text = finding.to_string();
+        warn!(target: TARGET, finding = finding.code(), "Twenty webhook diagnosed: {}", escaped(&text));
+    }
+}
+
+impl ReceiverLog {
+    /// What may lose a genuine delivery is an error. Scanners' requests are everyday; what is left is for the operator to mend.
+    pub(super) fn refused(&self, rejection: &Rejection, path: &str, tenant: Option<&str>) {
+        let (code, path, tenant) = (rejection.code(), escaped(path).at_most(MOST_CHARS), tenant.map(escaped));
+        let tenant = tenant.map(tracing::field::display);
+        match rejection {
+            Rejection::MethodNotAllowed => debug!(target: TARGET, code, %path, "Twenty webhook refused: {rejection}"),
+            Rejection::Unsigned | Rejection::MissingHeader(_) => {
+                info!(target: TARGET, code, %path, tenant, "Twenty webhook refused: {rejection}");
+            }
+            _ if rejection.is_duplicate() => {
+                info!(target: TARGET, code, %path, tenant, "Twenty webhook not handled again: {rejection}");
+            }
+            _ if rejection.may_lose_a_delivery() => {
+                let Some(left_out) = self.limit.admit(code, Instant::now()) else { return };
+                let left_out = (left_out > 0).then_some(left_out);
+                let reason = rejection.to_string();
+                let reason = escaped(&reason);
+                error!(target: TARGET, code, %path, tenant, left_out, "Twenty webhook refused, and Twenty will not repeat it: {reason}");
+            }
+            _ => warn!(target: TARGET, code, %path, tenant, "Twenty webhook refused: {rejection}"),
+        }
+    }
+
+    pub(super) fn verified(event: &WebhookEvent, delivery: &Delivery) {
+        let (name, tenant) = (escaped(event.name().as_str()), delivery.tenant().map(escaped));
+        let tenant = tenant.map(tracing::field::display);
+        debug!(target: TARGET, %name, tenant, signed_with = ?delivery.signed_with(), "Twenty webhook verified");
+    }
+
+    pub(super) fn handler_failed(status: u16, path: &str, delivery: Option<&Delivery>) {
+        let (path, delivery) = (escaped(path).at_most(MOST_CHARS), Logged::of(delivery));
+        let Logged { id, tenant } = &delivery;
+        warn!(target: TARGET, status, %path, tenant, delivery_id = id, "not handled: a copy of this delivery will be let in");
+    }
+
+    pub(super) fn guard_was_not_told(error: &GuardError, path: &str, delivery: Option<&Delivery>) {
+        let (path, delivery) = (escaped(path).at_most(MOST_CHARS), Logged::of(delivery));
+        let Logged { id, tenant } = &delivery;
+        warn!(target: TARGET, %error, %path, tenant, delivery_id = id, "the replay guard was not told how the delivery ended");
+    }
+
+    /// Once: it is the same for every request.
+    pub(super) fn stacked(&self, path: &str) {
+        if !self.has_warned_of_stacking.swap(true, Ordering::Relaxed) {
+            let path = escaped(path).at_most(MOST_CHARS);
+            warn!(
+                target: TARGET, %path,
+                "two layers or middlewares with the same replay guard are on this route: each verifies, and only the outer one claims. \
+                 Remove one of them"
+            );
+        }
+    }
+}
+
+/// What a line says of a delivery.
+struct Logged {
+    id: Option<String>,
+    tenant: Option<String>,
+}
+
+impl Logged {
+    fn of(delivery: Option<&Delivery>) -> Self {
+        Self {
+            id: delivery.map(|delivery| delivery.id().to_string()),
+            tenant: delivery.and_then(Delivery::tenant).map(|tenant| escaped(tenant).to_string()),
+        }
+    }
+}

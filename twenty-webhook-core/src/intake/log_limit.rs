@@ -1,0 +1,57 @@
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So many lines of one kind in one window are written; the others are counted.
+const LINES: u64 = 10;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Keeps a kind of log line that anybody can cause from flooding the log.
+#[derive(Debug, Default)]
+pub(super) struct LogLimit(Mutex<Vec<(&'static str, Window)>>);
+
+#[derive(Debug)]
+struct Window {
+    began: Instant,
+    lines: u64,
+    left_out: u64,
+}
+
+impl LogLimit {
+    /// Whether to write a line of this kind, and how many were left out before it.
+    pub(super) fn admit(&self, kind: &'static str, now: Instant) -> Option<u64> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = windows.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
+            windows.push((kind, Window { began: now, lines: 0, left_out: 0 }));
+            windows.len() - 1
+        });
+        let window = &mut windows[at].1;
+        if now.saturating_duration_since(window.began) >= WINDOW {
+            (window.began, window.lines) = (now, 0);
+        }
+        if window.lines == LINES {
+            window.left_out += 1;
+            return None;
+        }
+        window.lines += 1;
+        Some(std::mem::take(&mut window.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_lines_of_a_window_are_written_and_the_others_counted() {
+        let (limit, now) = (LogLimit::default(), Instant::now());
+        for _ in 0..LINES {
+            assert_eq!(limit.admit("a", now), Some(0));
+        }
+        for _ in 0..90 {
+            assert_eq!(limit.admit("a", now + WINDOW - Duration::from_millis(1)), None);
+        }
+        assert_eq!(limit.admit("b", now), Some(0), "each kind has its own");
+        assert_eq!(limit.admit("a", now + WINDOW), Some(90));
+        assert_eq!(limit.admit("a", now + WINDOW), Some(0));
+    }
+}

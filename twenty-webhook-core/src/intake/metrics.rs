@@ -1,0 +1,53 @@
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+
+use super::{Ending, Outcome};
+use crate::{Action, WebhookEvent};
+
+/// So many objects have a label of their own; a CRM may have any number of custom objects, and each label costs the metrics' store memory.
+const MOST_OBJECTS: usize = 100;
+
+/// The objects that have a label, in this process.
+static OBJECTS: Mutex<BTreeSet<Box<str>>> = Mutex::new(BTreeSet::new());
+
+pub(super) fn record(outcome: &Outcome<'_>) {
+    let (object, action) = outcome.event.map_or_else(Default::default, labels);
+    counter!(
+        "twenty_webhook_deliveries_total",
+        "outcome" => outcome.code(), "object" => object.clone(), "action" => action
+    )
+    .increment(1);
+    if let Ending::Handled { took, .. } = outcome.ending {
+        histogram!("twenty_webhook_handler_seconds", "object" => object.clone()).record(took);
+    }
+    // A duplicate's lag is not the delivery's.
+    if outcome.event.is_some() && !matches!(outcome.ending, Ending::Refused(_)) {
+        let lag = |name, lag: Option<Duration>| {
+            if let Some(lag) = lag {
+                histogram!(name, "object" => object.clone()).record(lag);
+            }
+        };
+        lag("twenty_webhook_delivery_lag_seconds", outcome.delivery_lag());
+        lag("twenty_webhook_change_lag_seconds", outcome.change_lag());
+    }
+}
+
+/// The object and the action of a verified event, from a bounded set.
+fn labels(event: &WebhookEvent) -> (String, &'static str) {
+    let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let object = event.object();
+    let is_known = objects.contains(object) || objects.len() < MOST_OBJECTS && objects.insert(object.into());
+    let action = match event.action() {
+        Action::Created => "created",
+        Action::Updated => "updated",
+        Action::Deleted => "deleted",
+        Action::Restored => "restored",
+        Action::Destroyed => "destroyed",
+        Action::Upserted => "upserted",
+        _ => "other",
+    };
+    (if is_known { object.to_owned() } else { "other".to_owned() }, action)
+}

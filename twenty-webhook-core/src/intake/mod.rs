@@ -1,0 +1,27 @@
+//! From a request to a handled delivery: what every adapter drives.
+//!
+//! [`receive`](crate::WebhookConfig::receive) judges the head, chooses the verifier, reads the body and verifies it. [`Received`] is a
+//! verified event, which is claimed; [`Admission`] is the right to handle it. Whatever ends early is a [`Refusal`], logged and observed.
+
+mod admission;
+mod body;
+mod deadline;
+#[cfg(feature = "diagnose")]
+mod evidence;
+mod exchange;
+mod log;
+mod log_limit;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod outcome;
+mod receive;
+mod refusal;
+
+pub use admission::{Admission, Received};
+#[cfg(feature = "diagnose")]
+pub use evidence::Evidence;
+pub(crate) use log::ReceiverLog;
+pub(crate) use outcome::Observer;
+pub use outcome::{Ending, Outcome};
+pub use refusal::Refusal;
+pub(crate) use refusal::RejectionResponse;

@@ -1,0 +1,97 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+
+#[cfg(feature = "diagnose")]
+use super::evidence::Evidence;
+use crate::{Rejection, WebhookConfig};
+
+pub(crate) type RejectionResponse = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
+
+/// A request that was refused: why, for the operator (it is in the log already), and the answer to the caller.
+#[must_use = "the caller waits for an answer"]
+pub struct Refusal {
+    rejection: Rejection,
+    response: Response<Bytes>,
+    #[cfg(feature = "diagnose")]
+    evidence: Option<Evidence>,
+}
+
+impl Refusal {
+    pub(super) fn new(config: &WebhookConfig, rejection: Rejection) -> Self {
+        let response = match &config.settings().rejection_response {
+            Some(response) => response(&rejection),
+            None => bare(&rejection),
+        };
+        Self {
+            rejection,
+            response,
+            #[cfg(feature = "diagnose")]
+            evidence: None,
+        }
+    }
+
+    /// Why it was refused.
+    pub fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+
+    /// The answer, with the [`Rejection`] in its extensions.
+    pub fn into_response(self) -> Response<Bytes> {
+        let mut response = self.response;
+        response.extensions_mut().insert(self.rejection);
+        response
+    }
+
+    #[cfg(feature = "diagnose")]
+    pub(super) fn with_evidence(mut self, evidence: Option<Evidence>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+
+    /// The request itself, if it is to be diagnosed. Diagnose it where that blocks nothing, and put what was found
+    /// [into the answer](Self::with_diagnosis).
+    #[cfg(feature = "diagnose")]
+    pub fn take_evidence(&mut self) -> Option<Evidence> {
+        self.evidence.take()
+    }
+
+    /// Says in the log what is wrong with the request, and puts the diagnosis into the answer's extensions.
+    #[cfg(feature = "diagnose")]
+    pub fn with_diagnosis(mut self, diagnosis: Option<crate::Diagnosis>) -> Self {
+        if let Some(diagnosis) = diagnosis {
+            super::log::diagnosed(&diagnosis);
+            self.response.extensions_mut().insert(diagnosis);
+        }
+        self
+    }
+}
+
+/// A status, and what HTTP wants beside it.
+fn bare(rejection: &Rejection) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = rejection.status();
+    if let Some(seconds) = rejection.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if rejection.status() == http::StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal").field("rejection", &self.rejection).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rejection.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}

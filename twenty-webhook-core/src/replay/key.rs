@@ -1,0 +1,103 @@
+use std::fmt;
+use std::hash::Hasher;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use crate::DeliveryId;
+
+/// The idempotency key of a delivery: two deliveries with the same key are the same delivery.
+///
+/// It is the SHA-256 of the delivery's *scope* and of its body. The scope is the tenant's name, where the verifier
+/// [has one](crate::Verifier::tenant), and otherwise a tag that is derived from the secret that signed. So a delivery of one tenant can
+/// never stand in for another tenant's, even if both send the same bytes.
+///
+/// A job that Twenty runs again has the same body and the same key. If the secret was rotated in between, the key stays the same for a
+/// named tenant only: without a name, the copy that is signed with the new secret counts as another delivery.
+///
+/// Use it as the message id of a queue, or as the key of an idempotent handler. Its text form is 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplayKey([u8; 32]);
+
+impl ReplayKey {
+    pub(crate) fn new(scope: Scope<'_>, id: DeliveryId) -> Self {
+        let mut hash = Sha256::new();
+        scope.feed(|bytes| hash.update(bytes));
+        hash.update(id.as_bytes());
+        Self(hash.finalize().into())
+    }
+
+    /// A key that was kept as bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 32 bytes, uniformly distributed.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for ReplayKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// From 64 hex digits.
+impl FromStr for ReplayKey {
+    type Err = InvalidReplayKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReplayKey> {
+        let mut key = [0; 32];
+        hex::decode_to_slice(text, &mut key).map_err(|_| InvalidReplayKey(()))?;
+        Ok(Self(key))
+    }
+}
+
+/// The text is not 64 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a replay key is 64 hex digits")]
+pub struct InvalidReplayKey(());
+
+/// 64 lower-case hex digits.
+impl fmt::Display for ReplayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        crate::delivery::write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for ReplayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplayKey({self})")
+    }
+}
+
+/// Within what a body identifies a delivery.
+#[derive(Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    Tenant(&'a str),
+    Secret(&'a [u8; 16]),
+}
+
+impl Scope<'_> {
+    /// No two scopes feed the same bytes, nor one the beginning of what another feeds.
+    fn feed(self, mut feed: impl FnMut(&[u8])) {
+        match self {
+            Self::Tenant(name) => {
+                feed(b"tenant");
+                feed(&(name.len() as u64).to_be_bytes());
+                feed(name.as_bytes());
+            }
+            Self::Secret(tag) => {
+                feed(b"secret");
+                feed(tag);
+            }
+        }
+    }
+
+    /// For a keyed hash of this process.
+    pub(crate) fn hash(self, hasher: &mut impl Hasher) {
+        self.feed(|bytes| hasher.write(bytes));
+    }
+}

@@ -1,0 +1,55 @@
+use http::{HeaderMap, Method, Request, Uri, header};
+
+/// What a receiver asks of a request before it reads the body: the bridge from a web framework's request to
+/// [`WebhookConfig::receive`](crate::WebhookConfig::receive). [`HttpHead`] is one for all that is built on the `http` crate.
+pub trait RequestHead {
+    /// The method, in upper case as HTTP has it.
+    fn method(&self) -> &str;
+
+    /// The path of the URL, without the query.
+    fn path(&self) -> &str;
+
+    /// The host that the request is for: the URL's authority, else the `Host` header.
+    fn host(&self) -> Option<&str>;
+
+    /// All headers: names in any case, and values. A header that is repeated comes as often.
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])>;
+}
+
+/// The head of a request of the `http` crate (axum, hyper, warp, poem, tonic, …).
+#[derive(Clone, Copy, Debug)]
+pub struct HttpHead<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> HttpHead<'a> {
+    /// The head of `request`.
+    pub fn of<B>(request: &'a Request<B>) -> Self {
+        Self::new(request.method(), request.uri(), request.headers())
+    }
+
+    /// The head that these make up.
+    pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        Self { method, uri, headers }
+    }
+}
+
+impl RequestHead for HttpHead<'_> {
+    fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn host(&self) -> Option<&str> {
+        self.uri.host().or_else(|| self.headers.get(header::HOST)?.to_str().ok())
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+}

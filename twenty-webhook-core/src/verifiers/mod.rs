@@ -1,0 +1,12 @@
+//! Which verifier judges a request: always the same, one that is replaced at run time, or one that is looked up for each request.
+
+mod cache;
+mod lookup;
+mod shared;
+mod source;
+
+pub(crate) use cache::Key as LookupKey;
+pub(crate) use lookup::Lookup;
+pub use shared::SharedVerifier;
+pub(crate) use source::Verifiers;
+pub use source::{SourceError, Target, VerifierSource};
