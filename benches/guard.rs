@@ -5,10 +5,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::claims::{claim_all, ids, in_an_hour, memory_guard};
+use benches::claims::{claim_all, deliveries, memory_guard};
 use benches::rounds::median;
 use futures_util::future::join_all;
-use twenty_webhook_core::{Claim, DeliveryId, ReplayGuard};
+use twenty_webhook_core::{Claim, Delivery, ReplayGuard};
 use twenty_webhook_redis::RedisReplayGuard;
 
 const LIVE: usize = 1_000_000;
@@ -29,10 +29,11 @@ fn memory(threads: usize) {
     let mut next = LIVE;
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        let shares: Vec<Vec<DeliveryId>> = (0..threads).map(|thread| ids(next + thread * CLAIMS, CLAIMS)).collect();
+        let shares: Vec<Vec<Delivery>> =
+            (0..threads).map(|thread| deliveries(next + thread * CLAIMS, CLAIMS)).collect();
         next += threads * CLAIMS;
         times.extend(thread::scope(|scope| {
-            let running: Vec<_> = shares.iter().map(|ids| scope.spawn(|| claim_all(&guard, ids))).collect();
+            let running: Vec<_> = shares.iter().map(|share| scope.spawn(|| claim_all(&guard, share))).collect();
             running.into_iter().map(|thread| thread.join().expect("it does not panic")).collect::<Vec<_>>()
         }));
     }
@@ -46,20 +47,20 @@ async fn redis() {
     for at_once in [1, 64] {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
-            let ids = ids(next, 2048);
-            next += ids.len();
+            let deliveries = deliveries(next, 2048);
+            next += deliveries.len();
             let start = Instant::now();
-            for ids in ids.chunks(at_once) {
-                join_all(ids.iter().map(|&id| claim(&guard, id))).await;
+            for together in deliveries.chunks(at_once) {
+                join_all(together.iter().map(|delivery| claim(&guard, delivery))).await;
             }
-            times.push(start.elapsed().as_secs_f64() * 1e6 / ids.len() as f64);
+            times.push(start.elapsed().as_secs_f64() * 1e6 / deliveries.len() as f64);
         }
         println!("| on Redis, {at_once} at once, two round trips each, by the clock | {:.1} |", median(times));
     }
 }
 
-async fn claim(guard: &RedisReplayGuard, id: DeliveryId) {
-    let claim = guard.claim(id, in_an_hour()).await.expect("it is there");
+async fn claim(guard: &RedisReplayGuard, delivery: &Delivery) {
+    let claim = guard.claim(delivery).await.expect("it is there");
     let Claim::New(lease) = claim else { panic!("{claim:?}") };
     guard.complete(lease).await.expect("it is there");
 }

@@ -28,8 +28,23 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What came of it: the median time of each case, in the order they were given.
-pub struct Medians(Vec<(&'static str, Duration)>);
+/// What came of it: the median time of each case, and the quartiles around it, in the order they were given.
+pub struct Medians(Vec<(&'static str, Spread)>);
+
+/// The quartiles of the times of one case.
+struct Spread {
+    lower: Duration,
+    median: Duration,
+    upper: Duration,
+}
+
+impl Spread {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |quarter: usize| times[times.len() * quarter / 4];
+        Self { lower: at(1), median: at(2), upper: at(3) }
+    }
+}
 
 impl Medians {
     /// Runs every case once per round. A turn takes about 0.2 ms, of CPU time, so that other processes do not count.
@@ -41,13 +56,13 @@ impl Medians {
                 times.push(case.time(turn) / turn);
             }
         }
-        Self(cases.iter().zip(times).map(|(case, times)| (case.name, median(times))).collect())
+        Self(cases.iter().zip(times).map(|(case, times)| (case.name, Spread::of(times))).collect())
     }
 
     /// The median time of the case `name`.
     pub fn time(&self, name: &str) -> Duration {
         let found = self.0.iter().find(|(case, _)| *case == name);
-        found.unwrap_or_else(|| panic!("no case is called {name}")).1
+        found.unwrap_or_else(|| panic!("no case is called {name}")).1.median
     }
 
     /// How many times as long `name` takes as `other`.
@@ -55,11 +70,13 @@ impl Medians {
         self.time(name).as_secs_f64() / self.time(other).as_secs_f64()
     }
 
-    /// Prints the rows of a table: name, microseconds, and times as long as `reference`.
+    /// Prints the rows of a table: name, microseconds with their quartiles, and times as long as `reference`.
     pub fn print(&self, title: &str, reference: &str) {
-        println!("\n| {title} | µs | × {reference} |\n|---|---:|---:|");
-        for (name, time) in &self.0 {
-            println!("| {name} | {:.3} | {:.2} |", time.as_nanos() as f64 / 1e3, self.ratio(name, reference));
+        println!("\n| {title} | µs | quartiles | × {reference} |\n|---|---:|---:|---:|");
+        let micros = |time: Duration| time.as_nanos() as f64 / 1e3;
+        for (name, Spread { lower, median, upper }) in &self.0 {
+            let quartiles = format!("{:.3} to {:.3}", micros(*lower), micros(*upper));
+            println!("| {name} | {:.3} | {quartiles} | {:.2} |", micros(*median), self.ratio(name, reference));
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -34,6 +35,38 @@ pub struct HandObject<'a> {
     pub id: Cow<'a, str>,
     #[serde(borrow)]
     pub name_singular: Cow<'a, str>,
+}
+
+/// An event that is handed on, as a hand-written layer would keep it: what is short is copied, and the record is a slice of the body.
+#[allow(missing_docs)]
+pub struct HandEvent {
+    pub event_name: String,
+    pub object: String,
+    pub workspace_id: String,
+    pub webhook_id: Option<String>,
+    pub event_date: String,
+    pub user_id: Option<String>,
+    pub record: Bytes,
+    pub updated_fields: Option<Vec<String>>,
+    pub body: Bytes,
+}
+
+impl HandEvent {
+    /// Reads the event in `body`.
+    pub fn read(body: &Bytes) -> Option<Self> {
+        let event = envelope(body)?;
+        Some(Self {
+            event_name: event.event_name.into_owned(),
+            object: event.object_metadata.name_singular.into_owned(),
+            workspace_id: event.workspace_id.into_owned(),
+            webhook_id: event.webhook_id.map(Cow::into_owned),
+            event_date: event.event_date.into_owned(),
+            user_id: event.user_id.map(Cow::into_owned),
+            record: body.slice_ref(event.record.get().as_bytes()),
+            updated_fields: event.updated_fields,
+            body: body.clone(),
+        })
+    }
 }
 
 /// Reads the envelope.

@@ -6,7 +6,7 @@ mod mac;
 mod octo;
 mod svix_family;
 
-pub use event::{HandPerson, envelope};
+pub use event::{HandEvent, HandPerson, envelope};
 pub use hand_written::HandWritten;
 pub use mac::{AwsLc, Prepared, Ring, RustCrypto};
 pub use octo::Octoevents;

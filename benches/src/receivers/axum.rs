@@ -1,15 +1,19 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use crate::peers::envelope;
+use crate::peers::{HandEvent, envelope};
 use crate::samples::{self, SECRET};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use axum::{Router, body};
+use axum::{Extension, Router, body};
 use futures_util::StreamExt;
-use twenty_webhook_axum::{MemoryReplayGuard, Rejection, SignatureHeaders, TwentyWebhookLayer, Verifier, Webhook};
+use twenty_webhook_axum::{
+    BodyError, MemoryReplayGuard, Rejection, SignatureHeaders, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig,
+};
 
 use super::{Floor, LIMIT, PATH};
 
@@ -23,20 +27,25 @@ pub async fn serve(kind: &str, listener: TcpListener) {
 
 /// The receiver of this kind.
 pub fn app(kind: &str) -> Router {
-    Router::new().route(PATH, receiver(kind))
+    // Without a state, a router makes the service of each route anew for each request.
+    Router::new().route(PATH, receiver(kind)).with_state(())
 }
 
 fn receiver(kind: &str) -> MethodRouter {
-    let layer = TwentyWebhookLayer::new(samples::secret());
+    let config = WebhookConfig::new(samples::secret());
     match kind {
         "bare" => post(bare),
         "hand-written" => post(hand_written).with_state(Arc::new(Floor::new(SECRET))),
-        "hand-written, in a layer" => {
-            post(hand_written).layer(tower_layer::Identity::new()).with_state(Arc::new(Floor::new(SECRET)))
+        "hand-written layer" => {
+            let floor = Arc::new(Floor::new(SECRET));
+            post(hand_written_handler).layer(from_fn_with_state(floor, hand_written_layer))
         }
-        "ours" => post(ours).layer(layer.without_replay_guard()),
-        "ours, guarded" => post(ours).layer(layer),
-        "ours, guard of one" => post(ours).layer(layer.replay_guard(MemoryReplayGuard::new().capacity(1))),
+        "ours" => post(ours).layer(TwentyWebhookLayer::new(config.without_replay_guard())),
+        "ours, guarded" => post(ours).layer(TwentyWebhookLayer::new(config)),
+        "ours, guard of one" => {
+            let config = config.replay_guard(MemoryReplayGuard::new().capacity(1));
+            post(ours).layer(TwentyWebhookLayer::new(config))
+        }
         "collected, not read" => {
             post(collected_not_read).layer(DefaultBodyLimit::max(LIMIT)).with_state(Verifier::new(samples::secret()))
         }
@@ -57,6 +66,24 @@ async fn hand_written(State(floor): State<Arc<Floor>>, request: Request) -> Stat
     let Some(body) = floor.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED };
     match envelope(&body) {
         Some(event) if event.event_name == "person.updated" => StatusCode::OK,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// What a receiver's author would write as a layer: it verifies, reads the event, and hands on both the event and the bytes.
+async fn hand_written_layer(State(floor): State<Arc<Floor>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body::to_bytes(body, LIMIT).await else { return StatusCode::BAD_REQUEST.into_response() };
+    let Some(body) = floor.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let Some(event) = HandEvent::read(&body) else { return StatusCode::UNPROCESSABLE_ENTITY.into_response() };
+    let mut request = Request::from_parts(parts, Body::from(body));
+    request.extensions_mut().insert(Arc::new(event));
+    next.run(request).await
+}
+
+async fn hand_written_handler(Extension(event): Extension<Arc<HandEvent>>) -> StatusCode {
+    match event.event_name.as_str() {
+        "person.updated" => StatusCode::OK,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
@@ -88,7 +115,7 @@ async fn streamed_not_read(State(verifier): State<Verifier>, headers: HeaderMap,
         let mut verification = verifier.begin(SignatureHeaders::from_map(&headers)?)?;
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            verification.push(chunk.map_err(|_| Rejection::BodyIncomplete)?)?;
+            verification.push(chunk.map_err(|error| Rejection::BodyIncomplete(BodyError::new(&error)))?)?;
         }
         verification.finish()
     };

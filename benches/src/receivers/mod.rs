@@ -14,4 +14,4 @@ type Floor = HandWritten<RustCrypto>;
 const PATH: &str = "/webhooks/twenty";
 
 /// What a body may be long, as by our default.
-const LIMIT: usize = 1024 * 1024;
+const LIMIT: usize = 32 * 1024 * 1024;
