@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use twenty_webhook_core::{Secret, Signer};
 
 use crate::receivers::{IN_MEMORY, STREAMING, counted, verifier};
-use crate::samples::{NOW, pairs};
+use crate::samples::{NOW, pairs, signed};
 use crate::vectors::{Case, Expect};
 
 const SECRET: &str = "canary-of-the-secret";
@@ -88,6 +88,42 @@ async fn no_secret_no_payload_and_no_expected_signature_is_logged_by_any_receive
     }
 }
 
+/// Text from outside forges no line, commands no terminal and hides nothing, wherever it stands in an event and whatever logs it.
+#[actix_web::test]
+async fn nothing_from_a_payload_reaches_a_log_raw() {
+    const HOSTILE: [char; 12] = [
+        '\n', '\r', '\u{1b}', '\0', '\u{7f}', '\u{85}', '\u{9b}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{200f}',
+        '\u{feff}',
+    ];
+    let log = Log::start();
+    let hostile: String = HOSTILE.iter().flat_map(|char| ['x', *char]).collect();
+    let body = serde_json::json!({
+        "eventName": format!("per{hostile}son.crea{hostile}ted"),
+        "objectMetadata": { "id": hostile, "nameSingular": format!("obj{hostile}") },
+        "workspaceId": hostile, "webhookId": hostile, "userId": hostile, "targetUrl": hostile,
+        "record": { "id": format!("id{hostile}"), "name": { "firstName": hostile }, hostile.clone(): hostile },
+        "updatedFields": [hostile],
+    });
+    let case = signed(&body.to_string(), NOW);
+    let mut debug = String::new();
+    for receiver in IN_MEMORY {
+        debug += &format!("{:?}", (receiver.receive)(case.clone()).await.handled);
+    }
+    for receiver in STREAMING {
+        debug += &format!("{:?}", (receiver.receive)(case.clone(), counted([Ok(case.body.clone())]).0).await.handled);
+    }
+    // The line ends of the log's own lines are the only ones.
+    let text = log.text();
+    for char in HOSTILE.into_iter().filter(|char| *char != '\n') {
+        assert!(!text.contains(char), "{}: {text}", char.escape_unicode());
+    }
+    let own_lines = text.lines().filter(|line| line.starts_with("20")).count();
+    assert_eq!(text.lines().count(), own_lines, "a line was forged: {text}");
+    for char in HOSTILE {
+        assert!(!debug.contains(char), "{}: {debug}", char.escape_unicode());
+    }
+}
+
 /// What this thread logs, from now on.
 pub(crate) struct Log;
 
@@ -110,6 +146,19 @@ impl Log {
     #[expect(clippy::unused_self, reason = "nothing is logged before it is started")]
     pub(crate) fn text(&self) -> String {
         LOGGED.with_borrow(|logged| String::from_utf8_lossy(logged).into_owned())
+    }
+
+    /// The lines of one target since the last time.
+    pub(crate) fn take_lines_of(&self, target: &str) -> Vec<String> {
+        let lines = self.lines_of(target);
+        LOGGED.take();
+        lines
+    }
+
+    /// The lines of one target.
+    pub(crate) fn lines_of(&self, target: &str) -> Vec<String> {
+        let target = format!(" {target}: ");
+        self.text().lines().filter(|line| line.contains(&target)).map(str::to_owned).collect()
     }
 }
 

@@ -3,13 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod adapters;
+mod budget;
 mod fuzz_corpus;
+mod levels;
 mod logs;
+mod methods;
 mod peers;
 mod receivers;
 mod replays;
 mod samples;
 #[cfg(target_os = "linux")]
 mod sockets;
+mod stacked;
 mod table;
+mod unsigned_parts;
 mod vectors;

@@ -159,3 +159,78 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::body_budget::BodyBudget;
+    use crate::{Secret, Signer, UnixMillis};
+
+    const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
+    const BUDGET: usize = 1024 * 1024;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Begin,
+        Push(prop::sample::Index, usize),
+        /// The body is whole: it is verified, or does not match.
+        Finish(prop::sample::Index),
+        /// The sender breaks off, or takes too long.
+        Drop(prop::sample::Index),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let which = any::<prop::sample::Index>;
+        let step = prop_oneof![
+            2 => Just(Step::Begin),
+            6 => (which(), prop_oneof![0..300_usize, 0..200_000_usize]).prop_map(|(which, len)| Step::Push(which, len)),
+            1 => which().prop_map(Step::Finish),
+            1 => which().prop_map(Step::Drop),
+        ];
+        prop::collection::vec(step, 1..120)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever becomes of bodies, and in whatever order, the budget is what is left of it, and all of it comes back.
+        #[test]
+        fn the_budget_never_leaks(steps in steps()) {
+            let secret = Secret::new("s3cret").unwrap();
+            let (verifier, budget) = (Verifier::new(secret.clone()), BodyBudget::new(BUDGET));
+            let mut bodies: Vec<Verification> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Begin => {
+                        let headers = Signer::new(secret.clone()).sign_at(b"", NOW);
+                        let begun = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap();
+                        bodies.push(begun.share(budget.share()));
+                    }
+                    Step::Push(which, len) if !bodies.is_empty() => {
+                        let which = which.index(bodies.len());
+                        match bodies[which].push(vec![b'x'; len].into()) {
+                            Ok(()) => {}
+                            Err(Rejection::BodyBudgetExhausted { .. }) => drop(bodies.swap_remove(which)),
+                            Err(other) => panic!("{other}"),
+                        }
+                    }
+                    Step::Finish(which) if !bodies.is_empty() => {
+                        let _ = bodies.swap_remove(which.index(bodies.len())).finish();
+                    }
+                    Step::Drop(which) if !bodies.is_empty() => drop(bodies.swap_remove(which.index(bodies.len()))),
+                    _ => {}
+                }
+                let held = |body: &Verification| match &body.body {
+                    Body::Many(chunks) => chunks.capacity(),
+                    one => one.len(),
+                };
+                let paid: usize = bodies.iter().map(|body| held(body).saturating_sub(BodyBudget::FREE)).sum();
+                prop_assert_eq!(budget.left() + paid, BUDGET);
+            }
+            drop(bodies);
+            prop_assert_eq!(budget.left(), BUDGET);
+        }
+    }
+}
