@@ -128,7 +128,7 @@ impl WebhookConfig {
         timer: &impl Fn(Duration) -> T,
     ) -> Result<(Verifier, Option<LookupKey>), Rejection> {
         let target = Target::new(head.method(), head.path(), head.host());
-        let found = within(lookup.find(&target, self.settings().clock.now()), || timer(Lookup::DEADLINE)).await;
+        let found = within(lookup.find(&target, &self.settings().clock), || timer(Lookup::DEADLINE)).await;
         let too_late = || Err(SourceError::new(format!("it was not found within {:?}", Lookup::DEADLINE)));
         Ok(found.unwrap_or_else(too_late).map_err(Rejection::VerifierUnavailable)?.into_parts())
     }

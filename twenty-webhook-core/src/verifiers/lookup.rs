@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use super::cache::{Answer, Cache, Key};
 use super::source::ErasedSource;
 use super::{SourceError, Target, VerifierSource};
-use crate::{Secret, UnixMillis, Verifier};
+use crate::{Clock, Secret, Verifier};
 
 /// A [`VerifierSource`], asked within bounds. Clones share its cache.
 #[derive(Clone)]
@@ -47,11 +47,12 @@ impl Lookup {
         self.ttl = ttl;
     }
 
-    pub(crate) async fn find(&self, target: &Target<'_>, now: UnixMillis) -> Result<Found, SourceError> {
+    pub(crate) async fn find(&self, target: &Target<'_>, clock: &Clock) -> Result<Found, SourceError> {
         let Shared { cache, proven, others, decoy } = &*self.shared;
+        let now = clock.now();
         let found = |answer: Answer, key: Option<Key>| match answer {
             Answer::Verifier(verifier) => Found { verifier, key },
-            Answer::NoTenant => Found { verifier: decoy.clone(), key: None },
+            Answer::NoTenant => Found { verifier: decoy.clone().clock(clock.clone()), key: None },
         };
         let Some(key) = Key::of(target) else {
             let _permit = others.acquire().await?;

@@ -1,0 +1,157 @@
+//! An observer is told of every request once, and the metrics say the same.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, stream};
+use twenty_webhook_core::{Clock, Ending, UnixMillis, Verifier, WebhookConfig};
+
+use crate::receivers::service::{self, Handler};
+use crate::samples::{NOW, secret, signed};
+
+const BODY: &str = r#"{"eventName":"person.updated","eventDate":"2026-09-14T08:21:37.000Z",
+    "record":{"id":"p1","updatedAt":"2026-09-14T08:21:30.412Z"}}"#;
+
+#[derive(Debug, PartialEq)]
+struct Told {
+    code: &'static str,
+    path: String,
+    tenant: Option<String>,
+    event: Option<String>,
+    delivery_lag: Option<Duration>,
+    change_lag: Option<Duration>,
+}
+
+#[actix_web::test]
+async fn the_observer_is_told_of_every_request_once() {
+    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+    let config = || {
+        let told = told.clone();
+        let verifier = Verifier::new(secret()).tenant("acme").clock(Clock::new(|| NOW));
+        WebhookConfig::new(verifier).observe(move |outcome| {
+            if let Ending::Handled { took, .. } = outcome.ending {
+                assert!(took <= outcome.elapsed);
+            }
+            told.lock().unwrap().push(Told {
+                code: outcome.code(),
+                path: outcome.path.to_owned(),
+                tenant: outcome.tenant.map(str::to_owned),
+                event: outcome.event.map(|event| event.name().to_string()),
+                delivery_lag: outcome.delivery_lag(),
+                change_lag: outcome.change_lag(),
+            });
+        })
+    };
+    let handler = |status: u16| -> Handler { Arc::new(move |_| async move { status }.boxed()) };
+    let unverified = |code| Told {
+        code,
+        path: "/".into(),
+        tenant: Some("acme".into()),
+        event: None,
+        delivery_lag: None,
+        change_lag: None,
+    };
+    let verified = |code| Told {
+        event: Some("person.updated".into()),
+        // 08:21:37.412, when it was sent, since 37.000 and since 30.412.
+        delivery_lag: Some(Duration::from_millis(412)),
+        change_lag: Some(Duration::from_secs(7)),
+        ..unverified(code)
+    };
+    for (status, middleware) in [(204, true), (500, true), (204, false)] {
+        let (axum, actix) = (config(), config());
+        let mut services = vec![service::actix(actix, handler(status), middleware).await];
+        if middleware {
+            services.push(service::axum(axum, handler(status)));
+        }
+        for service in services {
+            service.send(&signed(BODY, NOW)).await;
+            let expected = match (status, middleware) {
+                (_, false) => "extracted",
+                (204, _) => "handled",
+                _ => "failed",
+            };
+            assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [verified(expected)], "{}", service.name);
+
+            if status == 204 {
+                service.send(&signed(BODY, NOW)).await;
+                assert_eq!(
+                    std::mem::take(&mut *told.lock().unwrap()),
+                    [verified("already_completed")],
+                    "{}",
+                    service.name
+                );
+            }
+
+            let mut forged = signed(BODY, NOW);
+            *forged.header("signature") = "0".repeat(64);
+            service.send(&forged).await;
+            assert_eq!(
+                std::mem::take(&mut *told.lock().unwrap()),
+                [unverified("signature_mismatch")],
+                "{}",
+                service.name
+            );
+
+            let stale = signed(BODY, UnixMillis::from_millis(1));
+            service.send(&stale).await;
+            assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [unverified("stale_timestamp")], "{}", service.name);
+
+            let beginning = stream::iter([Ok("{".into())]).chain(stream::pending()).boxed();
+            let mut hung_up = service.send_chunks(&signed(BODY, NOW), beginning);
+            assert!((&mut hung_up).now_or_never().is_none());
+            drop(hung_up);
+            assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [unverified("dropped")], "{}", service.name);
+        }
+    }
+}
+
+/// A handler whose sender has hung up is told of when it ends.
+#[tokio::test]
+async fn a_handler_that_outlives_its_connection_is_told_of_once() {
+    let codes: Arc<Mutex<Vec<&'static str>>> = Arc::default();
+    let (told, gate) = (codes.clone(), Arc::new(tokio::sync::Notify::new()));
+    let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
+        .observe(move |outcome| told.lock().unwrap().push(outcome.code()));
+    let open = gate.clone();
+    let handler: Handler = Arc::new(move |_| {
+        let gate = gate.clone();
+        async move {
+            gate.notified().await;
+            204
+        }
+        .boxed()
+    });
+    let layer = twenty_webhook_axum::TwentyWebhookLayer::new(config);
+    let service = service::axum(layer.clone(), handler);
+    let mut answer = service.send(&signed(BODY, NOW));
+    assert!((&mut answer).now_or_never().is_none());
+    drop(answer);
+    assert!(codes.lock().unwrap().is_empty());
+    open.notify_one();
+    layer.drained().await;
+    assert_eq!(*codes.lock().unwrap(), ["handled"]);
+}
+
+#[actix_web::test]
+async fn the_answer_to_a_refusal_can_be_replaced() {
+    let config = || {
+        WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW))).with_rejection_response(|rejection| {
+            let mut response = http::Response::new("refused".into());
+            *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+            response.headers_mut().insert("x-code", rejection.code().parse().unwrap());
+            response.headers_mut().insert("retry-after", "7".parse().unwrap());
+            response
+        })
+    };
+    let handler: Handler = Arc::new(|_| panic!("the handler runs"));
+    for service in [
+        service::axum(config(), handler.clone()),
+        service::actix(config(), handler.clone(), true).await,
+        service::actix(config(), handler, false).await,
+    ] {
+        let answer = service.send(&signed(BODY, UnixMillis::from_millis(1))).await;
+        assert_eq!((answer.status, answer.retry_after.as_deref()), (418, Some("7")), "{}", service.name);
+        assert_eq!(answer.rejection.unwrap().code(), "stale_timestamp", "{}", service.name);
+    }
+}
