@@ -5,6 +5,7 @@
 mod adapters;
 mod budget;
 mod fuzz_corpus;
+mod http2;
 mod levels;
 mod logs;
 mod methods;

@@ -40,7 +40,7 @@ fn answer(verified: Result<Delivery, Rejection>) -> Answer {
     }
 }
 
-pub(super) fn header_map(case: &Case) -> HeaderMap {
+pub(crate) fn header_map(case: &Case) -> HeaderMap {
     case.headers
         .iter()
         .map(|(name, value)| {

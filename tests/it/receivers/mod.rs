@@ -19,6 +19,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use twenty_webhook_core::{Clock, Rejection, Secret, Verifier, WebhookEvent};
 
+pub(crate) use self::core::header_map;
+
 use crate::vectors::Case;
 
 /// A receiver that is given a body in memory.
