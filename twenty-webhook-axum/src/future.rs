@@ -1,16 +1,17 @@
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 use twenty_webhook_core::Refusal;
 
 use crate::receive::Verified;
+use crate::service::Shared;
 
 /// The future of [`TwentyWebhook`](crate::TwentyWebhook)'s response.
 ///
@@ -19,9 +20,7 @@ use crate::receive::Verified;
 pub struct ResponseFuture<R, E> {
     /// `None` when it is done.
     exchange: Option<Pin<Box<dyn Exchange<R, E>>>>,
-    /// Where the exchange goes on; taken now, because it may be dropped outside of the runtime.
-    runtime: Option<Handle>,
-    running: TaskTracker,
+    /// The caller's.
     span: Span,
 }
 
@@ -29,18 +28,20 @@ impl<R, E> ResponseFuture<R, E>
 where
     R: From<Bytes>,
 {
-    pub(crate) fn new<V, S, H, B>(running: &TaskTracker, receiving: V, start: S) -> Self
+    /// `service` is the service that was called; `receiving` verifies the request, and `handle` calls the handler.
+    pub(crate) fn new<S, V, H, B>(
+        service: Arc<Shared<S>>,
+        receiving: V,
+        handle: fn(&Shared<S>, Verified<B>) -> H,
+    ) -> Self
     where
+        S: Send + Sync + 'static,
+        B: 'static,
         V: Future<Output = Result<Verified<B>, Refusal>> + Send + 'static,
-        S: FnOnce(Verified<B>) -> H + Send + 'static,
         H: Future<Output = Result<Response<R>, E>> + Send + 'static,
     {
-        Self {
-            exchange: Some(Box::pin(Stages::Receiving { receiving, start: Some(start) })),
-            runtime: Handle::try_current().ok(),
-            running: running.clone(),
-            span: Span::current(),
-        }
+        let stage = Stage::Receiving { receiving };
+        Self { exchange: Some(Box::pin(Stages { service, handle, stage })), span: Span::current() }
     }
 }
 
@@ -60,15 +61,9 @@ impl<R, E> Future for ResponseFuture<R, E> {
 
 impl<R, E> Drop for ResponseFuture<R, E> {
     fn drop(&mut self) {
-        let Some(exchange) = self.exchange.take().filter(|exchange| exchange.is_verified()) else { return };
-        let Some(runtime) = &self.runtime else {
-            tracing::error!(
-                target: "twenty_webhook",
-                "a handler is cancelled, and its delivery lost: the sender has hung up, and there is no tokio runtime to go on in"
-            );
-            return;
-        };
-        self.running.spawn_on(exchange.detached().instrument(self.span.clone()), runtime);
+        if let Some(exchange) = self.exchange.take() {
+            exchange.go_on(&self.span);
+        }
     }
 }
 
@@ -80,56 +75,72 @@ impl<R, E> fmt::Debug for ResponseFuture<R, E> {
 
 /// A request up to its response.
 trait Exchange<R, E>: Future<Output = Result<Response<R>, E>> + Send {
-    /// Whether a delivery would be lost if this was dropped.
-    fn is_verified(&self) -> bool;
-
-    /// The rest of it, for whose response there is no caller any more.
-    fn detached(self: Pin<Box<Self>>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    /// Goes on in a task of its own, if a delivery would be lost otherwise.
+    fn go_on(self: Pin<Box<Self>>, span: &Span);
 }
 
 pin_project! {
-    #[project = StagesProjection]
-    enum Stages<V, S, H> {
-        Receiving { #[pin] receiving: V, start: Option<S> },
+    struct Stages<S, V, H, B> {
+        service: Arc<Shared<S>>,
+        handle: fn(&Shared<S>, Verified<B>) -> H,
+        #[pin]
+        stage: Stage<V, H>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<V, H> {
+        Receiving { #[pin] receiving: V },
         Handling { #[pin] handling: H },
     }
 }
 
-impl<V, S, H, B, R, E> Future for Stages<V, S, H>
+impl<S, V, H, B, R, E> Future for Stages<S, V, H, B>
 where
     V: Future<Output = Result<Verified<B>, Refusal>>,
-    S: FnOnce(Verified<B>) -> H,
     H: Future<Output = Result<Response<R>, E>>,
     R: From<Bytes>,
 {
     type Output = Result<Response<R>, E>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
         loop {
-            let handling = match self.as_mut().project() {
-                StagesProjection::Handling { handling } => return handling.poll(cx),
-                StagesProjection::Receiving { receiving, start } => match ready!(receiving.poll(cx)) {
-                    Ok(verified) => start.take().expect("it is received once")(verified),
+            let handling = match this.stage.as_mut().project() {
+                StageProjection::Handling { handling } => return handling.poll(cx),
+                StageProjection::Receiving { receiving } => match ready!(receiving.poll(cx)) {
+                    Ok(verified) => (this.handle)(this.service, verified),
                     Err(refusal) => return Poll::Ready(Ok(refusal.into_response().map(R::from))),
                 },
             };
-            self.set(Self::Handling { handling });
+            this.stage.set(Stage::Handling { handling });
         }
     }
 }
 
-impl<V, S, H, B, R, E> Exchange<R, E> for Stages<V, S, H>
+impl<S, V, H, B, R, E> Exchange<R, E> for Stages<S, V, H, B>
 where
+    S: Send + Sync + 'static,
+    B: 'static,
     V: Future<Output = Result<Verified<B>, Refusal>> + Send + 'static,
-    S: FnOnce(Verified<B>) -> H + Send + 'static,
     H: Future<Output = Result<Response<R>, E>> + Send + 'static,
     R: From<Bytes>,
 {
-    fn is_verified(&self) -> bool {
-        matches!(self, Self::Handling { .. })
-    }
-
-    fn detached(self: Pin<Box<Self>>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async { drop(self.await) })
+    fn go_on(self: Pin<Box<Self>>, span: &Span) {
+        if !matches!(self.stage, Stage::Handling { .. }) {
+            return;
+        }
+        let service = Arc::clone(&self.service);
+        // It may be dropped outside of the runtime that it ran in.
+        let current = Handle::try_current().ok();
+        let Some(runtime) = current.as_ref().or(service.runtime.get()) else {
+            tracing::error!(
+                target: "twenty_webhook",
+                "a handler is cancelled, and its delivery lost: the sender has hung up, and there is no tokio runtime to go on in"
+            );
+            return;
+        };
+        service.layer.running.spawn_on(async { drop(self.await) }.instrument(span.clone()), runtime);
     }
 }

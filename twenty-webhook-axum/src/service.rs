@@ -1,13 +1,14 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
+use tokio::runtime::Handle;
 use tower_service::Service;
 
 use crate::receive::{BoxError, Verified, receive};
@@ -17,14 +18,16 @@ use crate::{ResponseFuture, TwentyWebhookLayer};
 pub struct TwentyWebhook<S>(Arc<Shared<S>>);
 
 /// Shared, because axum clones a service for each request; the inner service is cloned for what was verified only.
-struct Shared<S> {
+pub(crate) struct Shared<S> {
     inner: S,
-    layer: TwentyWebhookLayer,
+    pub(crate) layer: TwentyWebhookLayer,
+    /// The runtime that the first request was served in.
+    pub(crate) runtime: OnceLock<Handle>,
 }
 
 impl<S> TwentyWebhook<S> {
     pub(crate) fn new(inner: S, layer: TwentyWebhookLayer) -> Self {
-        Self(Arc::new(Shared { inner, layer }))
+        Self(Arc::new(Shared { inner, layer, runtime: OnceLock::new() }))
     }
 }
 
@@ -49,15 +52,20 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (receiver, handler) = (Arc::clone(&self.0), Arc::clone(&self.0));
-        let receiving = async move { receive(&receiver.layer.config, request).await };
-        ResponseFuture::new(&self.0.layer.running, receiving, |verified| handle(handler, verified))
+        if self.0.runtime.get().is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let _ = self.0.runtime.set(runtime);
+        }
+        let service = Arc::clone(&self.0);
+        let receiving = async move { receive(&service.layer.config, request).await };
+        ResponseFuture::new(Arc::clone(&self.0), receiving, |shared, verified| handle(shared.inner.clone(), verified))
     }
 }
 
-async fn handle<S, B, R>(shared: Arc<Shared<S>>, verified: Verified<B>) -> Result<Response<R>, S::Error>
+async fn handle<S, B, R>(mut inner: S, verified: Verified<B>) -> Result<Response<R>, S::Error>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone,
+    S: Service<Request<B>, Response = Response<R>>,
     R: From<Bytes>,
 {
     let Verified { received, request, outer } = verified;
@@ -65,7 +73,6 @@ where
         Ok(admission) => admission,
         Err(refusal) => return Ok(refusal.into_response().map(R::from)),
     };
-    let mut inner = shared.inner.clone();
     let handling = async {
         poll_fn(|cx| inner.poll_ready(cx)).await?;
         inner.call(request).await

@@ -14,9 +14,11 @@ impl BodyBudget {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
 
-    /// A share of the budget for one body that holds nothing yet.
-    pub(crate) fn share(&self) -> BudgetShare {
-        BudgetShare { budget: self.clone(), taken: 0 }
+    /// Takes what a body needs that holds `bytes`, beyond what it has taken before. `false` if the budget does not have that much.
+    #[must_use]
+    #[inline]
+    pub(crate) fn cover(&self, share: &mut Option<BudgetShare>, bytes: usize) -> bool {
+        bytes <= Self::FREE || share.get_or_insert_with(|| BudgetShare { budget: self.clone(), taken: 0 }).cover(bytes)
     }
 
     /// What is not taken, in bytes.
@@ -39,9 +41,7 @@ pub(crate) struct BudgetShare {
 }
 
 impl BudgetShare {
-    /// Sees to it that the share covers a body that holds `bytes`. `false` if the budget does not have that much.
-    #[must_use]
-    pub(crate) fn cover(&mut self, bytes: usize) -> bool {
+    fn cover(&mut self, bytes: usize) -> bool {
         let wanted = bytes.saturating_sub(BodyBudget::FREE);
         let more = wanted.saturating_sub(self.taken);
         if more == 0 {
@@ -72,22 +72,22 @@ mod tests {
 
     #[test]
     fn the_first_64_kib_are_free() {
-        let budget = BodyBudget::new(0);
-        let mut share = budget.share();
-        assert!(share.cover(BodyBudget::FREE));
-        assert!(!share.cover(BodyBudget::FREE + 1));
+        let (budget, mut share) = (BodyBudget::new(0), None);
+        assert!(budget.cover(&mut share, BodyBudget::FREE));
+        assert!(share.is_none());
+        assert!(!budget.cover(&mut share, BodyBudget::FREE + 1));
     }
 
     #[test]
     fn a_body_pays_for_what_it_holds_and_no_more() {
         let budget = BodyBudget::new(100 * KIB);
-        let (mut one, mut other) = (budget.share(), budget.share());
-        assert!(one.cover(BodyBudget::FREE + 60 * KIB));
-        assert!(one.cover(BodyBudget::FREE + 50 * KIB), "what it has is enough");
+        let (mut one, mut other) = (None, None);
+        assert!(budget.cover(&mut one, BodyBudget::FREE + 60 * KIB));
+        assert!(budget.cover(&mut one, BodyBudget::FREE + 50 * KIB), "what it has is enough");
         assert_eq!(budget.left(), 40 * KIB);
-        assert!(!other.cover(BodyBudget::FREE + 41 * KIB));
+        assert!(!budget.cover(&mut other, BodyBudget::FREE + 41 * KIB));
         assert_eq!(budget.left(), 40 * KIB, "what is refused takes nothing");
-        assert!(other.cover(BodyBudget::FREE + 40 * KIB));
+        assert!(budget.cover(&mut other, BodyBudget::FREE + 40 * KIB));
         drop(one);
         assert_eq!(budget.left(), 60 * KIB);
         drop(other);

@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 use hmac::Mac;
 
-use crate::body_budget::BudgetShare;
+use crate::body_budget::{BodyBudget, BudgetShare};
 use crate::delivery::{Delivery, SignedWith};
 use crate::secret::HmacSha256;
 use crate::{Rejection, SignatureHeaders, Verifier, WebhookConfig};
@@ -17,7 +17,7 @@ pub struct Verification {
     headers: SignatureHeaders,
     mac: HmacSha256,
     limit: usize,
-    /// What the body has taken out of the memory that it shares with others. `None` where it shares none.
+    /// What the body has taken out of a budget that it shares with others.
     share: Option<BudgetShare>,
     body: Body,
 }
@@ -32,15 +32,9 @@ impl Verification {
     /// Sets the largest body that is accepted, in bytes, inclusive. The default is
     /// [32 MiB](WebhookConfig::DEFAULT_BODY_LIMIT).
     #[must_use]
+    #[inline]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
-        self
-    }
-
-    /// Lets the body hold no more memory than it gets from a budget.
-    #[must_use]
-    pub(crate) fn share(mut self, share: BudgetShare) -> Self {
-        self.share = Some(share);
         self
     }
 
@@ -58,21 +52,37 @@ impl Verification {
     /// Takes the next piece of the body, which may be of any length.
     ///
     /// # Errors
-    /// [`Rejection::BodyTooLarge`] as soon as the body is over the limit, and, in a receiver,
-    /// [`Rejection::BodyBudgetExhausted`] when the memory for unverified bodies is used up. The piece is not kept.
+    /// [`Rejection::BodyTooLarge`] as soon as the body is over the limit. The piece is not kept.
     pub fn push(&mut self, chunk: Bytes) -> Result<(), Rejection> {
+        let capacity = self.capacity_with(&chunk)?;
+        self.push_within(chunk, capacity);
+        Ok(())
+    }
+
+    /// [`push`](Self::push), of a body that holds no more memory than `budget` gives it.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), and [`Rejection::BodyBudgetExhausted`].
+    pub(crate) fn push_on(&mut self, budget: &BodyBudget, chunk: Bytes) -> Result<(), Rejection> {
+        let capacity = self.capacity_with(&chunk)?;
+        if !budget.cover(&mut self.share, capacity) {
+            return Err(Rejection::BodyBudgetExhausted { received: self.body.len() });
+        }
+        self.push_within(chunk, capacity);
+        Ok(())
+    }
+
+    /// How many bytes the body will hold with this chunk added, if it may be.
+    fn capacity_with(&self, chunk: &Bytes) -> Result<usize, Rejection> {
         if chunk.len() > self.limit - self.body.len() {
             return Err(Rejection::BodyTooLarge { limit: self.limit });
         }
-        let capacity = self.body.capacity_with(chunk.len(), self.limit);
-        if let Some(share) = &mut self.share
-            && !share.cover(capacity)
-        {
-            return Err(Rejection::BodyBudgetExhausted { received: self.body.len() });
-        }
+        Ok(self.body.capacity_with(chunk.len(), self.limit))
+    }
+
+    fn push_within(&mut self, chunk: Bytes, capacity: usize) {
         self.mac.update(&chunk);
         self.body.push(chunk, capacity);
-        Ok(())
     }
 
     /// Compares the signature, in constant time. The body is whole.
@@ -165,7 +175,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::body_budget::BodyBudget;
     use crate::{Secret, Signer, UnixMillis};
 
     const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
@@ -206,11 +215,11 @@ mod tests {
                     Step::Begin => {
                         let headers = Signer::new(secret.clone()).sign_at(b"", NOW);
                         let begun = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap();
-                        bodies.push(begun.share(budget.share()));
+                        bodies.push(begun);
                     }
                     Step::Push(which, len) if !bodies.is_empty() => {
                         let which = which.index(bodies.len());
-                        match bodies[which].push(vec![b'x'; len].into()) {
+                        match bodies[which].push_on(&budget, vec![b'x'; len].into()) {
                             Ok(()) => {}
                             Err(Rejection::BodyBudgetExhausted { .. }) => drop(bodies.swap_remove(which)),
                             Err(other) => panic!("{other}"),

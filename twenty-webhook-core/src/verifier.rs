@@ -87,6 +87,7 @@ impl Verifier {
     ///
     /// # Errors
     /// Refuses a timestamp outside the tolerance.
+    #[inline]
     pub fn begin(&self, headers: SignatureHeaders) -> Result<Verification, Rejection> {
         self.begin_at(headers, self.0.clock.now())
     }

@@ -18,11 +18,10 @@ pub struct Received {
 }
 
 impl Received {
-    pub(super) fn new(mut exchange: Exchange, event: WebhookEvent) -> Self {
+    pub(super) fn new(exchange: Exchange, event: WebhookEvent) -> Self {
         if let Some(delivery) = event.delivery() {
             ReceiverLog::verified(&event, delivery);
         }
-        exchange.verified(event.clone());
         Self { exchange, event }
     }
 
@@ -40,24 +39,24 @@ impl Received {
     /// # Errors
     /// Refuses a delivery that was handled or is being handled, and every delivery while the guard cannot be asked.
     pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<Admission, Refusal> {
-        let Self { exchange, event } = self;
-        let replays = &exchange.config.settings().replays;
+        let Self { mut exchange, event } = self;
+        let replays = exchange.config.settings().replays.clone();
         if let (Some(outer), Some(guard)) = (outer, replays.identity())
             && outer.is_claimed_by(guard)
             && is_same_delivery(outer, &event)
         {
             exchange.config.settings().log.stacked(exchange.path());
-            return Ok(Admission::new(exchange, event, HeldLease::NONE, None));
+            exchange.verified(event);
+            return Ok(Admission::new(exchange, HeldLease::NONE));
         }
         let claim = match event.delivery() {
             Some(delivery) => replays.claim(delivery).await,
             None => Err(GuardError::unavailable("the event was not verified")),
         };
+        event.set_claimed_by(claim.as_ref().is_ok_and(Claim::is_new).then(|| replays.identity()).flatten());
+        exchange.verified(event);
         match claim {
-            Ok(Claim::New(lease)) => {
-                let guard = replays.identity();
-                Ok(Admission::new(exchange, event, lease, guard))
-            }
+            Ok(Claim::New(lease)) => Ok(Admission::new(exchange, lease)),
             Ok(Claim::InProgress { retry_after }) => Err(exchange.refuse(Rejection::InProgress { retry_after })),
             Ok(Claim::Completed) => Err(exchange.refuse(Rejection::AlreadyCompleted)),
             Ok(Claim::Expired) => Err(exchange.refuse(Rejection::Expired)),
@@ -82,25 +81,15 @@ impl fmt::Debug for Received {
 /// One that is dropped was not handled, because its task was cancelled: its lease is [abandoned](crate::ReplayGuard::abandon).
 #[must_use = "a delivery that was let in must be settled"]
 pub struct Admission {
+    // Before the exchange: until the lease is settled, the delivery is marked as claimed.
     lease: HeldLease,
-    mark: Mark,
     exchange: Exchange,
     admitted: Duration,
 }
 
-/// Says on the event that its claim is open, for a layer within.
-struct Mark(WebhookEvent);
-
-impl Drop for Mark {
-    fn drop(&mut self) {
-        self.0.set_claimed_by(None);
-    }
-}
-
 impl Admission {
-    fn new(exchange: Exchange, event: WebhookEvent, lease: HeldLease, guard: Option<usize>) -> Self {
-        event.set_claimed_by(guard);
-        Self { lease, mark: Mark(event), admitted: exchange.elapsed(), exchange }
+    fn new(exchange: Exchange, lease: HeldLease) -> Self {
+        Self { lease, admitted: exchange.elapsed(), exchange }
     }
 
     /// The handler's answer has this status. A 2xx completes the delivery: no copy is let in. Any other releases it, and the next copy is
@@ -111,15 +100,15 @@ impl Admission {
     ///
     /// What goes wrong is in the log: the handler's answer stands.
     pub async fn settle(self, status: StatusCode) {
-        let Self { lease, mark, mut exchange, admitted } = self;
+        let Self { lease, mut exchange, admitted } = self;
         let settled = if status.is_success() {
             lease.complete().await
         } else {
-            ReceiverLog::handler_failed(status.as_u16(), exchange.path(), mark.0.delivery());
+            ReceiverLog::handler_failed(status.as_u16(), exchange.path(), exchange.delivery());
             lease.release().await
         };
         if let Err(error) = settled {
-            ReceiverLog::guard_was_not_told(&error, exchange.path(), mark.0.delivery());
+            ReceiverLog::guard_was_not_told(&error, exchange.path(), exchange.delivery());
         }
         let took = exchange.elapsed().saturating_sub(admitted);
         exchange.observe(Ending::Handled { status, took });
@@ -128,9 +117,9 @@ impl Admission {
     /// Completes the delivery before it is handled, for a receiver that cannot see the handler's answer. If the handler fails, the delivery
     /// is lost: no copy is let in.
     pub async fn complete_unseen(self) {
-        let Self { lease, mark, mut exchange, .. } = self;
+        let Self { lease, mut exchange, .. } = self;
         if let Err(error) = lease.complete().await {
-            ReceiverLog::guard_was_not_told(&error, exchange.path(), mark.0.delivery());
+            ReceiverLog::guard_was_not_told(&error, exchange.path(), exchange.delivery());
         }
         exchange.observe(Ending::Extracted);
     }
@@ -138,6 +127,6 @@ impl Admission {
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("event", &self.mark.0).finish_non_exhaustive()
+        f.debug_struct("Admission").field("delivery", &self.exchange.delivery()).finish_non_exhaustive()
     }
 }

@@ -70,13 +70,13 @@ where
     T: Future<Output = ()>,
 {
     let settings = config.settings();
-    let (limit, mut share, mut held) = (settings.body_limit, settings.body_budget.share(), 0);
+    let (limit, mut share, mut held) = (settings.body_limit, None, 0);
     let reading = body::read(body, |chunk| {
         held += chunk.len();
         if held > limit {
             return Err(Rejection::BodyTooLarge { limit });
         }
-        if !share.cover(held) {
+        if !settings.body_budget.cover(&mut share, held) {
             return Err(Rejection::BodyBudgetExhausted { received: held - chunk.len() });
         }
         exchange.record(&chunk);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::outcome::{Ending, Outcome};
 use super::{Refusal, log};
-use crate::{Rejection, Verifier, WebhookConfig, WebhookEvent};
+use crate::{Delivery, Rejection, Verifier, WebhookConfig, WebhookEvent};
 
 /// One request on its way. Its end is logged, and observed once: also if it is dropped.
 pub(super) struct Exchange {
@@ -40,6 +40,11 @@ impl Exchange {
 
     pub(super) fn verified(&mut self, event: WebhookEvent) {
         self.event = Some(event);
+    }
+
+    /// The delivery, once it is verified.
+    pub(super) fn delivery(&self) -> Option<&Delivery> {
+        self.event.as_ref()?.delivery()
     }
 
     /// Keeps a chunk of the body for a diagnosis, where one is wanted.
@@ -96,6 +101,9 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let Some(event) = &self.event {
+            event.set_claimed_by(None);
+        }
         if !self.is_observed {
             self.observe(Ending::Dropped);
         }

@@ -104,14 +104,14 @@ impl WebhookConfig {
                 (begin(&verifier, Ok(headers), exchange)?, Some((lookup, key)))
             }
         };
-        let mut verification = verification.body_limit(settings.body_limit).share(settings.body_budget.share());
+        let mut verification = verification.body_limit(settings.body_limit);
         if let Some(length) = announced {
             verification.announce(length)?;
         }
         let deadline = settings.body_deadline;
         let reading = body::read(body, |chunk| {
             exchange.record(&chunk);
-            verification.push(chunk)
+            verification.push_on(&settings.body_budget, chunk)
         });
         within(reading, || timer(deadline)).await.ok_or(Rejection::BodyTimeout { deadline })??;
         let delivery = verification.finish()?;
@@ -134,6 +134,7 @@ impl WebhookConfig {
     }
 }
 
+#[inline]
 fn begin(
     verifier: &Verifier,
     headers: Result<SignatureHeaders, Rejection>,

@@ -12,7 +12,9 @@ pub(crate) type RejectionResponse = Arc<dyn Fn(&Rejection) -> Response<Bytes> + 
 
 /// A request that was refused: why, for the operator (it is in the log already), and the answer to the caller.
 #[must_use = "the caller waits for an answer"]
-pub struct Refusal {
+pub struct Refusal(Box<Parts>);
+
+struct Parts {
     rejection: Rejection,
     response: Response<Bytes>,
     #[cfg(feature = "diagnose")]
@@ -25,29 +27,29 @@ impl Refusal {
             Some(response) => response(&rejection),
             None => bare(&rejection),
         };
-        Self {
+        Self(Box::new(Parts {
             rejection,
             response,
             #[cfg(feature = "diagnose")]
             evidence: None,
-        }
+        }))
     }
 
     /// Why it was refused.
     pub fn rejection(&self) -> &Rejection {
-        &self.rejection
+        &self.0.rejection
     }
 
     /// The answer, with the [`Rejection`] in its extensions.
     pub fn into_response(self) -> Response<Bytes> {
-        let mut response = self.response;
-        response.extensions_mut().insert(self.rejection);
+        let Parts { rejection, mut response, .. } = *self.0;
+        response.extensions_mut().insert(rejection);
         response
     }
 
     #[cfg(feature = "diagnose")]
     pub(super) fn with_evidence(mut self, evidence: Option<Evidence>) -> Self {
-        self.evidence = evidence;
+        self.0.evidence = evidence;
         self
     }
 
@@ -55,7 +57,7 @@ impl Refusal {
     /// [into the answer](Self::with_diagnosis).
     #[cfg(feature = "diagnose")]
     pub fn take_evidence(&mut self) -> Option<Evidence> {
-        self.evidence.take()
+        self.0.evidence.take()
     }
 
     /// Says in the log what is wrong with the request, and puts the diagnosis into the answer's extensions.
@@ -63,7 +65,7 @@ impl Refusal {
     pub fn with_diagnosis(mut self, diagnosis: Option<crate::Diagnosis>) -> Self {
         if let Some(diagnosis) = diagnosis {
             super::log::diagnosed(&diagnosis);
-            self.response.extensions_mut().insert(diagnosis);
+            self.0.response.extensions_mut().insert(diagnosis);
         }
         self
     }
@@ -84,13 +86,13 @@ fn bare(rejection: &Rejection) -> Response<Bytes> {
 
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal").field("rejection", &self.rejection).finish_non_exhaustive()
+        f.debug_struct("Refusal").field("rejection", &self.0.rejection).finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rejection.fmt(f)
+        self.0.rejection.fmt(f)
     }
 }
 

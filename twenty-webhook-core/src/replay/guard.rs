@@ -133,6 +133,11 @@ pub enum Claim<L> {
 }
 
 impl<L> Claim<L> {
+    /// Whether the delivery is to be handled.
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::New(_))
+    }
+
     /// The same answer, with another form of lease.
     pub fn map<M>(self, lease: impl FnOnce(L) -> M) -> Claim<M> {
         match self {
