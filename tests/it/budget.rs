@@ -26,16 +26,16 @@ fn stalled(case: &Case) -> Chunks {
 }
 
 async fn services(config: impl Fn() -> WebhookConfig) -> Vec<(Service, Arc<AtomicUsize>)> {
-    let handler = || {
-        let handled = Arc::new(AtomicUsize::new(0));
-        let count = handled.clone();
-        let handler: Handler = Arc::new(move |_| {
+    let counting = || -> (Handler, Arc<AtomicUsize>) {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let count = runs.clone();
+        let run = move |_| {
             count.fetch_add(1, Ordering::SeqCst);
             async { 204 }.boxed()
-        });
-        (handler, handled)
+        };
+        (Arc::new(run), runs)
     };
-    let (axum, actix, extractor) = (handler(), handler(), handler());
+    let (axum, actix, extractor) = (counting(), counting(), counting());
     vec![
         (service::axum(config(), axum.0), axum.1),
         (service::actix(config(), actix.0, true).await, actix.1),

@@ -1,6 +1,8 @@
 //! The table over HTTP/2, through hyper-util's server for both versions: `:authority`, DATA frames and trailers. (Twenty sends HTTP/1.1; a
 //! proxy in front may not.)
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::post;
@@ -36,7 +38,10 @@ async fn connect(case: &Case, seen: &Seen) -> SendRequest<Body> {
         seen.push(event, Some(body));
         StatusCode::from_u16(HANDLED).unwrap()
     };
-    let config = WebhookConfig::new(ByAuthority(verifier(case))).clock(twenty_webhook_core::Clock::new(move || now));
+    // What a slow machine does with 32 MiB in small frames is not the question.
+    let config = WebhookConfig::new(ByAuthority(verifier(case)))
+        .clock(twenty_webhook_core::Clock::new(move || now))
+        .body_deadline(Duration::from_secs(120));
     let app = Router::new().route("/hook", post(handler).layer(TwentyWebhookLayer::new(config))).with_state(());
     let (client, server) = tokio::io::duplex(256 * 1024);
     tokio::spawn(async move {

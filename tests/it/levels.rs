@@ -55,6 +55,9 @@ async fn services(config: &WebhookConfig) -> [Service; 3] {
     ]
 }
 
+/// The body of a case, as it comes.
+type Body = Box<dyn Fn(&Case) -> Chunks>;
+
 fn whole(case: &Case) -> Chunks {
     counted([Ok(case.body.clone())]).0
 }
@@ -88,7 +91,6 @@ async fn what_may_lose_a_delivery_is_an_error_and_noise_is_not() {
     let config = || WebhookConfig::new(verifier());
     let quick = Duration::from_millis(5);
     let source = || WebhookConfig::new(Unreachable).clock(Clock::new(|| NOW));
-    type Body = Box<dyn Fn(&Case) -> Chunks>;
     let cases: [(&str, &str, WebhookConfig, Case, Body); 11] = [
         ("unsigned", "INFO", config(), unsigned(), Box::new(whole)),
         ("missing_header", "INFO", config(), without("timestamp"), Box::new(whole)),

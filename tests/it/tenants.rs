@@ -71,14 +71,12 @@ async fn send(app: &Router, path: &str, secret: &str, sent_at: UnixMillis) -> Re
     let mut request = Request::post(path).header("host", "crm.example.test").body(Body::from(BODY)).unwrap();
     request.headers_mut().extend(Signer::new(self::secret(secret)).sign_at(BODY.as_bytes(), sent_at));
     let response = app.clone().oneshot(request).await.unwrap();
-    match response.extensions().get::<Rejection>() {
-        Some(rejection) => Err(rejection.clone()),
-        None => {
-            assert_eq!(response.status(), StatusCode::OK);
-            let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
-            Ok(String::from_utf8(body.into()).unwrap())
-        }
+    if let Some(rejection) = response.extensions().get::<Rejection>() {
+        return Err(rejection.clone());
     }
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+    Ok(String::from_utf8(body.into()).unwrap())
 }
 
 fn config(tenants: &Tenants) -> WebhookConfig {

@@ -52,7 +52,7 @@ async fn receive(
     request: framework::Request,
     handler: impl AsyncFn(&WebhookEvent) -> u16,
 ) -> framework::Answer {
-    let handled = async {
+    let answer = async {
         let chunks = pin!(stream::iter(request.chunks.iter().cloned().map(Ok)));
         let received = config.receive(&Head(&request), None, chunks, tokio::time::sleep).await?;
         let event = received.event().clone();
@@ -61,7 +61,7 @@ async fn receive(
         admission.settle(StatusCode::from_u16(status).unwrap()).await;
         Ok::<_, Refusal>(status)
     };
-    framework::Answer(handled.await.unwrap_or_else(|refusal| refusal.into_response().status().as_u16()))
+    framework::Answer(answer.await.unwrap_or_else(|refusal| refusal.into_response().status().as_u16()))
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ fn axum_request((path, content_type): (&str, &str)) -> Request<Body> {
 }
 
 fn axum_app(handled: Handled) -> Router {
-    async fn one(Extension(handled): Extension<Handled>) -> StatusCode {
+    fn one(Extension(handled): Extension<Handled>) -> StatusCode {
         handled.one();
         StatusCode::NO_CONTENT
     }
@@ -101,10 +101,10 @@ fn axum_app(handled: Handled) -> Router {
         async move { if first { Err(StatusCode::TOO_MANY_REQUESTS) } else { Ok(next.run(request).await) } }
     };
     Router::new()
-        .route("/path/{page}", post(async |_: Webhook, _: Path<u32>, handled| one(handled).await))
-        .route("/query", post(async |_: Webhook, _: Query<Page>, handled| one(handled).await))
-        .route("/json", post(async |_: Webhook, handled, _: Json<Value>| one(handled).await))
-        .route("/limited", post(async |_: Webhook, handled| one(handled).await).layer(from_fn(limit)))
+        .route("/path/{page}", post(async |_: Webhook, _: Path<u32>, handled| one(handled)))
+        .route("/query", post(async |_: Webhook, _: Query<Page>, handled| one(handled)))
+        .route("/json", post(async |_: Webhook, handled, _: Json<Value>| one(handled)))
+        .route("/limited", post(async |_: Webhook, handled| one(handled)).layer(from_fn(limit)))
         .layer(Extension(handled))
         .layer(TwentyWebhookLayer::new(verifier()))
 }
@@ -131,7 +131,7 @@ async fn tower() {
             let first = Arc::new(AtomicU32::new(0));
             TwentyWebhookLayer::new(verifier()).layer(service_fn(move |request: Request<Body>| {
                 let is_first = first.fetch_add(1, Ordering::SeqCst) == 0;
-                let is_copy = request.uri().to_string() == copy.0 && request.headers()["content-type"] == copy.1;
+                let is_copy = *request.uri() == copy.0 && request.headers()["content-type"] == copy.1;
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = if is_first && is_copy {
                     StatusCode::from_u16(status).unwrap()

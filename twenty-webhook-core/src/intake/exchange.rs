@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "diagnose")]
 use bytes::Bytes;
 
 use super::outcome::{Ending, Outcome};
@@ -48,8 +49,8 @@ impl Exchange {
     }
 
     /// Keeps a chunk of the body for a diagnosis, where one is wanted.
-    pub(super) fn record(&mut self, #[cfg_attr(not(feature = "diagnose"), expect(unused))] chunk: &Bytes) {
-        #[cfg(feature = "diagnose")]
+    #[cfg(feature = "diagnose")]
+    pub(super) fn record(&mut self, chunk: &Bytes) {
         if self.config.settings().diagnose {
             self.chunks.push(chunk.clone());
         }

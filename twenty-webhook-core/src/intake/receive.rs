@@ -31,7 +31,7 @@ impl WebhookConfig {
     /// /// An adapter for requests whose body is in memory already.
     /// async fn receive(config: &WebhookConfig, request: http::Request<Bytes>) -> http::Response<Bytes> {
     ///     let answer = async {
-    ///         let body = pin!(tokio_stream::once(Ok::<_, BodyError>(request.body().clone())));
+    ///         let body = pin!(futures_util::stream::iter([Ok::<_, BodyError>(request.body().clone())]));
     ///         let received = config.receive(&HttpHead::of(&request), None, body, tokio::time::sleep).await?;
     ///         let event = received.event().clone();
     ///         let admission = received.claim(None).await?;
@@ -110,6 +110,7 @@ impl WebhookConfig {
         }
         let deadline = settings.body_deadline;
         let reading = body::read(body, |chunk| {
+            #[cfg(feature = "diagnose")]
             exchange.record(&chunk);
             verification.push_on(&settings.body_budget, chunk)
         });
