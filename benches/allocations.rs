@@ -7,7 +7,8 @@ use benches::bars::Bars;
 use benches::peers::{HandPerson, HandWritten, Octoevents, RustCrypto, StandardWebhooks, Svix, envelope};
 use benches::samples::{self, SECRET};
 use serde_json::Value;
-use twenty_webhook_core::{Person, Verifier};
+use twenty_webhook_core::Verifier;
+use twenty_webhook_core::records::Person;
 
 fn main() -> ExitCode {
     let mut bars = Bars::default();

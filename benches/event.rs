@@ -8,7 +8,8 @@ use benches::peers::{HandPerson, HandWritten, Octoevents, RustCrypto, Svix, enve
 use benches::rounds::{Case, Medians};
 use benches::samples::{self, SECRET, numbers};
 use serde_json::Value;
-use twenty_webhook_core::{Person, Verifier};
+use twenty_webhook_core::Verifier;
+use twenty_webhook_core::records::Person;
 
 const KIB: usize = 1024;
 

@@ -1,9 +1,7 @@
 use bytes::Bytes;
 use serde_json::Value;
-use twenty_webhook_core::{
-    Company, Delivery, Note, Opportunity, Payload, Person, Secret, Signer, Task, Verifier, WebhookEvent,
-    WorkspaceMember,
-};
+use twenty_webhook_core::records::{Company, Note, Opportunity, Person, Task, WorkspaceMember};
+use twenty_webhook_core::{Delivery, Payload, Secret, Signer, Verifier, WebhookEvent};
 
 /// A signed body is read without a panic whatever it is; a JSON object with a name in it is an event; and what was read is what is
 /// there.

@@ -33,7 +33,7 @@ mod event;
 mod headers;
 mod intake;
 mod json;
-mod record;
+pub mod records;
 mod rejection;
 mod replay;
 mod request_head;
@@ -52,8 +52,8 @@ pub use delivery::{Delivery, DeliveryId, InvalidDeliveryId, SignedWith};
 pub use diagnose::{BodyMistake, Diagnosis, Finding, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
 pub use escaped::{Escaped, escaped};
 pub use event::{
-    Action, BatchItem, EventName, EventPattern, EventPatternError, MetadataChange, NotAnEvent, ObjectMetadata, Payload,
-    RecordError, WebhookEvent,
+    Action, BatchItem, EventItem, EventName, EventPattern, EventPatternError, MetadataChange, NotAnEvent,
+    ObjectMetadata, OtherAction, Payload, RecordError, WebhookEvent,
 };
 pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HEADER};
 #[cfg(feature = "diagnose")]
@@ -61,10 +61,6 @@ pub use intake::Evidence;
 pub use intake::{Admission, Ending, Outcome, Received, Refusal};
 pub use jiff;
 pub use json::{DecodeError, Extra, RawJson};
-pub use record::{
-    Actor, ActorSource, AdditionalPhone, Address, Company, Currency, Emails, FullName, Link, Links, Note, Opportunity,
-    Person, Phones, RichText, Task, WorkspaceMember,
-};
 pub use rejection::{BodyError, Rejection};
 #[cfg(feature = "replay-contract")]
 pub use replay::contract as replay_contract;

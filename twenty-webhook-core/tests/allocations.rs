@@ -5,7 +5,8 @@
 use allocation_counter::measure;
 use bytes::Bytes;
 use serde_json::json;
-use twenty_webhook_core::{Person, WebhookEvent};
+use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_core::records::Person;
 
 /// A record of 20 KiB, with escapes, nesting, and custom fields.
 fn body() -> Bytes {

@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use twenty_webhook_core::{Person, Secret, SignatureHeaders, Signer, UnixMillis, Verifier, WebhookEvent};
+use twenty_webhook_core::records::Person;
+use twenty_webhook_core::{Secret, SignatureHeaders, Signer, UnixMillis, Verifier, WebhookEvent};
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 

@@ -10,7 +10,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::KeepAlive;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use twenty_webhook_actix::{Opportunity, Person, TwentyWebhookMiddleware, Webhook, WebhookEvent};
+use twenty_webhook_actix::records::{Opportunity, Person};
+use twenty_webhook_actix::{TwentyWebhookMiddleware, Webhook, WebhookEvent};
 
 #[cfg(test)]
 mod tests;
@@ -68,12 +69,12 @@ async fn receive(Webhook(event): Webhook) -> HttpResponse {
 fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
     let action = event.action();
     match event.object() {
-        "person" => {
+        Person::OBJECT => {
             for person in event.records::<Person>() {
                 tracing::info!("person {action}: {}", person?.name.unwrap_or_default());
             }
         }
-        "opportunity" => {
+        Opportunity::OBJECT => {
             for deal in event.records::<Opportunity>() {
                 let Opportunity { name, amount, .. } = deal?;
                 let (name, amount) = (name.unwrap_or_default(), amount.unwrap_or_default());

@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::signal;
-use twenty_webhook_axum::{Opportunity, Person, TwentyWebhookLayer, Webhook, WebhookEvent};
+use twenty_webhook_axum::records::{Opportunity, Person};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookEvent};
 
 mod serve;
 #[cfg(test)]
@@ -48,12 +49,12 @@ async fn receive(Webhook(event): Webhook) -> StatusCode {
 fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
     let action = event.action();
     match event.object() {
-        "person" => {
+        Person::OBJECT => {
             for person in event.records::<Person>() {
                 tracing::info!("person {action}: {}", person?.name.unwrap_or_default());
             }
         }
-        "opportunity" => {
+        Opportunity::OBJECT => {
             for deal in event.records::<Opportunity>() {
                 let Opportunity { name, amount, .. } = deal?;
                 let (name, amount) = (name.unwrap_or_default(), amount.unwrap_or_default());

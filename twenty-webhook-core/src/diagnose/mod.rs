@@ -6,11 +6,11 @@ mod finding;
 mod headers;
 mod json_text;
 mod key;
+mod messages;
 mod mistake;
 mod search;
 mod signature_text;
 mod time;
-mod words;
 
 pub use diagnosis::Diagnosis;
 pub use finding::Finding;

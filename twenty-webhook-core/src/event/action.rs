@@ -1,6 +1,24 @@
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 /// What happened to a record. Twenty may add to it, so what is not known is kept as [`Action::Other`].
+///
+/// ```
+/// use twenty_webhook_core::Action;
+///
+/// fn describe(action: &Action) -> &str {
+///     match action {
+///         Action::Created => "new",
+///         // Compare what has no variant as text: it may have one in a later version of this crate.
+///         other if other == "archived" => "put away",
+///         _ => "something else",
+///     }
+/// }
+///
+/// assert_eq!(describe(&Action::Created), "new");
+/// assert_eq!(describe(&"archived".parse().unwrap()), "put away");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -16,9 +34,13 @@ pub enum Action {
     Restored,
     /// Created or updated.
     Upserted,
-    /// Anything else, as it was spelled.
-    Other(String),
+    /// Anything else. [`as_str`](Self::as_str) is how it was spelled.
+    Other(OtherAction),
 }
+
+/// An action that this version of the crate does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OtherAction(String);
 
 impl Action {
     /// As it is spelled in an event's name: `created`.
@@ -30,7 +52,7 @@ impl Action {
             Self::Destroyed => "destroyed",
             Self::Restored => "restored",
             Self::Upserted => "upserted",
-            Self::Other(other) => other,
+            Self::Other(OtherAction(other)) => other,
         }
     }
 
@@ -47,6 +69,10 @@ impl Action {
         })
     }
 
+    pub(super) fn unknown(text: &str) -> Self {
+        Self::Other(OtherAction(text.to_owned()))
+    }
+
     /// Reads the spelling of 2024, `create`.
     pub(super) fn from_present_tense(word: &str) -> Option<Self> {
         Some(match word {
@@ -58,6 +84,27 @@ impl Action {
             "upsert" => Self::Upserted,
             _ => return None,
         })
+    }
+}
+
+/// From today's spelling, `created`. Any other text is [`Other`](Action::Other).
+impl FromStr for Action {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::from_past_tense(text).unwrap_or_else(|| Self::unknown(text)))
+    }
+}
+
+impl PartialEq<str> for Action {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Action {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
     }
 }
 

@@ -1,8 +1,6 @@
-use std::ops::ControlFlow;
-
 use bytes::Bytes;
 
-use crate::json::{Object, Text, for_each_member, put};
+use crate::json::{RawObject, Text, for_each_member, put};
 use crate::{EventName, Extra, MetadataChange, NotAnEvent, Payload, RawJson};
 
 /// A body of any of Twenty's forms, taken apart.
@@ -34,14 +32,12 @@ impl Envelope {
         let json = str::from_utf8(body).map_err(|error| NotAnEvent::NotUtf8 { valid_up_to: error.valid_up_to() })?;
         let (mut texts, mut extra) = (Texts::default(), Extra::default());
         let mut event_name: Option<Text> = None;
-        let mut object_metadata: Option<Object> = None;
-        let mut record: Option<Object> = None;
+        let mut object_metadata: Option<RawObject> = None;
+        let mut record: Option<RawObject> = None;
         let mut updated_fields = None;
-        let mut members = 0;
 
         // Today's form is read on the way. What only other forms have is rare, and is taken out of `extra` below.
-        for_each_member(json, |key, value| {
-            members += 1;
+        let members = for_each_member(json, |key, value| {
             let text = match &*key {
                 "targetUrl" => &mut texts.target_url,
                 "eventName" => &mut event_name,
@@ -57,26 +53,25 @@ impl Envelope {
                         "objectMetadata" => put(&mut object_metadata, &key, value, body, &mut extra),
                         "record" => put(&mut record, &key, value, body, &mut extra),
                         "updatedFields" => put(&mut updated_fields, &key, value, body, &mut extra),
-                        _ => extra.insert(key, RawJson::slice(body, value)),
+                        _ => extra.push(key, value, body),
                     }
-                    return ControlFlow::Continue(());
+                    return;
                 }
             };
             put(text, &key, value, body, &mut extra);
-            ControlFlow::Continue(())
         })
         .map_err(|error| NotAnEvent::from_failed_read(json, &error))?;
 
-        let object_metadata = object_metadata.map(|Object(json)| json);
+        let object_metadata = object_metadata.map(|RawObject(json)| json);
         let (name, name_as_sent) =
             name(event_name, object_metadata.as_ref(), body, &mut extra).ok_or(NotAnEvent::NoName { members })?;
         if texts.event_date.is_none() {
             texts.event_date = extra.take("timestamp").map(Text::Owned);
         }
-        let record = record.or_else(|| extra.take("data")).map(|Object(record)| record);
+        let record = record.or_else(|| extra.take("data")).map(|RawObject(record)| record);
         let payload = if let Some(metadata_name) = name.metadata_name() {
             let mut change = MetadataChange::new(metadata_name, name.action(), record);
-            if let Some(Object(event)) = extra.take("event") {
+            if let Some(RawObject(event)) = extra.take("event") {
                 change.read(&event, &mut updated_fields);
             }
             Payload::Metadata(Box::new(change))

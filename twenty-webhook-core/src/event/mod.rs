@@ -2,6 +2,7 @@
 
 mod action;
 mod envelope;
+mod item;
 mod name;
 mod not_an_event;
 mod object_metadata;
@@ -10,7 +11,8 @@ mod payload;
 mod record_error;
 mod webhook_event;
 
-pub use action::Action;
+pub use action::{Action, OtherAction};
+pub use item::EventItem;
 pub use name::EventName;
 pub use not_an_event::NotAnEvent;
 pub use object_metadata::ObjectMetadata;

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::Action;
@@ -69,7 +70,7 @@ impl EventName {
 
     fn unknown(text: &str) -> Self {
         let (object, action) = text.rsplit_once('.').unwrap_or((text, ""));
-        Self { text: text.to_owned(), object_len: object.len(), action: Action::Other(action.to_owned()) }
+        Self { text: text.to_owned(), object_len: object.len(), action: Action::unknown(action) }
     }
 
     fn new(object: &str, action: Action) -> Self {
@@ -83,6 +84,32 @@ impl EventName {
 impl From<&str> for EventName {
     fn from(text: &str) -> Self {
         Self::read(text, || None)
+    }
+}
+
+impl AsRef<str> for EventName {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// For what takes an event or its name, as [`EventPattern::matches`](crate::EventPattern::matches) does.
+impl AsRef<Self> for EventName {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// As text.
+impl Ord for EventName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl PartialOrd for EventName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -9,12 +9,14 @@ pub enum NotAnEvent {
     Empty,
     /// The body is not UTF-8.
     #[error("the body is not UTF-8 from byte {valid_up_to} on")]
+    #[non_exhaustive]
     NotUtf8 {
         /// How many bytes are.
         valid_up_to: usize,
     },
     /// The body is not JSON.
     #[error("the body is not JSON (line {line}, column {column})")]
+    #[non_exhaustive]
     NotJson {
         /// Counted from 1.
         line: usize,
@@ -26,6 +28,7 @@ pub enum NotAnEvent {
     NotAnObject(&'static str),
     /// None of the members names the event.
     #[error("an object of {members} members, none of which is `eventName`, `eventType` or `event` with a name in it")]
+    #[non_exhaustive]
     NoName {
         /// How many members it has.
         members: usize,

@@ -1,4 +1,4 @@
-use crate::record::object::object;
+use crate::records::object::object;
 
 object! {
     /// Which object of the data model a record belongs to.

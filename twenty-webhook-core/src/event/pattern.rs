@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::{Action, EventName};
 
-/// Which events to take, by the rules of a webhook's subscriptions in Twenty.
+/// Which events to take, in the words of a webhook's subscriptions in Twenty.
 ///
 /// | pattern | takes |
 /// |---|---|
@@ -13,17 +13,29 @@ use crate::{Action, EventName};
 /// | `metadata.fieldMetadata.updated`, `metadata.*.updated`, `metadata.fieldMetadata.*`, `metadata.*.*` | the same, of the data model |
 /// | `*.*` | everything, changes of the data model too |
 ///
-/// ```
-/// use twenty_webhook_core::{EventName, EventPattern};
+/// A receiver asks whether a pattern [`matches`](Self::matches) an event that arrived. Whoever chooses subscriptions asks whether one
+/// [`covers`](Self::covers) an event that is to arrive.
 ///
-/// let people: EventPattern = "person.*".parse()?;
-/// assert!(people.matches(&EventName::from("person.created")));
-/// assert!(!people.matches(&EventName::from("company.created")));
+/// ```
+/// use twenty_webhook_core::{EventName, EventPattern, WebhookEvent};
+///
+/// let everything: EventPattern = "*.*".parse()?;
+/// let event = WebhookEvent::from_stored(r#"{"eventName":"workflowRun.updated"}"#)?;
+/// assert!(everything.matches(&event));
+/// assert!(!everything.covers(event.name()), "since 2.40 Twenty does not send it to that subscription");
 ///
 /// let error = "person".parse::<EventPattern>().unwrap_err();
 /// assert_eq!(error.to_string(), "a pattern is `object.action` or `metadata.name.action`: two parts or three, and this has 1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # What no subscription gets
+///
+/// Twenty leaves out more than its subscriptions say, so a pattern that covers an event promises that Twenty *may* send it. As of 2.40:
+///
+/// - What is over the workspace's rate limit, where that is on: about 60 calls in 60 seconds, over all of its webhooks.
+/// - Records that are private, objects that only Twenty itself can read, and every `timelineActivity`.
+/// - All but one of the `destroyed` events, where one call destroys many records. (1.8 and 2.21 do so; 0.42 sends all.)
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EventPattern {
     metadata: bool,
@@ -34,16 +46,30 @@ pub struct EventPattern {
 }
 
 impl EventPattern {
-    /// Whether it takes events of this name.
-    pub fn matches(&self, name: &EventName) -> bool {
+    /// Whether it takes this event, now that it has arrived: a [`WebhookEvent`](crate::WebhookEvent), or the [`EventName`] of one.
+    pub fn matches(&self, event: &impl AsRef<EventName>) -> bool {
+        let name = event.as_ref();
         let (metadata, object) = match name.metadata_name() {
             Some(metadata_name) => (true, metadata_name),
             None => (false, name.object()),
         };
-        let everything = self.object.is_none() && self.action.is_none();
-        (self.metadata == metadata || (everything && metadata))
+        (self.metadata == metadata || (self.is_everything() && metadata))
             && self.object.as_ref().is_none_or(|expected| expected == object)
             && self.action.as_ref().is_none_or(|expected| expected == name.action().as_str())
+    }
+
+    /// Whether Twenty sends events of this name to a webhook that subscribes to this pattern, by the rules of Twenty 2.40 and later:
+    /// those of [`matches`](Self::matches), but for what Twenty sends to no wildcard, or not at all.
+    ///
+    /// - `workflowRun.updated` goes to subscriptions to exactly that. (Before 2.40 it went to wildcards too.)
+    /// - Events of `timelineActivity` are not sent.
+    pub fn covers(&self, name: &EventName) -> bool {
+        let is_exact = self.object.is_some() && self.action.is_some();
+        self.matches(name) && name.object() != "timelineActivity" && (is_exact || *name != "workflowRun.updated")
+    }
+
+    fn is_everything(&self) -> bool {
+        self.object.is_none() && self.action.is_none()
     }
 }
 
@@ -100,6 +126,7 @@ pub enum EventPatternError {
     #[error("only changes of the data model have names of three parts, and those begin with `metadata`")]
     ThreePartsWithoutMetadata,
     /// `person.create`.
+    #[non_exhaustive]
     #[error("actions are in the past tense: `{meant}`, not `{written}`")]
     PresentTense {
         /// What the pattern says.

@@ -1,9 +1,8 @@
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-use crate::json::{Object, Value, for_each_member, put};
+use crate::json::{FromJson, RawObject, for_each_member, put};
 use crate::{Action, Extra, RawJson};
 
 /// What an event carries, by its form.
@@ -62,19 +61,16 @@ impl BatchItem {
     }
 }
 
-impl Value for BatchItem {
+impl FromJson for BatchItem {
     fn read(json: &str, body: &Bytes) -> Option<Self> {
         let (mut record, mut updated_fields, mut extra) = (None, None, Extra::default());
-        for_each_member(json, |key, value| {
-            match &*key {
-                "record" => put(&mut record, &key, value, body, &mut extra),
-                "updatedFields" => put(&mut updated_fields, &key, value, body, &mut extra),
-                _ => extra.insert(key, RawJson::slice(body, value)),
-            }
-            ControlFlow::Continue(())
+        for_each_member(json, |key, value| match &*key {
+            "record" => put(&mut record, &key, value, body, &mut extra),
+            "updatedFields" => put(&mut updated_fields, &key, value, body, &mut extra),
+            _ => extra.push(key, value, body),
         })
         .ok()?;
-        let record = record.map_or(RawJson::EMPTY_OBJECT, |Object(record)| record);
+        let record = record.map_or(RawJson::EMPTY_OBJECT, |RawObject(record)| record);
         Some(Self { record, updated_fields, extra })
     }
 }
@@ -114,25 +110,20 @@ impl MetadataChange {
     /// members repeat the event's name. The properties are read as if they stood beside them.
     pub(super) fn read(&mut self, event: &RawJson, updated_fields: &mut Option<Vec<String>>) {
         let source = event.bytes();
-        let mut read = |key: &str, value| match key {
+        let mut read = |key: Cow<'_, str>, value| match &*key {
             "type" | "metadataName" => {}
-            "recordId" => put(&mut self.record_id, key, value, source, &mut self.extra),
-            "before" => put(&mut self.before, key, value, source, &mut self.extra),
-            "after" => put(&mut self.after, key, value, source, &mut self.extra),
-            "diff" => put(&mut self.diff, key, value, source, &mut self.extra),
-            "updatedFields" => put(updated_fields, key, value, source, &mut self.extra),
-            _ => self.extra.insert(key, RawJson::slice(source, value)),
+            "recordId" => put(&mut self.record_id, &key, value, source, &mut self.extra),
+            "before" => put(&mut self.before, &key, value, source, &mut self.extra),
+            "after" => put(&mut self.after, &key, value, source, &mut self.extra),
+            "diff" => put(&mut self.diff, &key, value, source, &mut self.extra),
+            "updatedFields" => put(updated_fields, &key, value, source, &mut self.extra),
+            _ => self.extra.push(key, value, source),
         };
         // It was found to be an object before, so this cannot fail; and if `properties` is none, it is kept in `extra`.
         let _ = for_each_member(event.as_str(), |key, value| {
-            let properties = |key: Cow<'_, str>, value| {
-                read(&key, value);
-                ControlFlow::Continue(())
-            };
-            if key != "properties" || for_each_member(value, properties).is_err() {
-                read(&key, value);
+            if key != "properties" || for_each_member(value, &mut read).is_err() {
+                read(key, value);
             }
-            ControlFlow::Continue(())
         });
     }
 }

@@ -4,8 +4,9 @@ use crate::DecodeError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// A batch has many records: see [`Payload::Batch`](crate::Payload::Batch).
+    /// A batch has many records: see [`WebhookEvent::items`](crate::WebhookEvent::items).
     #[error("a batch of {items} records has no record of its own")]
+    #[non_exhaustive]
     Batch {
         /// How many.
         items: usize,

@@ -8,28 +8,32 @@ use serde_json::Value;
 
 use super::envelope::{Envelope, Texts};
 use crate::json::Text;
-use crate::record::parse_date;
+use crate::records::{Record, parse_date};
 use crate::{
-    Action, DecodeError, Delivery, DeliveryId, EventName, Extra, NotAnEvent, ObjectMetadata, Payload, RawJson,
+    Action, DecodeError, Delivery, DeliveryId, EventItem, EventName, Extra, NotAnEvent, ObjectMetadata, Payload,
     RecordError,
 };
 
 /// An event, in whichever of Twenty's forms it was sent: the accessors give the same answer for each. Cheap to clone.
 ///
 /// ```
-/// use twenty_webhook_core::{Action, Opportunity, Person, RecordError, WebhookEvent};
+/// use twenty_webhook_core::records::{Opportunity, Person};
+/// use twenty_webhook_core::{Action, DecodeError, WebhookEvent};
 ///
-/// fn handle(event: &WebhookEvent) -> Result<(), RecordError> {
-///     match (event.object(), event.action()) {
-///         ("person", Action::Created) => {
-///             let person: Person = event.record()?;
-///             eprintln!("hello, {}", person.name.unwrap_or_default());
+/// fn handle(event: &WebhookEvent) -> Result<(), DecodeError> {
+///     // One record, nearly always; Twenty of October 2025 also sent several at once.
+///     for item in event.items() {
+///         match (event.object(), event.action()) {
+///             (Person::OBJECT, Action::Created) => {
+///                 let person: Person = item.record()?;
+///                 eprintln!("hello, {}", person.name.unwrap_or_default());
+///             }
+///             (Opportunity::OBJECT, Action::Updated) if item.changed("stage") => {
+///                 let deal: Opportunity = item.record()?;
+///                 eprintln!("now in {}", deal.stage.unwrap_or_default());
+///             }
+///             _ => {}
 ///         }
-///         ("opportunity", Action::Updated) if event.changed("stage") => {
-///             let deal: Opportunity = event.record()?;
-///             eprintln!("now in {}", deal.stage.unwrap_or_default());
-///         }
-///         _ => {}
 ///     }
 ///     Ok(())
 /// }
@@ -135,11 +139,11 @@ impl WebhookEvent {
 
     /// Decodes the one record: the state after the change, else before it, else `{}`.
     ///
-    /// `T` is one of [`Person`](crate::Person) and its kin, or any type of your own. The record stays as it was, so it may be
+    /// `T` is one of those in [`records`](crate::records), or any type of your own. The record stays as it was, so it may be
     /// decoded twice: once as a `Person`, and once as your own type for its custom fields.
     ///
     /// # Errors
-    /// If there is no single record (then see [`records`](Self::records)), or it does not fit the type. Records of this crate fit whatever Twenty sends.
+    /// If there is no single record (then see [`items`](Self::items)), or it does not fit the type. Records of this crate fit whatever Twenty sends.
     pub fn record<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
         match self.payload() {
             Payload::Record { record } => Ok(record.decode()?),
@@ -148,15 +152,54 @@ impl WebhookEvent {
         }
     }
 
-    /// Decodes every record: the one, or each of a batch; none for a change of the data model. For handlers that are to work
-    /// whichever form an event has.
-    pub fn records<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, DecodeError>> {
+    /// [`record`](Self::record), if the event is about the type's object; else `None`, as for any change of the data model.
+    ///
+    /// ```
+    /// use twenty_webhook_core::WebhookEvent;
+    /// use twenty_webhook_core::records::{Company, Person};
+    ///
+    /// let event = WebhookEvent::from_stored(r#"{"eventName":"person.created","record":{"city":"Nantes"}}"#)?;
+    /// assert_eq!(event.record_of::<Person>()?.unwrap().city.as_deref(), Some("Nantes"));
+    /// assert!(event.record_of::<Company>()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If it is about the object, and has no single record, or one that does not fit the type.
+    pub fn record_of<T: Record>(&self) -> Result<Option<T>, RecordError> {
+        if self.object() == T::OBJECT { self.record().map(Some) } else { Ok(None) }
+    }
+
+    /// Every record, each with the fields that changed in *it*: the one, or each of a batch; none for a change of the data model.
+    ///
+    /// ```
+    /// use twenty_webhook_core::WebhookEvent;
+    ///
+    /// let body = r#"{"eventName":"opportunity.updated","items":[
+    ///     {"record":{"id":"1"},"updatedFields":["stage"]},
+    ///     {"record":{"id":"2"},"updatedFields":["amount"]}]}"#;
+    /// let event = WebhookEvent::from_stored(body)?;
+    /// let moved: Vec<_> = event.items().filter(|item| item.changed("stage")).collect();
+    /// assert_eq!(moved.len(), 1);
+    /// assert_eq!(moved[0].record_id().as_deref(), Some("1"));
+    /// # Ok::<(), twenty_webhook_core::NotAnEvent>(())
+    /// ```
+    pub fn items(&self) -> impl Iterator<Item = EventItem<'_>> {
         let (one, batch) = match self.payload() {
             Payload::Record { record } => (Some(record), [].as_slice()),
             Payload::Batch { items } => (None, items.as_slice()),
             Payload::Metadata(_) => (None, [].as_slice()),
         };
-        one.into_iter().chain(batch.iter().map(|item| &item.record)).map(RawJson::decode)
+        let one = one.map(|record| EventItem::new(self.object(), record, self.updated_fields()));
+        let batch =
+            batch.iter().map(|item| EventItem::new(self.object(), &item.record, item.updated_fields.as_deref()));
+        one.into_iter().chain(batch)
+    }
+
+    /// Decodes every record: the one, or each of a batch; none for a change of the data model. For handlers that are to work
+    /// whichever form an event has.
+    pub fn records<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, DecodeError>> {
+        self.items().map(|item| item.record())
     }
 
     /// [`record`](Self::record), as a tree of values.
@@ -173,7 +216,8 @@ impl WebhookEvent {
         self.0.envelope.updated_fields.as_deref()
     }
 
-    /// Whether Twenty lists `field` among those that changed; in a batch, those of any item.
+    /// Whether Twenty lists `field` among those that changed; in a batch, among those of *any* record. What to do with a record should
+    /// depend on what changed in it: see [`items`](Self::items).
     ///
     /// Fields are listed whole: `name`, not `name.firstName`. On `created` Twenty lists none, so there it is `false`.
     pub fn changed(&self, field: &str) -> bool {
@@ -220,7 +264,7 @@ impl WebhookEvent {
         self.text(|texts| &texts.workspace_member_id)
     }
 
-    /// The API key that the change was made with. One's own writes come back as events; this is how to tell them.
+    /// The API key that the change was made with. Twenty 2.21 sends it with changes of the data model only.
     pub fn api_key_id(&self) -> Option<&str> {
         self.text(|texts| &texts.api_key_id)
     }
@@ -281,6 +325,13 @@ impl WebhookEvent {
 
     fn text(&self, choose: impl FnOnce(&Texts) -> &Option<Text>) -> Option<&str> {
         choose(&self.0.envelope.texts).as_ref().map(|text| text.as_str(self.body()))
+    }
+}
+
+/// For what takes an event or its name, as [`EventPattern::matches`](crate::EventPattern::matches) does.
+impl AsRef<EventName> for WebhookEvent {
+    fn as_ref(&self) -> &EventName {
+        self.name()
     }
 }
 

@@ -1,28 +1,39 @@
+use std::fmt;
+use std::marker::PhantomData;
+
 use bytes::Bytes;
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
 
-use super::members::{for_each_element, string};
-use crate::{Extra, RawJson};
-
-/// What a field may hold.
-pub(crate) trait Value: Sized {
-    /// `None` if `json`, the text of a value that is part of `source`, does not have the shape.
-    fn read(json: &str, source: &Bytes) -> Option<Self>;
-}
+use super::to_json::AsJson;
+use super::{FromJson, ToJson};
+use crate::Extra;
 
 /// A field: one that may be absent, or a list, which is empty when it is absent.
 pub(crate) trait Field: Default {
     fn read(json: &str, source: &Bytes) -> Option<Self>;
+
+    /// Null is absent.
+    fn read_strictly<'de, D: Deserializer<'de>>(json: D, source: &Bytes) -> Result<Self, D::Error>;
 }
 
-impl<T: Value> Field for Option<T> {
+impl<T: FromJson> Field for Option<T> {
     fn read(json: &str, source: &Bytes) -> Option<Self> {
         T::read(json, source).map(Some)
     }
+
+    fn read_strictly<'de, D: Deserializer<'de>>(json: D, source: &Bytes) -> Result<Self, D::Error> {
+        json.deserialize_option(Present(source, PhantomData))
+    }
 }
 
-impl<T: Value> Field for Vec<T> {
+impl<T: FromJson> Field for Vec<T> {
     fn read(json: &str, source: &Bytes) -> Option<Self> {
-        <Self as Value>::read(json, source)
+        <Self as FromJson>::read(json, source)
+    }
+
+    fn read_strictly<'de, D: Deserializer<'de>>(json: D, source: &Bytes) -> Result<Self, D::Error> {
+        json.deserialize_option(List(source, PhantomData))
     }
 }
 
@@ -31,46 +42,108 @@ impl<T: Value> Field for Vec<T> {
 pub(crate) fn put<T: Field>(field: &mut T, name: &str, json: &str, source: &Bytes, extra: &mut Extra) {
     // A member that is there twice: the last one wins, as it does in JavaScript.
     *field = T::default();
-    extra.remove(name);
+    extra.forget_odd(name);
     if json == "null" {
         return;
     }
     match T::read(json, source) {
         Some(value) => *field = value,
-        None => extra.insert(name, RawJson::slice(source, json)),
+        None => extra.push_odd(name, json, source),
     }
 }
 
-impl Value for String {
-    fn read(json: &str, _: &Bytes) -> Option<Self> {
-        string(json).map(Into::into)
+/// Writes a field that is not absent, nor an empty list.
+pub(crate) trait WriteField {
+    fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error>;
+}
+
+impl<T: ToJson> WriteField for Option<T> {
+    fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
+        self.as_ref().map_or(Ok(()), |value| map.serialize_entry(name, &AsJson(value)))
     }
 }
 
-impl Value for RawJson {
-    fn read(json: &str, source: &Bytes) -> Option<Self> {
-        Some(Self::slice(source, json))
+impl<T: ToJson> WriteField for Vec<T> {
+    fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error> {
+        if self.is_empty() { Ok(()) } else { map.serialize_entry(name, &AsJson(self)) }
     }
 }
 
-/// A JSON object, still as text.
-pub(crate) struct Object(pub(crate) RawJson);
+/// Reads a [`Field`] strictly.
+pub(crate) struct FieldSeed<'s, T>(&'s Bytes, PhantomData<T>);
 
-impl Value for Object {
-    fn read(json: &str, source: &Bytes) -> Option<Self> {
-        json.starts_with('{').then(|| Self(RawJson::slice(source, json)))
+impl<'s, T> FieldSeed<'s, T> {
+    pub(crate) fn new(source: &'s Bytes) -> Self {
+        Self(source, PhantomData)
     }
 }
 
-/// All of the elements must have the shape: a list that silently lacks one would be a lie.
-impl<T: Value> Value for Vec<T> {
-    fn read(json: &str, source: &Bytes) -> Option<Self> {
-        let mut elements = Some(Self::new());
-        for_each_element(json, |element| match (&mut elements, T::read(element, source)) {
-            (Some(elements), Some(element)) => elements.push(element),
-            _ => elements = None,
-        })
-        .ok()?;
-        elements
+impl<'de, T: Field> DeserializeSeed<'de> for FieldSeed<'_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
+        T::read_strictly(json, self.0)
+    }
+}
+
+struct Present<'s, T>(&'s Bytes, PhantomData<T>);
+
+impl<'de, T: FromJson> Visitor<'de> for Present<'_, T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or null")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Option<T>, D::Error> {
+        T::read_strictly(json, self.0).map(Some)
+    }
+}
+
+struct List<'s, T>(&'s Bytes, PhantomData<T>);
+
+impl<'de, T: FromJson> Visitor<'de> for List<'_, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or null")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Vec<T>, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Vec<T>, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Vec<T>, D::Error> {
+        json.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<T>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = array.next_element_seed(Element(self.0, PhantomData))? {
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+}
+
+struct Element<'s, T>(&'s Bytes, PhantomData<T>);
+
+impl<'de, T: FromJson> DeserializeSeed<'de> for Element<'_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
+        T::read_strictly(json, self.0)
     }
 }

@@ -1,44 +1,99 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::ControlFlow;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::surrogates;
 
-/// Hands every member of a JSON object to `each`, in order, the value still as text. The values are not decoded, so neither depth nor
-/// a lone surrogate in them can be in the way.
+/// Hands every member of a JSON object to `each`, in order, the value still as text, and returns how many there are. The values are not
+/// decoded, so neither depth nor a lone surrogate in them can be in the way.
+///
+/// If a name has a lone surrogate in it, `each` is called from the first member on once more: the last call for a name counts.
 pub(crate) fn for_each_member<'a>(
     object: &'a str,
-    each: impl FnMut(Cow<'a, str>, &'a str) -> ControlFlow<()>,
-) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(object);
-    json.deserialize_map(Members(each))?;
-    json.end()
+    mut each: impl FnMut(Cow<'a, str>, &'a str),
+) -> Result<usize, serde_json::Error> {
+    match members::<Key<'a>>(object, &mut each) {
+        Err(_) if object.contains("\\u") => members::<LooseKey<'a>>(object, &mut each),
+        result => result,
+    }
 }
 
-struct Members<F>(F);
+fn members<'a, K: Deserialize<'a> + Into<Cow<'a, str>>>(
+    object: &'a str,
+    each: &mut impl FnMut(Cow<'a, str>, &'a str),
+) -> Result<usize, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(object);
+    let count = json.deserialize_map(Members(each, PhantomData::<K>))?;
+    json.end()?;
+    Ok(count)
+}
 
-/// serde would make a plain `Cow` an owned one.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Members<'f, F, K>(&'f mut F, PhantomData<K>);
 
-impl<'de, F: FnMut(Cow<'de, str>, &'de str) -> ControlFlow<()>> Visitor<'de> for Members<F> {
-    type Value = ();
+impl<'de, F: FnMut(Cow<'de, str>, &'de str), K: Deserialize<'de> + Into<Cow<'de, str>>> Visitor<'de>
+    for Members<'_, F, K>
+{
+    type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some((Key(key), value)) = map.next_entry::<_, &RawValue>()? {
-            if (self.0)(key, value.get()).is_break() {
-                break;
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
+        let mut count = 0;
+        while let Some((key, value)) = map.next_entry::<K, &RawValue>()? {
+            (self.0)(key.into(), value.get());
+            count += 1;
         }
-        Ok(())
+        Ok(count)
+    }
+}
+
+/// A member's name. serde would make a plain `Cow` an owned one.
+#[derive(Deserialize)]
+pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+impl<'a> From<Key<'a>> for Cow<'a, str> {
+    fn from(Key(name): Key<'a>) -> Self {
+        name
+    }
+}
+
+/// A member's name that may have lone surrogates in it: they become U+FFFD.
+struct LooseKey<'a>(Cow<'a, str>);
+
+impl<'a> From<LooseKey<'a>> for Cow<'a, str> {
+    fn from(LooseKey(name): LooseKey<'a>) -> Self {
+        name
+    }
+}
+
+impl<'de> Deserialize<'de> for LooseKey<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(LooseKeyVisitor)
+    }
+}
+
+struct LooseKeyVisitor;
+
+impl<'de> Visitor<'de> for LooseKeyVisitor {
+    type Value = LooseKey<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, name: &'de [u8]) -> Result<LooseKey<'de>, E> {
+        str::from_utf8(name).map(|name| LooseKey(name.into())).map_err(E::custom)
+    }
+
+    /// `serde_json` has decoded the escapes, a lone surrogate into the three bytes that UTF-8 would have for it.
+    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<LooseKey<'de>, E> {
+        String::from_utf8(surrogates::replace_encoded(name)).map(|name| LooseKey(name.into())).map_err(E::custom)
     }
 }
 
@@ -64,17 +119,15 @@ impl<'de, F: FnMut(&'de str)> Visitor<'de> for Elements<F> {
     }
 }
 
-/// The first member called `name`. What comes after it is not looked at.
+/// The member called `name`: the last one, as in JavaScript.
 pub(super) fn find_member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let mut found = None;
-    // To break off leaves text behind, which serde_json calls an error; here it is none.
-    let _ = for_each_member(object, |key, value| {
-        if key != name {
-            return ControlFlow::Continue(());
+    for_each_member(object, |key, value| {
+        if key == name {
+            found = Some(value);
         }
-        found = Some(value);
-        ControlFlow::Break(())
-    });
+    })
+    .ok()?;
     found
 }
 

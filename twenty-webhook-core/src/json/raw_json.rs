@@ -1,11 +1,14 @@
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::ser::{Error, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::members::{find_member, string};
-use super::{Text, Value, surrogates};
+use super::whole::WholeText;
+use super::{FromJson, Text, surrogates};
 use crate::DecodeError;
 
 /// A JSON value that is still text, cut out of the body without copying, and decoded when asked.
@@ -20,6 +23,10 @@ impl RawJson {
     /// The part of `source` that `value` was borrowed from.
     pub(crate) fn slice(source: &Bytes, value: &str) -> Self {
         Self(source.slice_ref(value.as_bytes()))
+    }
+
+    pub(super) fn copied(json: &str) -> Self {
+        Self(Bytes::copy_from_slice(json.as_bytes()))
     }
 
     /// The JSON text, as it was sent.
@@ -41,25 +48,40 @@ impl RawJson {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// Of a member that is there twice, the last one counts, as in JavaScript.
+    ///
     /// # Errors
     /// If the JSON does not fit the type, or nests deeper than 128 levels where the type looks.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let json = self.as_str();
+        if let Ok(record) = T::deserialize(WholeText(json)) {
+            return Ok(record);
+        }
         if let Ok(value) = serde_json::from_str(json) {
             return Ok(value);
         }
-        // Only a failure pays for what follows: the repair, and another pass that finds the field to blame.
+        // Only a failure pays for what follows: the repairs, and another pass that finds the field to blame.
         let repaired = surrogates::replace_lone(json);
-        let mut json = serde_json::Deserializer::from_str(repaired.as_deref().unwrap_or(json));
-        serde_path_to_error::deserialize(&mut json).map_err(DecodeError::new::<T>)
+        let json = repaired.as_deref().unwrap_or(json);
+        let error = match serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json)) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        // serde's derive refuses a member that is there twice, where a `Value` keeps the last one.
+        if error.inner().to_string().starts_with("duplicate field `")
+            && let Some(value) = serde_json::from_str::<Value>(json).ok().and_then(|json| T::deserialize(json).ok())
+        {
+            return Ok(value);
+        }
+        Err(DecodeError::new::<T>(error))
     }
 
-    /// The string that its member `name` is. What comes after that member is not looked at.
+    /// The string that its member `name` is.
     pub(crate) fn string_member(&self, name: &str) -> Option<String> {
         string(find_member(self.as_str(), name)?).map(Into::into)
     }
 
-    /// The same, as a slice of this.
+    /// The same, as a slice of it.
     pub(crate) fn text_member(&self, name: &str) -> Option<Text> {
         Text::read(find_member(self.as_str(), name)?, &self.0)
     }
@@ -72,6 +94,27 @@ impl RawJson {
 impl From<Box<RawValue>> for RawJson {
     fn from(value: Box<RawValue>) -> Self {
         Self(Bytes::from(String::from(Box::<str>::from(value))))
+    }
+}
+
+/// Any value, for tests.
+impl From<Value> for RawJson {
+    fn from(value: Value) -> Self {
+        Self(Bytes::from(value.to_string()))
+    }
+}
+
+/// With `serde_json`, it is written as it was sent.
+impl Serialize for RawJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_str::<&RawValue>(self.as_str()).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// From `serde_json` only.
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::deserialize(deserializer)
     }
 }
 

@@ -26,9 +26,34 @@ fn escaped_unit(json: &str, at: usize) -> Option<u16> {
     u16::from_str_radix(json.get(at..at + 6)?.strip_prefix("\\u")?, 16).ok()
 }
 
+/// `text`, which is UTF-8 but for surrogates that are encoded as if they were characters, with U+FFFD in place of each of those.
+pub(super) fn replace_encoded(text: &[u8]) -> Vec<u8> {
+    let mut repaired = text.to_owned();
+    // In UTF-8, no byte from 0xA0 on follows 0xED. Both a surrogate and U+FFFD take three bytes.
+    for at in 0..repaired.len().saturating_sub(2) {
+        if repaired[at] == 0xED && repaired[at + 1] >= 0xA0 {
+            repaired[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    repaired
+}
+
 #[cfg(test)]
 mod tests {
-    use super::replace_lone;
+    use super::{replace_encoded, replace_lone};
+
+    #[test]
+    fn encoded_surrogates_are_replaced_and_nothing_else() {
+        for (text, expected) in [
+            (&b"plain"[..], "plain"),
+            ("퟿é".as_bytes(), "퟿é"),
+            (b"a\xED\xA0\xBDb", "a\u{fffd}b"),
+            (b"\xED\xB8\x80\xED\xA0\xBD", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(String::from_utf8(replace_encoded(text)).unwrap(), expected);
+        }
+        assert_eq!(replace_encoded(b"\xED\xA0"), b"\xED\xA0");
+    }
 
     #[test]
     fn only_halves_without_their_other_half_are_replaced() {

@@ -3,16 +3,28 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::Value;
+use super::FromJson;
 use super::members::string;
 
 /// A string of the envelope: where it stands in the body, so that reading it allocates nothing; a copy only if it has escapes.
+#[derive(Clone)]
 pub(crate) enum Text {
     Slice(Range<usize>),
     Owned(String),
 }
 
 impl Text {
+    /// `text` is part of `body` if it is borrowed.
+    pub(crate) fn new(text: Cow<'_, str>, body: &Bytes) -> Self {
+        match text {
+            Cow::Borrowed(text) => {
+                let start = text.as_ptr().addr() - body.as_ptr().addr();
+                Self::Slice(start..start + text.len())
+            }
+            Cow::Owned(text) => Self::Owned(text),
+        }
+    }
+
     /// `body` is what it was read from.
     pub(crate) fn as_str<'a>(&'a self, body: &'a Bytes) -> &'a str {
         match self {
@@ -24,14 +36,8 @@ impl Text {
     }
 }
 
-impl Value for Text {
+impl FromJson for Text {
     fn read(json: &str, body: &Bytes) -> Option<Self> {
-        Some(match string(json)? {
-            Cow::Borrowed(text) => {
-                let start = text.as_ptr().addr() - body.as_ptr().addr();
-                Self::Slice(start..start + text.len())
-            }
-            Cow::Owned(text) => Self::Owned(text),
-        })
+        Some(Self::new(string(json)?, body))
     }
 }

@@ -1,7 +1,8 @@
 //! Records of one's own types, and what is said when they do not fit.
 
 use serde::Deserialize;
-use twenty_webhook_core::{Note, Person, WebhookEvent};
+use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_core::records::{Note, Person};
 
 use crate::vectors::event;
 

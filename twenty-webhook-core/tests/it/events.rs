@@ -4,9 +4,8 @@ use std::fmt::{Debug, Write};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use twenty_webhook_core::{
-    Action, Company, EventName, Note, Opportunity, Payload, Person, RecordError, Task, WebhookEvent, WorkspaceMember,
-};
+use twenty_webhook_core::records::{Company, Note, Opportunity, Person, Task, WorkspaceMember};
+use twenty_webhook_core::{Action, EventName, Payload, RecordError, WebhookEvent};
 
 use crate::vectors::{Vector, event, vectors};
 
@@ -142,12 +141,12 @@ fn names_in_every_spelling() {
         ("eventName", "create.update", "create", Action::Updated),
         ("eventType", "create.update", "update", Action::Created),
         ("eventType", "delete.restored", "restored", Action::Deleted),
-        ("eventName", "person.archived", "person", Action::Other("archived".into())),
+        ("eventName", "person.archived", "person", "archived".parse().unwrap()),
         ("eventName", "metadata.fieldMetadata.update", "metadata.fieldMetadata", Action::Updated),
         ("eventName", "metadata.created", "metadata", Action::Created),
         ("eventName", "metadata.x.y.created", "metadata.x.y", Action::Created),
-        ("eventName", "ping", "ping", Action::Other(String::new())),
-        ("eventName", ".", "", Action::Other(String::new())),
+        ("eventName", "ping", "ping", "".parse().unwrap()),
+        ("eventName", ".", "", "".parse().unwrap()),
         ("eventName", "pers\\u006fn.created", "person", Action::Created),
     ] {
         let event = WebhookEvent::from_stored(format!(r#"{{"{member}":"{spelling}"}}"#)).unwrap();
@@ -186,7 +185,7 @@ fn what_metadata_says_of_a_change() {
 #[test]
 fn a_batch_has_its_records_in_its_items() {
     let batch = event("13-batch-items-oct2025.json");
-    assert_eq!(batch.record_value().unwrap_err(), RecordError::Batch { items: 2 });
+    assert!(matches!(batch.record_value().unwrap_err(), RecordError::Batch { items: 2, .. }));
     let people: Vec<Person> = batch.records().collect::<Result<_, _>>().unwrap();
     let names: Vec<_> = people.iter().map(|person| person.name.as_ref().unwrap().to_string()).collect();
     assert_eq!(names, ["Inès Moreau", "Ola Nordmann"]);

@@ -6,8 +6,10 @@ mod decoding;
 #[cfg(feature = "diagnose")]
 mod diagnose;
 mod events;
+mod forms;
 mod patterns;
 mod properties;
+mod real;
 mod records;
 mod secret;
 mod tolerance;

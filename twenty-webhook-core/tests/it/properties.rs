@@ -7,9 +7,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use twenty_webhook_core::{
-    Company, EventPattern, Note, Opportunity, Payload, Person, Task, WebhookEvent, WorkspaceMember,
-};
+use twenty_webhook_core::records::{Company, Note, Opportunity, Person, Task, WorkspaceMember};
+use twenty_webhook_core::{EventPattern, Payload, WebhookEvent};
 
 use crate::vectors::{event, vectors};
 

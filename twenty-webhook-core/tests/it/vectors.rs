@@ -23,20 +23,45 @@ pub(crate) fn vectors() -> Vec<Vector> {
     serde_json::from_slice(&read("signatures.json")).unwrap()
 }
 
+/// A delivery that a real server signed and sent.
+#[derive(Deserialize)]
+pub(crate) struct Real {
+    pub(crate) name: String,
+    pub(crate) body: String,
+    secret: String,
+    timestamp: String,
+    signature: String,
+    nonce: String,
+}
+
+impl Real {
+    /// Those of Twenty 2.21.
+    pub(crate) fn all() -> Vec<Self> {
+        let lines = String::from_utf8(read("real-2.21.jsonl")).unwrap();
+        let all: Vec<Self> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(all.len(), 47);
+        all
+    }
+
+    /// The event, by way of its signature.
+    pub(crate) fn event(&self) -> WebhookEvent {
+        verified(&self.secret, &self.timestamp, &self.signature, &self.nonce, self.body.clone().into())
+    }
+}
+
 /// The event in a body, by way of its signature.
 pub(crate) fn event(body: &str) -> WebhookEvent {
     let vector = vectors().into_iter().find(|vector| vector.body == body).unwrap();
+    verified(&vector.secret, &vector.timestamp, &vector.signature, &vector.nonce, read(body))
+}
+
+fn verified(secret: &str, timestamp: &str, signature: &str, nonce: &str, body: Vec<u8>) -> WebhookEvent {
     let headers = HeaderMap::from_iter(
-        [
-            (&SIGNATURE_HEADER, &vector.signature),
-            (&TIMESTAMP_HEADER, &vector.timestamp),
-            (&NONCE_HEADER, &vector.nonce),
-        ]
-        .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())),
+        [(&SIGNATURE_HEADER, signature), (&TIMESTAMP_HEADER, timestamp), (&NONCE_HEADER, nonce)]
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())),
     );
-    let now = UnixMillis::from_millis(vector.timestamp.parse().unwrap());
-    let verifier = Verifier::new(Secret::new(vector.secret).unwrap());
-    verifier.verify_at(&headers, read(body), now).unwrap().into_event().unwrap()
+    let now = UnixMillis::from_millis(timestamp.parse().unwrap());
+    Verifier::new(Secret::new(secret).unwrap()).verify_at(&headers, body, now).unwrap().into_event().unwrap()
 }
 
 fn read(file: &str) -> Vec<u8> {

@@ -111,3 +111,17 @@ object! {
         markdown: Option<String> = "markdown",
     }
 }
+
+object! {
+    /// A file. From Twenty 2 on.
+    pub struct File {
+        /// The file's id.
+        file_id: Option<String> = "fileId",
+        /// What Twenty shows: the file's name.
+        label: Option<String> = "label",
+        /// The end of the file's name, as `pdf`.
+        extension: Option<String> = "extension",
+        /// Where to get it, for a while.
+        url: Option<String> = "url",
+    }
+}

@@ -1,12 +1,14 @@
 use std::fmt;
 
 use super::object::object;
+use crate::json::string;
 
 object! {
     /// An amount of money.
     ///
     /// ```
-    /// use twenty_webhook_core::{Opportunity, WebhookEvent};
+    /// use twenty_webhook_core::WebhookEvent;
+    /// use twenty_webhook_core::records::Opportunity;
     ///
     /// let body = r#"{"eventName":"opportunity.created","record":{"amount":{"amountMicros":"48000500000","currencyCode":"EUR"}}}"#;
     /// let deal: Opportunity = WebhookEvent::from_stored(body)?.record()?;
@@ -17,7 +19,8 @@ object! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub struct Currency {
-        /// Millionths: 1 000 000 is 1 EUR. Twenty sends a number, or a number in a string.
+        /// Millionths: 1 000 000 is 1 EUR. Twenty sends a number, or, before Twenty 2, a number in a string. That may be a fraction of a
+        /// millionth: then this is `None`, `extra` has it as it was sent, and [`decimal`](Self::decimal) has it exactly.
         amount_micros: Option<i64> = "amountMicros",
         /// The ISO 4217 code. Empty where no currency was chosen.
         currency_code: Option<String> = "currencyCode",
@@ -25,13 +28,22 @@ object! {
 }
 
 impl Currency {
-    /// The amount in whole units, exactly: two decimals, or as many as it takes, which is six at most.
+    /// The amount in whole units, exactly: two decimals, or as many as it takes.
     pub fn decimal(&self) -> Option<String> {
-        let micros = self.amount_micros?;
-        let sign = if micros < 0 { "-" } else { "" };
-        let (units, fraction) = (micros.unsigned_abs() / 1_000_000, micros.unsigned_abs() % 1_000_000);
-        let fraction = format!("{fraction:06}");
-        let (cents, rest) = fraction.split_at(2);
+        let micros = self.amount_micros.map(|micros| micros.to_string()).or_else(|| {
+            let json = self.extra.get("amountMicros")?.as_str();
+            Some(string(json).unwrap_or(json.into()).into_owned())
+        })?;
+        let (sign, micros) = micros.strip_prefix('-').map_or(("", &*micros), |micros| ("-", micros));
+        let (whole, fraction) = micros.split_once('.').unwrap_or((micros, ""));
+        let is_number = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+        if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
+            return None;
+        }
+        let padded = format!("{whole:0>7}");
+        let (units, millionths) = padded.split_at(padded.len() - 6);
+        let decimals = format!("{millionths}{fraction}");
+        let (cents, rest) = decimals.split_at(2);
         Some(format!("{sign}{units}.{cents}{}", rest.trim_end_matches('0')))
     }
 }

@@ -2,16 +2,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::parse_date;
-use crate::json::{Value, string};
+use crate::json::{FromJson, string};
 
-impl Value for bool {
+impl FromJson for bool {
     fn read(json: &str, _: &Bytes) -> Option<Self> {
         json.parse().ok()
     }
 }
 
 /// A number, or one in a string: Twenty's NUMERIC and bigint columns arrive so.
-impl Value for f64 {
+impl FromJson for f64 {
     fn read(json: &str, _: &Bytes) -> Option<Self> {
         let text = string(json).unwrap_or(json.into());
         text.parse().ok().filter(|number: &f64| number.is_finite())
@@ -19,7 +19,7 @@ impl Value for f64 {
 }
 
 /// As for `f64`. A fraction does not fit, and is not rounded.
-impl Value for i64 {
+impl FromJson for i64 {
     fn read(json: &str, _: &Bytes) -> Option<Self> {
         let text = string(json).unwrap_or(json.into());
         // `240.0` and `"1250000000000.00"` are whole numbers, too.
@@ -31,7 +31,7 @@ impl Value for i64 {
     }
 }
 
-impl Value for Timestamp {
+impl FromJson for Timestamp {
     fn read(json: &str, _: &Bytes) -> Option<Self> {
         parse_date(&string(json)?)
     }

@@ -1,14 +1,8 @@
 use super::object::record;
-use crate::{Actor, Emails, FullName, Links, Phones};
+use super::{Actor, Address, Currency, Emails, File, FullName, Links, Phones};
 
 record! {
     /// A person.
-    ///
-    /// # What all records have in common
-    ///
-    /// Every field may be absent, and null is the same as absent. A custom field is in `extra`, under its API name. So is a field whose
-    /// value is not what it should be, say a date that cannot be read: then the field itself is `None`. Nothing that Twenty sends
-    /// makes the whole record fail.
     ///
     /// # The documented form
     ///
@@ -16,14 +10,15 @@ record! {
     /// [`emails`](Self::emails) and [`created_by`](Self::created_by) where those are absent:
     ///
     /// ```
-    /// use twenty_webhook_core::{Person, WebhookEvent};
+    /// use twenty_webhook_core::WebhookEvent;
+    /// use twenty_webhook_core::records::Person;
     ///
     /// let body = r#"{"event":"person.created","data":{"id":"abc12345","firstName":"Alice","lastName":"Doe"}}"#;
     /// let person: Person = WebhookEvent::from_stored(body)?.record()?;
     /// assert_eq!(person.name.unwrap().to_string(), "Alice Doe");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub struct Person {
+    pub struct Person: "person" {
         /// The name.
         name: Option<FullName> = "name",
         /// The email addresses.
@@ -32,16 +27,18 @@ record! {
         phones: Option<Phones> = "phones",
         /// The profile on LinkedIn.
         linkedin_link: Option<Links> = "linkedinLink",
-        /// The profile on X.
-        x_link: Option<Links> = "xLink",
         /// The job title.
         job_title: Option<String> = "jobTitle",
-        /// The city.
-        city: Option<String> = "city",
         /// The URL of a picture.
         avatar_url: Option<String> = "avatarUrl",
-        /// The id of the [`Company`](crate::Company) that the person works for.
+        /// The picture, as a file. From Twenty 2 on.
+        avatar_file: Vec<File> = "avatarFile",
+        /// The id of the [`Company`] that the person works for.
         company_id: Option<String> = "companyId",
+        /// The profile on X. Older versions of Twenty only.
+        x_link: Option<Links> = "xLink",
+        /// The city. Older versions of Twenty only.
+        city: Option<String> = "city",
     }
     then = read_documented_form;
 }
@@ -67,5 +64,31 @@ impl Person {
         {
             self.created_by = Some(Actor { user_id: Some(user_id), ..Actor::default() });
         }
+    }
+}
+
+record! {
+    /// A company.
+    pub struct Company: "company" {
+        /// The name.
+        name: Option<String> = "name",
+        /// The website; its address is the main link.
+        domain_name: Option<Links> = "domainName",
+        /// The postal address.
+        address: Option<Address> = "address",
+        /// The profile on LinkedIn.
+        linkedin_link: Option<Links> = "linkedinLink",
+        /// The revenue of a year. From Twenty 2 on.
+        annual_revenue: Option<Currency> = "annualRevenue",
+        /// The id of the [`WorkspaceMember`](super::WorkspaceMember) that looks after it.
+        account_owner_id: Option<String> = "accountOwnerId",
+        /// How many people work there. Older versions of Twenty only.
+        employees: Option<i64> = "employees",
+        /// The profile on X. Older versions of Twenty only.
+        x_link: Option<Links> = "xLink",
+        /// The revenue that recurs each year. Older versions of Twenty only.
+        annual_recurring_revenue: Option<Currency> = "annualRecurringRevenue",
+        /// Whether it is the kind of customer that is looked for. Older versions of Twenty only.
+        ideal_customer_profile: Option<bool> = "idealCustomerProfile",
     }
 }

@@ -1,0 +1,65 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::members::Key;
+use super::{FromJson, for_each_member};
+
+/// A JSON object with fields of its own, each of which may be absent, null, or not what it should be.
+pub(crate) trait JsonObject: Default {
+    /// Takes the next value of `map` for the member `name`. An error if the value is not what it should be.
+    fn take_strictly<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+        source: &Bytes,
+    ) -> Result<(), A::Error>;
+
+    /// Takes any value for the member `name`.
+    fn take(&mut self, name: Cow<'_, str>, json: &str, source: &Bytes);
+
+    /// Called when all members are taken.
+    fn finish(&mut self) {}
+}
+
+impl<T: JsonObject> FromJson for T {
+    /// In one pass, as nearly always; member by member if anything in it is odd.
+    fn read(json: &str, source: &Bytes) -> Option<Self> {
+        let mut strict = serde_json::Deserializer::from_str(json);
+        if let Ok(object) = Self::read_strictly(&mut strict, source)
+            && strict.end().is_ok()
+        {
+            return Some(object);
+        }
+        let mut object = Self::default();
+        for_each_member(json, |name, value| object.take(name, value, source)).ok()?;
+        object.finish();
+        Some(object)
+    }
+
+    fn read_strictly<'de, D: Deserializer<'de>>(json: D, source: &Bytes) -> Result<Self, D::Error> {
+        json.deserialize_map(Members(source, PhantomData))
+    }
+}
+
+struct Members<'s, T>(&'s Bytes, PhantomData<T>);
+
+impl<'de, T: JsonObject> Visitor<'de> for Members<'_, T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let mut object = T::default();
+        while let Some(Key(name)) = map.next_key()? {
+            object.take_strictly(name, &mut map, self.0)?;
+        }
+        object.finish();
+        Ok(object)
+    }
+}

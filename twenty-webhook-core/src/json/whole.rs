@@ -1,0 +1,63 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use serde_json::value::RawValue;
+
+use super::FromJson;
+use crate::RawJson;
+
+/// The name under which a type of this crate asks a deserializer for its whole text.
+const WHOLE_TEXT: &str = "$twenty_webhook_core::WholeText";
+
+/// What the types of this crate do to be deserialized.
+pub(crate) fn deserialize<'de, T: FromJson, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_newtype_struct(WHOLE_TEXT, FromText(PhantomData))
+}
+
+struct FromText<T>(PhantomData<T>);
+
+impl<'de, T: FromJson> Visitor<'de> for FromText<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    /// From [`WholeText`].
+    fn visit_str<E: Error>(self, json: &str) -> Result<T, E> {
+        read(&RawJson::copied(json))
+    }
+
+    /// From `serde_json`, where the type is part of another one.
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
+        read(&RawJson::from(Box::<RawValue>::deserialize(json)?))
+    }
+}
+
+fn read<T: FromJson, E: Error>(json: &RawJson) -> Result<T, E> {
+    T::read(json.as_str(), json.bytes())
+        .ok_or_else(|| E::invalid_type(Unexpected::Other("something else"), &"an object"))
+}
+
+/// Gives a type of this crate the whole text, which saves the pass in which `serde_json` would cut it out. Any other type gets an error
+/// before anything is read.
+pub(super) struct WholeText<'a>(pub(super) &'a str);
+
+impl<'de> Deserializer<'de> for WholeText<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &str, visitor: V) -> Result<V::Value, Self::Error> {
+        if name == WHOLE_TEXT { visitor.visit_str(self.0) } else { visitor.visit_newtype_struct(self) }
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Error::custom("not a type of this crate"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}

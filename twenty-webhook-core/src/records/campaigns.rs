@@ -1,0 +1,103 @@
+use super::object::{bare_record, record};
+
+record! {
+    /// A message to many people.
+    pub struct MessageCampaign: "messageCampaign" {
+        /// The name.
+        name: Option<String> = "name",
+        /// The subject.
+        subject: Option<String> = "subject",
+        /// The text, with places for what differs from one person to the next.
+        body_template: Option<String> = "bodyTemplate",
+        /// The sender's address.
+        from_address: Option<String> = "fromAddress",
+        /// How far it is.
+        status: Option<String> = "status",
+        /// When it is to be sent.
+        scheduled_at: Option<jiff::Timestamp> = "scheduledAt",
+        /// When it was sent.
+        sent_at: Option<jiff::Timestamp> = "sentAt",
+        /// How many messages were sent.
+        sent_count: Option<i64> = "sentCount",
+        /// How many arrived.
+        delivered_count: Option<i64> = "deliveredCount",
+        /// How many could not be sent.
+        failed_count: Option<i64> = "failedCount",
+        /// How many came back.
+        bounced_count: Option<i64> = "bouncedCount",
+        /// How many were reported as spam.
+        complained_count: Option<i64> = "complainedCount",
+        /// How many were left out.
+        skipped_count: Option<i64> = "skippedCount",
+        /// The id of the topic that receivers can unsubscribe from.
+        unsubscribe_topic_id: Option<String> = "unsubscribeTopicId",
+        /// The id of the [`MessageList`] that it goes to.
+        list_id: Option<String> = "listId",
+    }
+}
+
+record! {
+    /// A list of people that campaigns go to.
+    pub struct MessageList: "messageList" {
+        /// The name.
+        name: Option<String> = "name",
+        /// The description.
+        description: Option<String> = "description",
+    }
+}
+
+record! {
+    /// That a person is on a list.
+    pub struct MessageListMember: "messageListMember" {
+        /// The id of the [`Person`](super::Person).
+        person_id: Option<String> = "personId",
+        /// The id of the [`MessageList`].
+        list_id: Option<String> = "listId",
+    }
+}
+
+bare_record! {
+    /// An address that no campaign is sent to.
+    pub struct MessageSuppression: "messageSuppression" {
+        /// The address.
+        email_address: Option<String> = "emailAddress",
+        /// Why nothing is sent to it.
+        reason: Option<String> = "reason",
+        /// Where that is known from.
+        source: Option<String> = "source",
+        /// The id of the event at the email provider.
+        provider_event_id: Option<String> = "providerEventId",
+        /// The id of the topic, if it holds for one only.
+        unsubscribe_topic_id: Option<String> = "unsubscribeTopicId",
+    }
+}
+
+bare_record! {
+    /// A message of a campaign, to one person.
+    pub struct CampaignDelivery: "campaignDelivery" {
+        /// The id of the [`MessageCampaign`].
+        campaign_id: Option<String> = "campaignId",
+        /// The id of the [`Person`](super::Person).
+        person_id: Option<String> = "personId",
+        /// The address.
+        recipient_email: Option<String> = "recipientEmail",
+        /// How far it is.
+        state: Option<String> = "state",
+        /// Why it was left out.
+        skip_reason: Option<String> = "skipReason",
+        /// Why it could not be sent.
+        failure_reason: Option<String> = "failureReason",
+        /// The id of the message at the email provider.
+        provider_message_id: Option<String> = "providerMessageId",
+        /// When it was sent.
+        sent_at: Option<jiff::Timestamp> = "sentAt",
+        /// When it arrived.
+        delivered_at: Option<jiff::Timestamp> = "deliveredAt",
+        /// When it came back.
+        bounced_at: Option<jiff::Timestamp> = "bouncedAt",
+        /// When it was reported as spam.
+        complained_at: Option<jiff::Timestamp> = "complainedAt",
+        /// When the email provider refused it.
+        rejected_at: Option<jiff::Timestamp> = "rejectedAt",
+    }
+}
