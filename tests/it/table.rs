@@ -6,8 +6,13 @@ use crate::receivers::{Answer, HANDLED, IN_MEMORY, STREAMING, counted, pieces};
 use crate::vectors::{self, Case, Expect};
 
 #[actix_web::test]
-async fn every_body_that_twenty_has_sent_reaches_the_handler() {
+async fn every_form_that_twenty_has_sent_reaches_the_handler() {
     through_every_receiver(vectors::signed_bodies()).await;
+}
+
+#[actix_web::test]
+async fn every_delivery_that_a_real_server_has_sent_reaches_the_handler() {
+    through_every_receiver(vectors::real_deliveries()).await;
 }
 
 #[actix_web::test]

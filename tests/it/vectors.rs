@@ -40,34 +40,64 @@ pub(crate) enum Expect {
     },
 }
 
-/// Every body that Twenty has ever sent, with its signature.
-pub(crate) fn signed_bodies() -> Vec<Case> {
-    #[derive(Deserialize)]
-    struct Signed {
-        body: String,
-        /// What it is called, whichever way its own spelling is.
-        event: String,
-        secret: String,
-        timestamp: String,
-        signature: String,
-        nonce: String,
+/// A signed body.
+#[derive(Deserialize)]
+struct Signed {
+    /// What the event is called, whichever way its own spelling is.
+    #[serde(alias = "name")]
+    event: String,
+    /// In `signatures.json` the file that the body is in.
+    body: String,
+    secret: String,
+    timestamp: String,
+    signature: String,
+    nonce: String,
+}
+
+impl Signed {
+    /// As it is received shortly after it was sent.
+    fn case(self, name: String, body: Bytes) -> Case {
+        Case {
+            name,
+            body,
+            now: UnixMillis::from_millis(self.timestamp.parse::<u64>().unwrap() + 40),
+            headers: vec![
+                ("x-twenty-webhook-signature".into(), self.signature),
+                ("x-twenty-webhook-timestamp".into(), self.timestamp),
+                ("x-twenty-webhook-nonce".into(), self.nonce),
+            ],
+            secret: self.secret,
+            expect: Expect::Event(self.event),
+        }
     }
+}
+
+/// A body of every form that Twenty has ever sent, with its signature.
+pub(crate) fn signed_bodies() -> Vec<Case> {
     let all: Vec<Signed> = serde_json::from_slice(&read("signatures.json")).unwrap();
     assert!(all.len() >= 36, "the vectors are there");
     all.into_iter()
-        .map(|signed| Case {
-            body: read(&signed.body),
-            now: UnixMillis::from_millis(signed.timestamp.parse::<u64>().unwrap() + 40),
-            headers: vec![
-                ("x-twenty-webhook-signature".into(), signed.signature),
-                ("x-twenty-webhook-timestamp".into(), signed.timestamp),
-                ("x-twenty-webhook-nonce".into(), signed.nonce),
-            ],
-            secret: signed.secret,
-            expect: Expect::Event(signed.event),
-            name: signed.body,
+        .map(|signed| {
+            let (name, body) = (signed.body.clone(), read(&signed.body));
+            signed.case(name, body)
         })
         .collect()
+}
+
+/// What a Twenty 2.21 server really signed and sent.
+pub(crate) fn real_deliveries() -> Vec<Case> {
+    let lines = read("real-2.21.jsonl");
+    let all: Vec<Case> = str::from_utf8(&lines)
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let signed: Signed = serde_json::from_str(line).unwrap();
+            let (name, body) = (format!("{} of 2.21", signed.event), signed.body.clone().into());
+            signed.case(name, body)
+        })
+        .collect();
+    assert_eq!(all.len(), 47, "the deliveries are there");
+    all
 }
 
 /// Good and bad requests, from `requests.mjs`.

@@ -19,6 +19,13 @@ const sign = ({ body, secret, timestamp }) => {
 for (const signed of all) {
   if (sign(signed) !== signed.signature) throw new Error(`the signature of ${signed.body} is wrong`);
 }
+const real = readFileSync(file("real-2.21.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+for (const { body, secret, timestamp, signature, name } of real) {
+  const message = `${timestamp}:${body}`;
+  const node = createHmac("sha256", secret).update(message).digest("hex");
+  const openssl = execFileSync("openssl", ["dgst", "-sha256", "-hmac", secret], { input: message }).toString();
+  if (node !== signature || openssl.trim().split(" ").pop() !== node) throw new Error(`the signature of ${name} is wrong`);
+}
 const [body, event] = process.argv.slice(2);
 if (body) {
   const timestamp = String(Number(all.at(-1).timestamp) + 1000);
@@ -26,4 +33,4 @@ if (body) {
   all.push({ ...added, signature: sign(added), nonce: randomBytes(16).toString("hex") });
   writeFileSync(file("signatures.json"), `${JSON.stringify(all, null, 1)}\n`);
 }
-console.log(`${all.length} signatures, the same by Node and openssl`);
+console.log(`${all.length} signatures, and ${real.length} of a real server, the same by Node and openssl`);

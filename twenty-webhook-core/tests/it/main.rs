@@ -7,6 +7,7 @@ mod decoding;
 mod diagnose;
 mod events;
 mod forms;
+mod objects;
 mod patterns;
 mod properties;
 mod real;
