@@ -36,7 +36,7 @@ const sorted = (value) =>
 
 const mistakes = [];
 // `change`: secrets (as configured), key and message (as signed), timestamp, signature (a text, or a function of the message's hex),
-// headers (all of them), body, now.
+// headers (all of them), body, latin1 (each character of the body is a byte), now.
 const add = (name, findings, change = {}) => {
   const body = change.body ?? BODY;
   const timestamp = String(change.timestamp ?? SENT);
@@ -46,7 +46,8 @@ const add = (name, findings, change = {}) => {
     ["X-Twenty-Webhook-Timestamp", timestamp],
     ["X-Twenty-Webhook-Nonce", NONCE],
   ];
-  mistakes.push({ name, secrets: change.secrets ?? [SECRET], now: change.now ?? SENT + 40, headers, body, findings });
+  const latin1 = change.latin1 ? { latin1: true } : {};
+  mistakes.push({ name, secrets: change.secrets ?? [SECRET], now: change.now ?? SENT + 40, headers, body, ...latin1, findings });
 };
 
 // Nothing is wrong
@@ -59,7 +60,12 @@ add("signature upper-case", ["signature_upper_case"], { signature: good.toUpperC
 const [signature, timestamp] = [["X-Twenty-Webhook-Signature", good], ["X-Twenty-Webhook-Timestamp", String(SENT)]];
 add("the webhook has no secret", ["unsigned"], { headers: [["Content-Type", "application/json"]] });
 add("signature missing", ["header_missing"], { headers: [timestamp] });
-add("timestamp missing", ["header_missing", "unexplained"], { headers: [signature] });
+add("timestamp missing", ["header_missing"], { headers: [signature] });
+add("timestamp missing, and not signed", ["header_missing", "signed_without_timestamp"], {
+  headers: [["X-Twenty-Webhook-Signature", hmac(SECRET, BODY)]],
+});
+add("signature missing, white space in the body", ["header_missing"], { headers: [timestamp], body: PRETTY });
+add("timestamp changed on the way", ["unexplained"], { message: `${SENT + 1}:${BODY}` });
 add("signature twice", ["header_repeated"], { headers: [signature, signature, timestamp] });
 add("headers with other names", ["unsigned", "header_misnamed"], {
   headers: [["X-Twenty-Signature", good], ["X-Twenty-Timestamp", String(SENT)]],
@@ -106,11 +112,44 @@ add("signed as PHP writes, sent as JavaScript does", ["body_reserialized"], {
   body: BODY,
 });
 add("signed in alphabetical order", ["body_reserialized"], { signed: JSON.stringify(sorted(EVENT)), body: BODY });
-add("re-serialised in alphabetical order", ["body_sorted", "unexplained"], { signed: BODY, body: JSON.stringify(sorted(EVENT)) });
+add("re-serialised in alphabetical order", ["body_sorted"], { signed: BODY, body: JSON.stringify(sorted(EVENT)) });
 add("numbers written anew", ["body_reserialized"], {
   signed: '{"eventName":"person.created","record":{"id":"p1","score":1}}',
   body: '{"eventName":"person.created","record":{"id":"p1","score":1.0}}',
 });
+const numbered = (number) => `{"eventName":"person.created","record":{"id":"p1","score":${number}}}`;
+for (const [language, number] of [["Rust", "1e21"], ["Java", "1.0E21"], ["PHP", "1.0e+21"]]) {
+  add(`a large number written by ${language}`, ["body_reserialized"], { signed: numbered("1e+21"), body: numbered(number) });
+}
+add("a small number written by Python", ["body_reserialized"], { signed: numbered("1.5e-7"), body: numbered("1.5e-07") });
+add("numbers written anew, and changed", ["body_numbers"], { signed: numbered("1e+21"), body: numbered("2.0E21") });
+add("as JavaScript writes numbers, changed", ["unexplained"], { signed: numbered("1e+21"), body: numbered("2e+21") });
+add("escapes, changed", ["body_escaped"], { signed: BODY, body: unicode(BODY.replace("Zoë", "Zoé")) });
+add("a slash escaped, changed", ["body_escaped"], { signed: BODY, body: BODY.replace("Zoë", "Zo\\/") });
+add("escapes as JavaScript writes them, changed", ["unexplained"], { signed: BODY, body: BODY.replace("Zoë", "\\n\\u0001\\ud83d\\\"") });
+add("escapes and white space, changed", ["body_spaced", "body_escaped"], { signed: BODY, body: unicode(spaced(EVENT)).replace("Zo", "To") });
+add("white space within a text only, changed", ["unexplained"], { signed: BODY, body: BODY.replace("Zoë", "Z : { o , }  e") });
+add("alphabetical order and white space", ["body_spaced", "body_sorted"], { signed: BODY, body: JSON.stringify(sorted(EVENT), null, 1) });
+add("alphabetical order and numbers written anew", ["body_numbers", "body_sorted"], {
+  signed: BODY,
+  body: JSON.stringify(sorted(EVENT)).replace("-17.5", "-17.50"),
+});
+add("cut off", ["body_truncated"], { signed: BODY, body: BODY.slice(0, 120) });
+add("cut off within an escape", ["body_truncated"], { signed: BODY, body: '{"eventName":"person.created","a":"\\u00' });
+add("cut off, with a byte order mark", ["body_truncated"], { signed: BODY, body: `\ufeff${BODY.slice(0, -1)}` });
+add("cut off, and the secret is another", ["body_truncated"], { key: OTHER, signed: BODY, body: BODY.slice(0, -1) });
+add("decoded as a form", ["body_not_json"], { signed: BODY, body: `payload=${encodeURIComponent(BODY)}` });
+add("something put behind it", ["body_not_json"], { signed: BODY, body: `${BODY}</body>` });
+add("an array, with another secret", ["unexplained"], { key: OTHER, body: "[1]" });
+// A body of which each character is a byte.
+const LATIN = BODY.replace("O’Hara 🚀", "Núñez");
+add("converted to Latin-1", ["body_transcoded"], { signed: LATIN, body: LATIN, latin1: true });
+add("converted to Latin-1, which has not all of it", ["body_not_utf8"], {
+  signed: BODY,
+  body: BODY.replace("’", "?").replace("🚀", "?"),
+  latin1: true,
+});
+add("white space put before it", ["body_line_end_added"], { signed: BODY, body: ` \n${BODY}` });
 add("line end added", ["body_line_end_added"], { signed: PRETTY, body: `${PRETTY}\n` });
 add("line end added to JSON without white space", ["body_line_end_added"], { signed: BODY, body: `${BODY}\n` });
 add("line end lost", ["body_line_end_lost"], { signed: `${PRETTY}\n`, body: PRETTY });
@@ -123,9 +162,27 @@ add("stringified twice, sent with line breaks", ["body_stringified_twice"], { si
 add("arrived stringified", ["body_arrived_stringified"], { signed: BODY, body: JSON.stringify(BODY) });
 add("stringified and signed so", ["not_an_event"], { body: JSON.stringify(BODY) });
 add("signed without body", ["body_not_signed"], { signed: "", body: BODY });
-add("body lost on the way", ["body_empty", "unexplained"], { signed: BODY, body: "" });
+add("body lost on the way", ["body_empty"], { signed: BODY, body: "" });
 add("body changed", ["unexplained"], { signed: BODY, body: BODY.replace("Zoë", "Zoe") });
-add("body changed and spaced", ["body_spaced", "unexplained"], { signed: BODY, body: PRETTY.replace("Zoë", "Zoe") });
+add("body changed and spaced", ["body_spaced"], { signed: BODY, body: PRETTY.replace("Zoë", "Zoe") });
+
+// Twenty's own: axios leaves these names out of the body, after it was signed.
+const GENUINE = { ...EVENT, workspaceId: "w1", webhookId: "h1" };
+const withMember = (name) => JSON.stringify(GENUINE).replace('"tags":{}', `"tags":{},"${name}":{"a":1}`);
+for (const name of ["__proto__", "constructor", "prototype"]) {
+  add(`a member ${name}, left out by Twenty`, ["unexplained", "perhaps_signed_wrong"], {
+    signed: withMember(name),
+    body: JSON.stringify(GENUINE),
+  });
+}
+add("Twenty's own, with another secret", ["unexplained", "perhaps_signed_wrong"], { key: OTHER, body: JSON.stringify(GENUINE) });
+add("Twenty's own, late, with another secret", ["late", "unexplained", "perhaps_signed_wrong"], {
+  key: OTHER,
+  body: JSON.stringify(GENUINE),
+  now: SENT + 3600_000,
+});
+add("Twenty's own, written anew and changed", ["body_spaced"], { signed: withMember("prototype"), body: JSON.stringify(GENUINE, null, 2) });
+add("Twenty's own, cut off signature", ["signature_length"], { signature: good.slice(0, 63), body: JSON.stringify(GENUINE, null, 2) });
 
 // Secrets
 add("another webhook's secret", ["unexplained"], { key: OTHER });

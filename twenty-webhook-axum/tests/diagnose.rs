@@ -33,6 +33,9 @@ struct Case {
     now: u64,
     headers: Vec<(String, String)>,
     body: serde_json::Value,
+    /// Whether each character of the body is a byte.
+    #[serde(default)]
+    latin1: bool,
     #[serde(default)]
     secrets: Vec<String>,
     #[serde(default)]
@@ -52,6 +55,8 @@ impl Case {
             (serde_json::Value::String(text), _) | (_, serde_json::Value::String(text)) => text.clone(),
             _ => "a".repeat(usize::try_from(self.body["pad_to"].as_u64().unwrap()).unwrap()),
         };
+        let latin1 = || body.chars().map(|char| u8::try_from(char).unwrap()).collect();
+        let body = if self.latin1 { latin1() } else { body.clone().into_bytes() };
         let mut request = Request::post("/").body(Body::from(body)).unwrap();
         for (name, value) in &self.headers {
             let name: axum::http::HeaderName = name.parse().unwrap();

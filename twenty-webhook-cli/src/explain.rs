@@ -143,6 +143,6 @@ pub(crate) fn findings_text(findings: &[Finding]) -> String {
 }
 
 pub(crate) fn findings_json(findings: &[Finding]) -> Value {
-    let one = |finding: &Finding| json!({ "code": finding.code(), "seen": finding.seen(), "fix": finding.fix() });
+    let one = |finding: &Finding| json!({ "code": finding.code(), "seen": finding.seen(), "fix": finding.fix(), "guess": finding.is_guess() });
     findings.iter().map(one).collect()
 }

@@ -1,7 +1,10 @@
+use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::json_text::{STYLES, rewrite, stringified};
+use super::json_text::{Peculiarities, STYLES, rewrite, stringified};
 use super::{BodyMistake, Finding};
+use crate::WebhookEvent;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -40,32 +43,48 @@ pub(super) fn variants(arrived: &[u8]) -> Vec<(BodyMistake, Vec<u8>)> {
         add(BodyMistake::ByteOrderMark, without_mark.to_owned().into_bytes());
         add(BodyMistake::ByteOrderMark, format!("{BYTE_ORDER_MARK}{text}").into_bytes());
     }
+    if std::str::from_utf8(arrived).is_err() {
+        add(BodyMistake::Transcoded, arrived.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes());
+    }
     add(BodyMistake::Empty, Vec::new());
     variants
 }
 
 /// What can be told from the body alone, when nothing is proven.
 pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
-    let Ok(text) = std::str::from_utf8(arrived) else { return Vec::new() };
+    let Ok(text) = std::str::from_utf8(arrived) else { return vec![Finding::BodyNotUtf8] };
     if text.trim().is_empty() {
         return vec![Finding::BodyEmpty];
     }
-    let mut hints = Vec::new();
-    let compact = rewrite(text, &STYLES[0]);
-    if compact.as_ref().is_some_and(|compact| compact.len() < text.len()) {
-        hints.push(Finding::BodySpaced);
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)) {
+        return vec![if error.is_eof() { Finding::BodyTruncated } else { Finding::BodyNotJson }];
     }
-    if compact.is_some() && compact == sorted(text) && has_members(text) {
-        hints.push(Finding::BodySorted);
-    }
-    hints
+    let Peculiarities { spaced, escaped, numbers } = Peculiarities::of(text);
+    let sorted = has_members(text) && rewrite(text, &STYLES[0]) == sorted(text);
+    let hints = [
+        (spaced, Finding::BodySpaced),
+        (escaped, Finding::BodyEscaped),
+        (numbers, Finding::BodyNumbers),
+        (sorted, Finding::BodySorted),
+    ];
+    hints.into_iter().filter(|(found, _)| *found).map(|(_, finding)| finding).collect()
+}
+
+/// Whether an event without [`hints`] has what all have that Twenty itself sends.
+pub(super) fn is_in_twentys_form(arrived: &Bytes) -> bool {
+    WebhookEvent::from_stored(arrived.clone()).is_ok_and(|event| {
+        event.target_url().is_some()
+            && event.webhook_id().is_some()
+            && event.workspace_id().is_some()
+            && event.event_date().is_some()
+    })
 }
 
 /// As a writer writes it that keeps members in a sorted map.
 fn sorted(text: &str) -> Option<String> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     value.sort_all_objects();
-    Some(value.to_string())
+    rewrite(&value.to_string(), &STYLES[0])
 }
 
 /// Enough that alphabetical order is no accident.

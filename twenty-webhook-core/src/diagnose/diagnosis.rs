@@ -102,14 +102,24 @@ impl Verifier {
             // How it is written is as plain as before, if nothing is proven.
             let written = readings.first().and_then(|(mistake, _)| *mistake);
             findings.extend(written.map(Finding::Signature));
-            findings.extend(body::hints(body));
-            if !readings.is_empty() {
-                findings.push(Finding::Unexplained);
+            // Without both headers there is nothing that another secret or body could explain.
+            if !readings.is_empty() && loose.timestamp.is_some() {
+                findings.extend(unproven(body));
             }
         }
         if let Err(Rejection::NotAnEvent(why)) = verdict {
             findings.push(Finding::NotAnEvent(why.clone()));
         }
         findings
+    }
+}
+
+/// What may be the cause when nothing is proven.
+fn unproven(body: &Bytes) -> Vec<Finding> {
+    let hints = body::hints(body);
+    match hints.is_empty() {
+        true if body::is_in_twentys_form(body) => vec![Finding::Unexplained, Finding::PerhapsSignedWrong],
+        true => vec![Finding::Unexplained],
+        false => hints,
     }
 }

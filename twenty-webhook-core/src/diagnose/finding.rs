@@ -6,8 +6,9 @@ use crate::{NotAnEvent, SignedWith};
 
 /// One thing that is wrong with a request: what was [seen](Self::seen), and how to [fix](Self::fix) it.
 ///
-/// A finding about a secret, a message or a body is proven: the signature is right once that one thing is taken into account. None of
-/// them, and nothing that they print, holds a secret or an expected signature.
+/// [`Secret`](Self::Secret), [`Message`](Self::Message) and [`Body`](Self::Body) are proven: the signature is right once that one thing is
+/// taken into account. Others were plainly seen. Those that [are a guess](Self::is_guess) come only where nothing is proven. None of them,
+/// and nothing that they print, holds a secret or an expected signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
@@ -24,6 +25,7 @@ pub enum Finding {
     /// The timestamp is not a number.
     TimestampMalformed,
     /// It was sent too long ago, or a clock is off by that much.
+    #[non_exhaustive]
     Late {
         /// How old it is.
         age: Duration,
@@ -31,6 +33,7 @@ pub enum Finding {
         tolerance: Duration,
     },
     /// It comes from the future, or a clock is off by that much.
+    #[non_exhaustive]
     Early {
         /// How far ahead it is.
         ahead: Duration,
@@ -49,11 +52,22 @@ pub enum Finding {
     Body(BodyMistake),
     /// The body is empty, which Twenty's never is.
     BodyEmpty,
+    /// The body is the beginning of JSON.
+    BodyTruncated,
+    /// The body is not JSON, which Twenty's always is.
+    BodyNotJson,
+    /// The body is not UTF-8, which Twenty's always is.
+    BodyNotUtf8,
     /// The body has white space between its parts, which Twenty's never has.
     BodySpaced,
+    /// The body has escapes in its texts that Twenty's never has.
+    BodyEscaped,
+    /// The body has numbers in a form that Twenty's never has.
+    BodyNumbers,
     /// The body's members are in alphabetical order, which Twenty's never are.
     BodySorted,
     /// The body is over the limit.
+    #[non_exhaustive]
     BodyTooLarge {
         /// Its length in bytes.
         len: usize,
@@ -62,11 +76,26 @@ pub enum Finding {
     },
     /// It is signed and fresh, but no event.
     NotAnEvent(NotAnEvent),
-    /// No mistake that is known here leads to this signature.
+    /// No mistake that was tried leads to this signature.
     Unexplained,
+    /// Twenty may have signed it wrong.
+    PerhapsSignedWrong,
 }
 
 impl Finding {
+    /// Whether it is only a guess at why the signature is wrong. What it says of the request itself is true all the same.
+    pub fn is_guess(&self) -> bool {
+        matches!(
+            self,
+            Self::BodySpaced
+                | Self::BodyEscaped
+                | Self::BodyNumbers
+                | Self::BodySorted
+                | Self::Unexplained
+                | Self::PerhapsSignedWrong
+        )
+    }
+
     /// A stable name, for programs.
     pub fn code(&self) -> &'static str {
         match self {
@@ -84,11 +113,17 @@ impl Finding {
             Self::Message(mistake) => mistake.code(),
             Self::Body(mistake) => mistake.code(),
             Self::BodyEmpty => "body_empty",
+            Self::BodyTruncated => "body_truncated",
+            Self::BodyNotJson => "body_not_json",
+            Self::BodyNotUtf8 => "body_not_utf8",
             Self::BodySpaced => "body_spaced",
+            Self::BodyEscaped => "body_escaped",
+            Self::BodyNumbers => "body_numbers",
             Self::BodySorted => "body_sorted",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::NotAnEvent(_) => "not_an_event",
             Self::Unexplained => "unexplained",
+            Self::PerhapsSignedWrong => "perhaps_signed_wrong",
         }
     }
 
@@ -128,13 +163,23 @@ impl Finding {
             Self::Message(mistake) => mistake.seen(),
             Self::Body(mistake) => mistake.seen(),
             Self::BodyEmpty => "the body is empty, which Twenty's never is".into(),
+            Self::BodyTruncated => "the body is JSON that breaks off before its end".into(),
+            Self::BodyNotJson => "the body is not JSON, which Twenty's always is".into(),
+            Self::BodyNotUtf8 => "the body is not UTF-8, which Twenty's always is".into(),
             Self::BodySpaced => "the body has white space between its parts, which Twenty's never has".into(),
+            Self::BodyEscaped => "texts in the body are escaped in a way that Twenty's are not".into(),
+            Self::BodyNumbers => "the body has numbers in a form that Twenty's has not, as `1.0` or `1e21`".into(),
             Self::BodySorted => "the body's members are in alphabetical order, which Twenty's never are".into(),
             Self::BodyTooLarge { len, limit } => format!("the body has {len} bytes, and the limit is {limit}"),
             Self::NotAnEvent(why) => format!("it is signed and fresh, but not an event of Twenty's: {why}"),
             Self::Unexplained => {
-                "the signature is of something else: neither the secret and body as they are, nor any known \
-                                  mistake, leads to it"
+                "the signature belongs to another secret, timestamp or body: neither these as they are, nor any mistake that was tried, \
+                 leads to it"
+                    .into()
+            }
+            Self::PerhapsSignedWrong => {
+                "if secret and body are right, Twenty has perhaps signed it wrong: where a record has a member named `__proto__`, \
+                 `constructor` or `prototype`, Twenty signs it and leaves it out of the body (seen in 0.42, 1.8 and 2.21)"
                     .into()
             }
         }
@@ -172,14 +217,29 @@ impl Finding {
             Self::BodyEmpty => {
                 "verify before anything else reads the body; see that nothing redirects the POST, which makes it a GET without body"
             }
-            Self::BodySpaced | Self::BodySorted => {
-                "something has written the JSON anew: verify the raw bytes, before a parser or a proxy touches them"
+            Self::BodyTruncated => {
+                "read the body to its end, and see what cuts it off: a limit of a proxy or a middleware, or a Content-Length that counts \
+                 characters where it should count bytes"
+            }
+            Self::BodyNotJson => {
+                "see that this is Twenty's own request, and verify the raw bytes, before a proxy or a middleware decodes or changes them"
+            }
+            Self::BodyNotUtf8 => {
+                "something has converted the text: verify the raw bytes, before a parser or a proxy touches them"
+            }
+            Self::BodySpaced | Self::BodyEscaped | Self::BodyNumbers | Self::BodySorted => {
+                "perhaps something has written the JSON anew: verify the raw bytes, before a parser or a proxy touches them. If nothing \
+                 has, compare the secret with the one in the sender's settings"
             }
             Self::BodyTooLarge { .. } => "raise the limit with Verifier::body_limit, if this came from Twenty",
             Self::NotAnEvent(_) => "send a body in one of Twenty's forms: a JSON object with `eventName`, say",
             Self::Unexplained => {
-                "compare the secret with the one in Twenty's settings: each webhook has its own. If it is the right one, the body was \
-                 changed on the way: verify the raw bytes, before a parser or a proxy touches them"
+                "compare the secret with the one in Twenty's settings: each webhook has its own. If it is the right one, perhaps the \
+                 body or the timestamp was changed on the way: verify the raw bytes, before a parser or a proxy touches them"
+            }
+            Self::PerhapsSignedWrong => {
+                "rename such a field in Twenty, or take such a key out of the JSON in its fields. No receiver can verify this delivery: \
+                 read the record through Twenty's API"
             }
         }
     }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 
 /// How a JSON writer writes.
@@ -53,41 +55,83 @@ pub(super) fn rewrite(json: &str, style: &Style) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(json).ok()?;
     let mut out = String::with_capacity(json.len() + json.len() / 4);
     let mut depth = 0;
-    let mut rest = json.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let len = match first {
-            '"' => string_len(rest),
-            '{' | '}' | '[' | ']' | ',' | ':' => 1,
-            _ => rest.find([',', '}', ']', ' ', '\t', '\r', '\n']).unwrap_or(rest.len()),
-        };
-        let (token, after) = rest.split_at(len);
-        rest = after.trim_start();
-        match first {
-            '"' => write_string(&mut out, &units(token), style.escapes),
-            '{' | '[' => {
-                out.push(first);
-                if rest.starts_with(['}', ']']) {
-                    out.push_str(&rest[..1]);
-                    rest = rest[1..].trim_start();
+    let mut tokens = Tokens(json).peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            "{" | "[" => {
+                out.push_str(token);
+                if let Some(end) = tokens.next_if(|next| matches!(*next, "}" | "]")) {
+                    out.push_str(end);
                 } else {
                     depth += 1;
                     new_line(&mut out, style, depth);
                 }
             }
-            '}' | ']' => {
+            "}" | "]" => {
                 depth -= 1;
                 new_line(&mut out, style, depth);
-                out.push(first);
+                out.push_str(token);
             }
-            ',' => {
+            "," => {
                 out.push_str(style.comma);
                 new_line(&mut out, style, depth);
             }
-            ':' => out.push_str(style.colon),
-            _ => out.push_str(whole(token)),
+            ":" => out.push_str(style.colon),
+            _ if token.starts_with('"') => write_string(&mut out, &units(token), style.escapes),
+            _ => out.push_str(&number(token)),
         }
     }
     Some(out)
+}
+
+/// What `JSON.stringify` does not write.
+#[derive(Default)]
+pub(super) struct Peculiarities {
+    /// White space between tokens.
+    pub(super) spaced: bool,
+    /// Characters that are escaped and need not be, or are so in another way.
+    pub(super) escaped: bool,
+    /// Numbers in another form than JavaScript's.
+    pub(super) numbers: bool,
+}
+
+impl Peculiarities {
+    /// Those of `json`, which is known to be JSON.
+    pub(super) fn of(json: &str) -> Self {
+        let mut found = Self::default();
+        let mut len = 0;
+        let mut rewritten = String::new();
+        for token in Tokens(json) {
+            len += token.len();
+            if token.starts_with('"') {
+                rewritten.clear();
+                write_string(&mut rewritten, &units(token), Escapes::Least);
+                found.escaped |= rewritten != token;
+            } else {
+                found.numbers |= number(token) != token;
+            }
+        }
+        Self { spaced: len < json.len(), ..found }
+    }
+}
+
+/// The tokens of a text that is known to be JSON.
+struct Tokens<'a>(&'a str);
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let json = self.0.trim_start();
+        let len = match json.chars().next()? {
+            '"' => string_len(json),
+            '{' | '}' | '[' | ']' | ',' | ':' => 1,
+            _ => json.find([',', '}', ']', ' ', '\t', '\r', '\n']).unwrap_or(json.len()),
+        };
+        let (token, rest) = json.split_at(len);
+        self.0 = rest;
+        Some(token)
+    }
 }
 
 /// `text` as a JSON string.
@@ -104,11 +148,22 @@ fn new_line(out: &mut String, style: &Style, depth: usize) {
     }
 }
 
-/// JavaScript writes `1` where other writers write `1.0`.
-fn whole(number: &str) -> &str {
-    match number.split_once('.') {
-        Some((whole, zeros)) if zeros.bytes().all(|digit| digit == b'0') => whole,
-        _ => number,
+/// A number as JavaScript writes it: `1` for `1.0`, `1e+21` for `1E21`, `1e-7` for `0.0000001`. Whole numbers in digits stay as they are,
+/// and so does `true`, `false` or `null`.
+fn number(token: &str) -> Cow<'_, str> {
+    let parsed = token.parse().ok().filter(|number: &f64| number.is_finite());
+    let Some(number) = parsed.filter(|_| token.contains(['.', 'e', 'E']) && !token.ends_with('e')) else {
+        return token.into();
+    };
+    if number == 0.0 {
+        return "0".into();
+    }
+    // The shortest digits that give this number back, as in JavaScript.
+    let shortest = format!("{number:e}");
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    match exponent.parse().unwrap_or(0) {
+        -6..21 => format!("{number}").into(),
+        exponent => format!("{mantissa}e{exponent:+}").into(),
     }
 }
 
@@ -176,5 +231,38 @@ fn push_unit(out: &mut String, unit: u16) {
     out.push_str("\\u");
     for shift in [12, 8, 4, 0] {
         out.extend(char::from_digit(u32::from(unit >> shift & 0xf), 16));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    /// As Node writes them.
+    #[test]
+    fn numbers_are_written_as_in_javascript() {
+        for (written, expected) in [
+            ("1.0", "1"),
+            ("1.50", "1.5"),
+            ("-17.5", "-17.5"),
+            ("0.1", "0.1"),
+            ("1e21", "1e+21"),
+            ("1.0E21", "1e+21"),
+            ("1.5e+300", "1.5e+300"),
+            ("1e20", "100000000000000000000"),
+            ("123456789012345680000.0", "123456789012345680000"),
+            ("1e-6", "0.000001"),
+            ("0.0000001", "1e-7"),
+            ("1.25E-07", "1.25e-7"),
+            ("-0.0", "0"),
+            ("0e5", "0"),
+            ("12345678901234567890", "12345678901234567890"),
+            ("1e400", "1e400"),
+            ("true", "true"),
+            ("false", "false"),
+            ("null", "null"),
+        ] {
+            assert_eq!(number(written), expected, "{written}");
+        }
     }
 }

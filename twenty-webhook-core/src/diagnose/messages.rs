@@ -141,6 +141,7 @@ impl BodyMistake {
             Self::LineEndLost => "body_line_end_lost",
             Self::LineEndAdded => "body_line_end_added",
             Self::LineEndsChanged => "body_line_ends_changed",
+            Self::Transcoded => "body_transcoded",
             Self::ByteOrderMark => "body_byte_order_mark",
             Self::StringifiedTwice => "body_stringified_twice",
             Self::ArrivedStringified => "body_arrived_stringified",
@@ -155,9 +156,10 @@ impl BodyMistake {
             }
             Self::LineEndLost => "the signature is of the body with a line end after it, which did not arrive".into(),
             Self::LineEndAdded => {
-                "white space has been added after the body since it was signed: a line end, perhaps".into()
+                "white space has been added around the body since it was signed: a line end, perhaps".into()
             }
-            Self::LineEndsChanged => "the body's line ends were changed, or taken out, after it was signed".into(),
+            Self::LineEndsChanged => "the body's line ends were changed after it was signed".into(),
+            Self::Transcoded => "the body was UTF-8 when it was signed, and was converted to Latin-1 on the way".into(),
             Self::ByteOrderMark => "a byte order mark was added or taken away after the body was signed".into(),
             Self::StringifiedTwice => {
                 "the signature is of the body stringified twice, as in the sample of Twenty's docs".into()
@@ -171,7 +173,7 @@ impl BodyMistake {
 
     pub(super) fn fix(self) -> &'static str {
         match self {
-            Self::Reserialized(_) | Self::ByteOrderMark => {
+            Self::Reserialized(_) | Self::ByteOrderMark | Self::Transcoded => {
                 "verify the raw bytes, before a parser, a proxy or a JSON middleware touches them; a sender makes the text once, signs \
                  it, and sends that same text"
             }

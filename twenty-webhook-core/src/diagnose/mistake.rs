@@ -81,8 +81,10 @@ pub enum BodyMistake {
     Reserialized(&'static str),
     /// What was signed ends with a line end that did not arrive.
     LineEndLost,
-    /// A line end, or white space, has been added to what was signed.
+    /// A line end, or white space, has been added around what was signed.
     LineEndAdded,
+    /// It was UTF-8 when it was signed, and arrived as Latin-1.
+    Transcoded,
     /// Line ends were changed between `\n` and `\r\n`, or taken out.
     LineEndsChanged,
     /// A byte order mark is on one side only.

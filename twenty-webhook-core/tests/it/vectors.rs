@@ -47,6 +47,14 @@ impl Real {
     pub(crate) fn event(&self) -> WebhookEvent {
         verified(&self.secret, &self.timestamp, &self.signature, &self.nonce, self.body.clone().into())
     }
+
+    /// What comes of it with this secret in place of its own.
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn diagnosed_with(&self, secret: &str) -> twenty_webhook_core::Diagnosis {
+        let headers = headers(&self.timestamp, &self.signature, &self.nonce);
+        let now = UnixMillis::from_millis(self.timestamp.parse().unwrap());
+        Verifier::new(Secret::new(secret).unwrap()).diagnose_at(&headers, self.body.clone(), now)
+    }
 }
 
 /// The event in a body, by way of its signature.
@@ -56,12 +64,16 @@ pub(crate) fn event(body: &str) -> WebhookEvent {
 }
 
 fn verified(secret: &str, timestamp: &str, signature: &str, nonce: &str, body: Vec<u8>) -> WebhookEvent {
-    let headers = HeaderMap::from_iter(
-        [(&SIGNATURE_HEADER, signature), (&TIMESTAMP_HEADER, timestamp), (&NONCE_HEADER, nonce)]
-            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())),
-    );
+    let headers = headers(timestamp, signature, nonce);
     let now = UnixMillis::from_millis(timestamp.parse().unwrap());
     Verifier::new(Secret::new(secret).unwrap()).verify_at(&headers, body, now).unwrap().into_event().unwrap()
+}
+
+fn headers(timestamp: &str, signature: &str, nonce: &str) -> HeaderMap {
+    HeaderMap::from_iter(
+        [(&SIGNATURE_HEADER, signature), (&TIMESTAMP_HEADER, timestamp), (&NONCE_HEADER, nonce)]
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())),
+    )
 }
 
 fn read(file: &str) -> Vec<u8> {
