@@ -23,6 +23,13 @@ fn main() -> ExitCode {
             bars.at_most("ours / hand-written, 2 KiB", medians.ratio("ours", "hand-written"), 1.1);
             bars.at_least("svix + Value / ours, 2 KiB", medians.ratio("svix + Value", "ours"), 4.0);
         }
+        // The derive throws custom fields away, and ours keeps them.
+        let person = medians.ratio("ours + Person", "hand-written + Person by serde");
+        match len {
+            2048 => bars.at_most("ours + Person / hand-written + Person, 2 KiB", person, 1.3),
+            262_144 => bars.at_most("ours + Person / hand-written + Person, 256 KiB", person, 1.5),
+            _ => {}
+        }
     }
     bars.exit_code()
 }

@@ -1,5 +1,7 @@
 use serde_json::value::RawValue;
 
+use crate::json::for_each_member;
+
 /// Why a signed body is not an event. It says what was seen, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -37,19 +39,23 @@ pub enum NotAnEvent {
 
 impl NotAnEvent {
     /// Why `body` could not be read as an object.
-    pub(super) fn from_failed_read(body: &str, error: &serde_json::Error) -> Self {
-        let Ok(json) = serde_json::from_str::<&RawValue>(body) else {
-            return match body.trim() {
-                "" => Self::Empty,
-                _ => Self::NotJson { line: error.line(), column: error.column() },
-            };
+    pub(super) fn not_an_object(body: &str) -> Self {
+        let json = match serde_json::from_str::<&RawValue>(body) {
+            Ok(json) => json.get(),
+            Err(_) if body.trim().is_empty() => return Self::Empty,
+            Err(error) => return Self::NotJson { line: error.line(), column: error.column() },
         };
-        Self::NotAnObject(match json.get().as_bytes()[0] {
+        Self::NotAnObject(match json.as_bytes()[0] {
             b'[' => "an array",
             b'"' => "a string",
             b't' | b'f' => "a boolean",
             b'n' => "null",
             _ => "a number",
         })
+    }
+
+    /// That `object` has no name.
+    pub(super) fn no_name(object: &str) -> Self {
+        Self::NoName { members: for_each_member(object, |_, _| ()).unwrap_or_default() }
     }
 }

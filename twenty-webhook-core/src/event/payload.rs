@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::json::{FromJson, RawObject, for_each_member, put};
+use crate::json::{FromJson, RawObject, for_each_member, json_object, put};
 use crate::{Action, Extra, RawJson};
 
 /// What an event carries, by its form.
@@ -61,15 +61,24 @@ impl BatchItem {
     }
 }
 
+/// An item as it is sent.
+#[derive(Default)]
+struct Item {
+    record: Option<RawObject>,
+    updated_fields: Option<Vec<String>>,
+    extra: Extra,
+}
+
+json_object! {
+    Item {
+        record = "record",
+        updated_fields = "updatedFields",
+    }
+}
+
 impl FromJson for BatchItem {
     fn read(json: &str, body: &Bytes) -> Option<Self> {
-        let (mut record, mut updated_fields, mut extra) = (None, None, Extra::default());
-        for_each_member(json, |key, value| match &*key {
-            "record" => put(&mut record, &key, value, body, &mut extra),
-            "updatedFields" => put(&mut updated_fields, &key, value, body, &mut extra),
-            _ => extra.push(key, value, body),
-        })
-        .ok()?;
+        let Item { record, updated_fields, extra } = Item::read(json, body)?;
         let record = record.map_or(RawJson::EMPTY_OBJECT, |RawObject(record)| record);
         Some(Self { record, updated_fields, extra })
     }

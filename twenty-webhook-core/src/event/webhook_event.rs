@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::envelope::{Envelope, Texts};
+use super::envelope::{Envelope, Members};
 use crate::json::Text;
 use crate::records::{Record, parse_date};
 use crate::{
@@ -213,7 +213,7 @@ impl WebhookEvent {
     /// The fields that changed, where Twenty says so: always on `updated`, lately on `deleted` and `restored`, never on `created`.
     /// In a batch each item has its own.
     pub fn updated_fields(&self) -> Option<&[String]> {
-        self.0.envelope.updated_fields.as_deref()
+        self.0.envelope.members.updated_fields.as_deref()
     }
 
     /// Whether Twenty lists `field` among those that changed; in a batch, among those of *any* record. What to do with a record should
@@ -241,37 +241,37 @@ impl WebhookEvent {
 
     /// [`event_date`](Self::event_date), as it was sent.
     pub fn event_date_text(&self) -> Option<&str> {
-        self.text(|texts| &texts.event_date)
+        self.text(|members| &members.event_date)
     }
 
     /// The workspace that it happened in.
     pub fn workspace_id(&self) -> Option<&str> {
-        self.text(|texts| &texts.workspace_id)
+        self.text(|members| &members.workspace_id)
     }
 
     /// The webhook, in Twenty's settings, that sent it.
     pub fn webhook_id(&self) -> Option<&str> {
-        self.text(|texts| &texts.webhook_id)
+        self.text(|members| &members.webhook_id)
     }
 
     /// The user who made the change. None for a change made with an API key.
     pub fn user_id(&self) -> Option<&str> {
-        self.text(|texts| &texts.user_id)
+        self.text(|members| &members.user_id)
     }
 
     /// The same user, as a member of the workspace.
     pub fn workspace_member_id(&self) -> Option<&str> {
-        self.text(|texts| &texts.workspace_member_id)
+        self.text(|members| &members.workspace_member_id)
     }
 
     /// The API key that the change was made with. Twenty 2.21 sends it with changes of the data model only.
     pub fn api_key_id(&self) -> Option<&str> {
-        self.text(|texts| &texts.api_key_id)
+        self.text(|members| &members.api_key_id)
     }
 
     /// The application that made the change.
     pub fn application_id(&self) -> Option<&str> {
-        self.text(|texts| &texts.application_id)
+        self.text(|members| &members.application_id)
     }
 
     /// The object in the data model.
@@ -281,12 +281,12 @@ impl WebhookEvent {
 
     /// The URL that it was sent to, as Twenty has it.
     pub fn target_url(&self) -> Option<&str> {
-        self.text(|texts| &texts.target_url)
+        self.text(|members| &members.target_url)
     }
 
     /// The members of the body that have no accessor, and those that were not what they should be.
     pub fn extra(&self) -> &Extra {
-        &self.0.envelope.extra
+        &self.0.envelope.members.extra
     }
 
     /// The signed bytes.
@@ -323,8 +323,8 @@ impl WebhookEvent {
         self.0.claimed_by.load(Ordering::Acquire) == guard
     }
 
-    fn text(&self, choose: impl FnOnce(&Texts) -> &Option<Text>) -> Option<&str> {
-        choose(&self.0.envelope.texts).as_ref().map(|text| text.as_str(self.body()))
+    fn text(&self, choose: impl FnOnce(&Members) -> &Option<Text>) -> Option<&str> {
+        choose(&self.0.envelope.members).as_ref().map(|text| text.as_str(self.body()))
     }
 }
 

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{FromJson, Text};
+use super::FromJson;
 use crate::RawJson;
 
 /// The members that have no place of their own, by name: custom fields, fields of newer versions of Twenty, and known fields whose
@@ -26,14 +27,29 @@ pub struct Extra(Option<Box<Members>>);
 
 #[derive(Clone, Default)]
 struct Members {
-    /// What the names are slices of.
+    /// What those are part of that came in an object.
     source: Bytes,
-    /// In the order they came. The last one of a name counts, and if its value is `None`, there is none.
-    all: Vec<(Text, Option<RawJson>)>,
+    /// In the order they came. The last one of a name counts.
+    all: Vec<Member>,
     /// Whether known fields are among them.
     some_odd: bool,
-    /// Where in `all` those are that count, sorted by name. Made when it is first needed: most records are never asked.
-    sorted: OnceLock<Vec<usize>>,
+    /// Those that count, sorted by name. Made when they are first needed: most records are never asked.
+    sorted: OnceLock<Vec<(usize, RawJson)>>,
+}
+
+#[derive(Clone)]
+enum Member {
+    /// Where its name and its value stand in the source.
+    Slice { name: Span, json: Span },
+    /// Its name and its value. `None` if it was taken out.
+    Owned(Box<(String, Option<RawJson>)>),
+}
+
+/// A part of a text, in bytes. Half as large as a `Range<usize>`: there may be thousands.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    len: u32,
 }
 
 impl Extra {
@@ -41,17 +57,14 @@ impl Extra {
     pub fn get(&self, name: &str) -> Option<&RawJson> {
         let members = self.0.as_deref()?;
         let sorted = members.sorted();
-        let found = sorted.binary_search_by(|&at| members.name(at).cmp(name)).ok()?;
-        members.all[sorted[found]].1.as_ref()
+        let found = sorted.binary_search_by(|(at, _)| members.name(*at).cmp(name)).ok()?;
+        Some(&sorted[found].1)
     }
 
     /// All of them, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         let members = self.0.as_deref();
-        members.into_iter().flat_map(|members| {
-            let sorted = members.sorted().iter();
-            sorted.filter_map(|&at| Some((members.name(at), members.all[at].1.as_ref()?)))
-        })
+        members.into_iter().flat_map(|members| members.sorted().iter().map(|(at, json)| (members.name(*at), json)))
     }
 
     /// How many there are.
@@ -74,17 +87,21 @@ impl Extra {
     /// assert_eq!(person.extra.get("shoeSize").unwrap().as_str(), "43.5");
     /// ```
     pub fn insert(&mut self, name: impl Into<String>, json: impl Into<RawJson>) {
-        self.add(Text::Owned(name.into()), Some(json.into()));
+        self.add(Member::owned(name, Some(json.into())));
     }
 
     /// Adds a member of an object that is part of `source`, of which there is one for all members. The last one of a name wins, as it
     /// does in JavaScript.
     pub(crate) fn push(&mut self, name: Cow<'_, str>, json: &str, source: &Bytes) {
-        let members = self.0.get_or_insert_default();
-        if members.source.is_empty() {
-            members.source = source.clone();
-        }
-        self.add(Text::new(name, source), Some(RawJson::slice(source, json)));
+        let members = self.0.get_or_insert_with(|| Box::new(Members { source: source.clone(), ..Members::default() }));
+        let spans = match &name {
+            Cow::Borrowed(name) => Span::of(name, &members.source).zip(Span::of(json, &members.source)),
+            Cow::Owned(_) => None,
+        };
+        self.add(match spans {
+            Some((name, json)) => Member::Slice { name, json },
+            None => Member::owned(name, Some(RawJson::slice(source, json))),
+        });
     }
 
     /// Adds a known field whose value is not what it should be.
@@ -96,7 +113,7 @@ impl Extra {
     /// Takes out a known field, if it is here.
     pub(crate) fn forget_odd(&mut self, name: &str) {
         if self.0.as_ref().is_some_and(|members| members.some_odd) {
-            self.add(Text::Owned(name.to_owned()), None);
+            self.add(Member::owned(name, None));
         }
     }
 
@@ -104,33 +121,63 @@ impl Extra {
     pub(crate) fn take<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let members = self.0.as_ref()?;
         let last = (0..members.all.len()).rev().find(|&at| members.name(at) == name)?;
-        let json = members.all[last].1.as_ref()?;
+        let json = members.json(last)?;
         let value = T::read(json.as_str(), json.bytes())?;
-        self.add(Text::Owned(name.to_owned()), None);
+        self.add(Member::owned(name, None));
         Some(value)
     }
 
-    fn add(&mut self, name: Text, json: Option<RawJson>) {
+    fn add(&mut self, member: Member) {
         let members = self.0.get_or_insert_default();
-        members.all.push((name, json));
+        members.all.push(member);
         members.sorted.take();
     }
 }
 
 impl Members {
     fn name(&self, at: usize) -> &str {
-        self.all[at].0.as_str(&self.source)
+        match &self.all[at] {
+            Member::Slice { name, .. } => str::from_utf8(&self.source[name.range()]).unwrap_or_default(),
+            Member::Owned(owned) => &owned.0,
+        }
     }
 
-    fn sorted(&self) -> &[usize] {
+    fn json(&self, at: usize) -> Option<RawJson> {
+        match &self.all[at] {
+            Member::Slice { json, .. } => Some(RawJson::part(&self.source, json.range())),
+            Member::Owned(owned) => owned.1.clone(),
+        }
+    }
+
+    fn sorted(&self) -> &[(usize, RawJson)] {
         self.sorted.get_or_init(|| {
             let mut sorted: Vec<usize> = (0..self.all.len()).rev().collect();
             // It is stable: of those with one name, the last one comes first, and is kept.
             sorted.sort_by(|&a, &b| self.name(a).cmp(self.name(b)));
             sorted.dedup_by(|&mut a, &mut b| self.name(a) == self.name(b));
-            sorted.retain(|&at| self.all[at].1.is_some());
-            sorted
+            sorted.into_iter().filter_map(|at| Some((at, self.json(at)?))).collect()
         })
+    }
+}
+
+impl Member {
+    fn owned(name: impl Into<String>, json: Option<RawJson>) -> Self {
+        Self::Owned(Box::new((name.into(), json)))
+    }
+}
+
+impl Span {
+    /// Where `text` stands in `source`. `None` if it does not, or beyond 4 GiB.
+    fn of(text: &str, source: &Bytes) -> Option<Self> {
+        let start = text.as_ptr().addr().checked_sub(source.as_ptr().addr())?;
+        let inside = start + text.len() <= source.len();
+        let span = Self { start: u32::try_from(start).ok()?, len: u32::try_from(text.len()).ok()? };
+        inside.then_some(span)
+    }
+
+    fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
     }
 }
 

@@ -53,7 +53,7 @@ impl<'de, F: FnMut(Cow<'de, str>, &'de str), K: Deserialize<'de> + Into<Cow<'de,
     }
 }
 
-/// A member's name. serde would make a plain `Cow` an owned one.
+/// A member's name, or another text. serde would make a plain `Cow` an owned one.
 #[derive(Deserialize)]
 pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 

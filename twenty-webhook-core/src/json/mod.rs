@@ -17,7 +17,7 @@ pub use extra::Extra;
 pub(crate) use field::{FieldSeed, WriteField, put};
 pub(crate) use from_json::{FromJson, RawObject};
 pub(crate) use members::{for_each_member, string};
-pub(crate) use object::JsonObject;
+pub(crate) use object::{JsonObject, json_object};
 pub use raw_json::RawJson;
 pub(crate) use text::Text;
 pub(crate) use to_json::ToJson;

@@ -25,6 +25,38 @@ pub(crate) trait JsonObject: Default {
     fn finish(&mut self) {}
 }
 
+/// Makes a type with a field `extra` a [`JsonObject`].
+macro_rules! json_object {
+    ($name:ident { $($field:ident = $key:literal,)* } $(then $then:ident)?) => {
+        impl $crate::json::JsonObject for $name {
+            fn take_strictly<'de, A: serde::de::MapAccess<'de>>(
+                &mut self,
+                name: std::borrow::Cow<'de, str>,
+                map: &mut A,
+                source: &bytes::Bytes,
+            ) -> Result<(), A::Error> {
+                match &*name {
+                    $($key => self.$field = map.next_value_seed($crate::json::FieldSeed::new(source))?,)*
+                    _ => self.extra.push(name, map.next_value::<&serde_json::value::RawValue>()?.get(), source),
+                }
+                Ok(())
+            }
+
+            fn take(&mut self, name: std::borrow::Cow<'_, str>, json: &str, source: &bytes::Bytes) {
+                match &*name {
+                    $($key => $crate::json::put(&mut self.$field, $key, json, source, &mut self.extra),)*
+                    _ => self.extra.push(name, json, source),
+                }
+            }
+
+            $(fn finish(&mut self) {
+                self.$then();
+            })?
+        }
+    };
+}
+pub(crate) use json_object;
+
 impl<T: JsonObject> FromJson for T {
     /// In one pass, as nearly always; member by member if anything in it is odd.
     fn read(json: &str, source: &Bytes) -> Option<Self> {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
@@ -23,6 +24,11 @@ impl RawJson {
     /// The part of `source` that `value` was borrowed from.
     pub(crate) fn slice(source: &Bytes, value: &str) -> Self {
         Self(source.slice_ref(value.as_bytes()))
+    }
+
+    /// Such a part, by its place. It must be whole.
+    pub(super) fn part(source: &Bytes, place: Range<usize>) -> Self {
+        Self(source.slice(place))
     }
 
     pub(super) fn copied(json: &str) -> Self {

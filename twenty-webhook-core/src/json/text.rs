@@ -2,9 +2,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
 
 use super::FromJson;
-use super::members::string;
+use super::members::{Key, string};
 
 /// A string of the envelope: where it stands in the body, so that reading it allocates nothing; a copy only if it has escapes.
 #[derive(Clone)]
@@ -39,5 +40,9 @@ impl Text {
 impl FromJson for Text {
     fn read(json: &str, body: &Bytes) -> Option<Self> {
         Some(Self::new(string(json)?, body))
+    }
+
+    fn read_strictly<'de, D: Deserializer<'de>>(json: D, body: &Bytes) -> Result<Self, D::Error> {
+        Key::deserialize(json).map(|Key(text)| Self::new(text, body))
     }
 }

@@ -44,30 +44,8 @@ macro_rules! object {
             }
         )?
 
-        impl $crate::json::JsonObject for $name {
-            fn take_strictly<'de, A: serde::de::MapAccess<'de>>(
-                &mut self,
-                name: std::borrow::Cow<'de, str>,
-                map: &mut A,
-                source: &bytes::Bytes,
-            ) -> Result<(), A::Error> {
-                match &*name {
-                    $($key => self.$field = map.next_value_seed($crate::json::FieldSeed::new(source))?,)*
-                    _ => self.extra.push(name, map.next_value::<&serde_json::value::RawValue>()?.get(), source),
-                }
-                Ok(())
-            }
-
-            fn take(&mut self, name: std::borrow::Cow<'_, str>, json: &str, source: &bytes::Bytes) {
-                match &*name {
-                    $($key => $crate::json::put(&mut self.$field, $key, json, source, &mut self.extra),)*
-                    _ => self.extra.push(name, json, source),
-                }
-            }
-
-            $(fn finish(&mut self) {
-                self.$then();
-            })?
+        $crate::json::json_object! {
+            $name { $($field = $key,)* } $(then $then)?
         }
 
         /// From `serde_json` only.

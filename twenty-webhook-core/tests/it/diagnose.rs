@@ -76,7 +76,7 @@ fn a_guess_is_never_beside_what_is_proven_and_says_that_it_is_one() {
         }
         let proven =
             |finding: &&Finding| matches!(finding, Finding::Secret(_) | Finding::Message(_) | Finding::Body(_));
-        assert!(guesses.is_empty() || !others.iter().any(|other| proven(other)), "{}: {diagnosis}", mistake.name);
+        assert!(guesses.is_empty() || !others.iter().any(proven), "{}: {diagnosis}", mistake.name);
     }
 }
 
