@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     println!();
     bars.at_most("allocations of verify", verify as f64, 0.0);
     bars.at_most("allocations of verify + event", event as f64, 7.0);
-    bars.at_most("allocations of verify + event + Person", person as f64, 40.0);
+    bars.at_most("allocations of verify + event + Person", person as f64, 33.0);
     bars.exit_code()
 }
 

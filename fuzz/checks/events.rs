@@ -40,6 +40,14 @@ pub fn check(data: &[u8]) {
         (event.record::<Person>().is_ok(), event.record::<Company>().is_ok(), event.record::<Opportunity>().is_ok());
     let _ = (event.record::<Task>().is_ok(), event.record::<Note>().is_ok(), event.record::<WorkspaceMember>().is_ok());
     let _ = event.records::<Value>().count();
+    for item in event.items() {
+        assert!(!item.changed("name") || event.changed("name"));
+        if let Ok(person) = item.record::<Person>() {
+            // What was written is read as the same.
+            let written = serde_json::to_string(&person).unwrap();
+            assert_eq!(serde_json::from_str::<Person>(&written).unwrap(), person);
+        }
+    }
 
     // What was stored reads back as the same event.
     let stored = WebhookEvent::from_stored(body).unwrap();

@@ -2,3 +2,6 @@
 
 #[doc = include_str!("../../docs/events.md")]
 pub mod events {}
+
+#[doc = include_str!("../../docs/not-delivered.md")]
+pub mod not_delivered {}

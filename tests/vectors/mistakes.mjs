@@ -113,7 +113,7 @@ add("signed as PHP writes, sent as JavaScript does", ["body_reserialized"], {
 });
 add("signed in alphabetical order", ["body_reserialized"], { signed: JSON.stringify(sorted(EVENT)), body: BODY });
 add("re-serialised in alphabetical order", ["body_sorted"], { signed: BODY, body: JSON.stringify(sorted(EVENT)) });
-add("numbers written anew", ["body_reserialized"], {
+add("numbers rewritten", ["body_reserialized"], {
   signed: '{"eventName":"person.created","record":{"id":"p1","score":1}}',
   body: '{"eventName":"person.created","record":{"id":"p1","score":1.0}}',
 });
@@ -122,7 +122,7 @@ for (const [language, number] of [["Rust", "1e21"], ["Java", "1.0E21"], ["PHP", 
   add(`a large number written by ${language}`, ["body_reserialized"], { signed: numbered("1e+21"), body: numbered(number) });
 }
 add("a small number written by Python", ["body_reserialized"], { signed: numbered("1.5e-7"), body: numbered("1.5e-07") });
-add("numbers written anew, and changed", ["body_numbers"], { signed: numbered("1e+21"), body: numbered("2.0E21") });
+add("numbers rewritten, and changed", ["body_numbers"], { signed: numbered("1e+21"), body: numbered("2.0E21") });
 add("as JavaScript writes numbers, changed", ["unexplained"], { signed: numbered("1e+21"), body: numbered("2e+21") });
 add("escapes, changed", ["body_escaped"], { signed: BODY, body: unicode(BODY.replace("Zoë", "Zoé")) });
 add("a slash escaped, changed", ["body_escaped"], { signed: BODY, body: BODY.replace("Zoë", "Zo\\/") });
@@ -130,7 +130,7 @@ add("escapes as JavaScript writes them, changed", ["unexplained"], { signed: BOD
 add("escapes and white space, changed", ["body_spaced", "body_escaped"], { signed: BODY, body: unicode(spaced(EVENT)).replace("Zo", "To") });
 add("white space within a text only, changed", ["unexplained"], { signed: BODY, body: BODY.replace("Zoë", "Z : { o , }  e") });
 add("alphabetical order and white space", ["body_spaced", "body_sorted"], { signed: BODY, body: JSON.stringify(sorted(EVENT), null, 1) });
-add("alphabetical order and numbers written anew", ["body_numbers", "body_sorted"], {
+add("alphabetical order and numbers rewritten", ["body_numbers", "body_sorted"], {
   signed: BODY,
   body: JSON.stringify(sorted(EVENT)).replace("-17.5", "-17.50"),
 });
@@ -181,7 +181,7 @@ add("Twenty's own, late, with another secret", ["late", "unexplained", "perhaps_
   body: JSON.stringify(GENUINE),
   now: SENT + 3600_000,
 });
-add("Twenty's own, written anew and changed", ["body_spaced"], { signed: withMember("prototype"), body: JSON.stringify(GENUINE, null, 2) });
+add("Twenty's own, rewritten and changed", ["body_spaced"], { signed: withMember("prototype"), body: JSON.stringify(GENUINE, null, 2) });
 add("Twenty's own, cut off signature", ["signature_length"], { signature: good.slice(0, 63), body: JSON.stringify(GENUINE, null, 2) });
 
 // Secrets

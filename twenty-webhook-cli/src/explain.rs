@@ -17,7 +17,7 @@ use crate::{NO, input, moment, terminal};
 /// Say whether a request verifies, and if not, why
 ///
 /// It tries the mistakes that people make: with the secret (white space, quotes, another webhook's), the timestamp (seconds, a clock
-/// that is off), the body (parsed and written anew, a line end more or less), the signed message (without timestamp, a dot for the
+/// that is off), the body (parsed and rewritten, a line end more or less), the signed message (without timestamp, a dot for the
 /// colon) and the signature's form (base64, prefixed), also several at once.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -50,7 +50,7 @@ pub(super) fn variants(arrived: &[u8]) -> Vec<(BodyMistake, Vec<u8>)> {
     variants
 }
 
-/// What can be told from the body alone, when nothing is proven.
+/// What the body alone shows, when nothing is proven.
 pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
     let Ok(text) = std::str::from_utf8(arrived) else { return vec![Finding::BodyNotUtf8] };
     if text.trim().is_empty() {

@@ -202,7 +202,7 @@ impl Finding {
             }
             Self::Late { .. } => {
                 "set the clock of this machine, and of the sender's, by NTP. If it is an old recording, or was held up on the way, \
-                 sign it anew"
+                 sign it again"
             }
             Self::Early { .. } => "set the clock of this machine, and of the sender's, by NTP",
             Self::Signature(mistake) => mistake.fix(),
@@ -228,7 +228,7 @@ impl Finding {
                 "something has converted the text: verify the raw bytes, before a parser or a proxy touches them"
             }
             Self::BodySpaced | Self::BodyEscaped | Self::BodyNumbers | Self::BodySorted => {
-                "perhaps something has written the JSON anew: verify the raw bytes, before a parser or a proxy touches them. If nothing \
+                "perhaps something has rewritten the JSON: verify the raw bytes, before a parser or a proxy touches them. If nothing \
                  has, compare the secret with the one in the sender's settings"
             }
             Self::BodyTooLarge { .. } => "raise the limit with Verifier::body_limit, if this came from Twenty",

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::SecretMistake;
 use crate::secret::HmacSha256;
 
-/// A key that somebody may have signed with in place of the secret's text, prepared while the text is there: so that the text need not
+/// A key that a sender may have used in place of the secret's text, prepared while the text is there: so that the text need not
 /// be kept.
 pub(crate) struct KeyVariant {
     pub(super) mistake: SecretMistake,

@@ -1,4 +1,4 @@
-//! What is said of each mistake.
+//! The messages about each mistake.
 
 use super::{BodyMistake, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
 
@@ -47,7 +47,7 @@ impl SecretMistake {
             }
             Self::LetterCase => "copy the secret from Twenty's settings once more",
             Self::WhiteSpaceAtSender | Self::QuotesAtSender => {
-                "type the secret anew at the sender, without them; in Twenty, in the webhook's settings"
+                "enter the secret at the sender once more, without them; in Twenty, in the webhook's settings"
             }
             Self::Empty => "set the sender's secret; is its variable unset?",
         }
@@ -152,7 +152,7 @@ impl BodyMistake {
     pub(super) fn seen(self) -> String {
         match self {
             Self::Reserialized(style) => {
-                format!("the JSON was written anew after it was signed: the signature is of {style}")
+                format!("the JSON was rewritten after it was signed: the signature is of {style}")
             }
             Self::LineEndLost => "the signature is of the body with a line end after it, which did not arrive".into(),
             Self::LineEndAdded => {

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::{Action, EventName};
 
-/// Which events to take, in the words of a webhook's subscriptions in Twenty.
+/// Selects events, in the syntax of a webhook's subscriptions in Twenty.
 ///
 /// | pattern | takes |
 /// |---|---|
@@ -13,7 +13,7 @@ use crate::{Action, EventName};
 /// | `metadata.fieldMetadata.updated`, `metadata.*.updated`, `metadata.fieldMetadata.*`, `metadata.*.*` | the same, of the data model |
 /// | `*.*` | everything, changes of the data model too |
 ///
-/// A receiver asks whether a pattern [`matches`](Self::matches) an event that arrived. Whoever chooses subscriptions asks whether one
+/// For receiving: whether a pattern [`matches`](Self::matches) an event that arrived. For choosing subscriptions: whether one
 /// [`covers`](Self::covers) an event that is to arrive.
 ///
 /// ```

@@ -254,7 +254,7 @@ impl WebhookEvent {
         self.text(|members| &members.webhook_id)
     }
 
-    /// The user who made the change. None for a change made with an API key.
+    /// The user that made the change. None for a change made with an API key.
     pub fn user_id(&self) -> Option<&str> {
         self.text(|members| &members.user_id)
     }

@@ -33,7 +33,7 @@ record! {
 }
 
 record! {
-    /// Somebody that takes part in an event.
+    /// A person that takes part in an event.
     pub struct CalendarEventParticipant: "calendarEventParticipant" {
         /// The email address.
         handle: Option<String> = "handle",

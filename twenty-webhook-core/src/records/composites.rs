@@ -107,7 +107,7 @@ object! {
     pub struct RichText {
         /// For Twenty's editor: a string that holds JSON.
         blocknote: Option<String> = "blocknote",
-        /// For everyone else.
+        /// For all other programs.
         markdown: Option<String> = "markdown",
     }
 }

@@ -51,7 +51,7 @@ record! {
     pub struct Blocklist: "blocklist" {
         /// The address, or `@` and the domain.
         handle: Option<String> = "handle",
-        /// Whom it holds for.
+        /// The scope, as Twenty has it.
         scope: Option<String> = "scope",
         /// The id of the [`WorkspaceMember`](super::WorkspaceMember) that it belongs to.
         workspace_member_id: Option<String> = "workspaceMemberId",

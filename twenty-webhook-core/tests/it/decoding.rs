@@ -38,7 +38,7 @@ fn half_an_emoji_becomes_a_replacement_character() {
 }
 
 #[test]
-fn a_deep_field_is_lost_to_nobody_who_does_not_look() {
+fn a_deep_field_does_not_lose_the_record() {
     let event = event("24-person-updated-deep.json");
     let person: Person = event.record().unwrap();
     assert_eq!(person.name.unwrap().to_string(), "Inès Moreau");

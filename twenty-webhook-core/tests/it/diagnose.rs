@@ -1,4 +1,4 @@
-//! Every mistake of `tests/vectors/mistakes.mjs` is found, and nothing is told that must not be.
+//! Every mistake of `tests/vectors/mistakes.mjs` is found, and no secret is printed.
 
 use std::fs;
 use std::time::Duration;
@@ -110,7 +110,7 @@ fn what_is_refused_has_a_finding() {
 }
 
 #[test]
-fn neither_a_secret_nor_a_signature_nor_the_body_is_told() {
+fn neither_a_secret_nor_a_signature_nor_the_body_is_printed() {
     for mistake in Mistake::all() {
         let diagnosis = mistake.diagnose();
         let told = format!("{diagnosis} {diagnosis:?} {:?}", mistake.verifier());
@@ -130,7 +130,7 @@ fn neither_a_secret_nor_a_signature_nor_the_body_is_told() {
 }
 
 #[test]
-fn each_code_has_words_of_its_own() {
+fn each_code_has_a_message_of_its_own() {
     let mut told: Vec<(String, String)> = Vec::new();
     for mistake in Mistake::all() {
         for finding in mistake.diagnose().findings() {
