@@ -4,6 +4,7 @@
 // Every signature is Node's, over the mistaken message, with the mistaken key.
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 
 const SECRET = "9f2c4be07d1a58e36cb0f4a97e21d8530b6fae914c7d25f8e3019ab64d7c82f5";
 const OTHER = "0d0a4b1f6c2e8a97530fbd46e1c8a2795d3e6f10b4a8c7920e5d1f3b6a9c8d70";
@@ -149,6 +150,13 @@ add("converted to Latin-1, which has not all of it", ["body_not_utf8"], {
   body: BODY.replace("’", "?").replace("🚀", "?"),
   latin1: true,
 });
+const bytes = (text) => Buffer.from(text, "utf8").toString("latin1");
+add("cut off within a character", ["body_truncated"], {
+  signed: BODY,
+  body: bytes(BODY.slice(0, BODY.indexOf("Zo") + 3)).slice(0, -1),
+  latin1: true,
+});
+add("compressed", ["body_not_utf8"], { signed: BODY, body: gzipSync(BODY).toString("latin1"), latin1: true });
 add("white space put before it", ["body_line_end_added"], { signed: BODY, body: ` \n${BODY}` });
 add("line end added", ["body_line_end_added"], { signed: PRETTY, body: `${PRETTY}\n` });
 add("line end added to JSON without white space", ["body_line_end_added"], { signed: BODY, body: `${BODY}\n` });

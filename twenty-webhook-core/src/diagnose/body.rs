@@ -52,7 +52,14 @@ pub(super) fn variants(arrived: &[u8]) -> Vec<(BodyMistake, Vec<u8>)> {
 
 /// What the body alone shows, when nothing is proven.
 pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
-    let Ok(text) = std::str::from_utf8(arrived) else { return vec![Finding::BodyNotUtf8] };
+    let text = match std::str::from_utf8(arrived) {
+        Ok(text) => text,
+        // Cut off within a character, perhaps.
+        Err(error) if error.error_len().is_none() && is_cut_off(&arrived[..error.valid_up_to()]) => {
+            return vec![Finding::BodyTruncated];
+        }
+        Err(_) => return vec![Finding::BodyNotUtf8],
+    };
     if text.trim().is_empty() {
         return vec![Finding::BodyEmpty];
     }
@@ -78,6 +85,10 @@ pub(super) fn is_in_twentys_form(arrived: &Bytes) -> bool {
             && event.workspace_id().is_some()
             && event.event_date().is_some()
     })
+}
+
+fn is_cut_off(json: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(json).is_err_and(|error| error.is_eof())
 }
 
 /// As a writer writes it that keeps members in a sorted map.

@@ -225,7 +225,7 @@ impl Finding {
                 "see that this is Twenty's own request, and verify the raw bytes, before a proxy or a middleware decodes or changes them"
             }
             Self::BodyNotUtf8 => {
-                "something has converted the text: verify the raw bytes, before a parser or a proxy touches them"
+                "something has converted or compressed it: verify the raw bytes, before a parser or a proxy touches them"
             }
             Self::BodySpaced | Self::BodyEscaped | Self::BodyNumbers | Self::BodySorted => {
                 "perhaps something has rewritten the JSON: verify the raw bytes, before a parser or a proxy touches them. If nothing \

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::members::{find_member, string};
-use super::whole::WholeText;
+use super::whole::from_whole_text;
 use super::{FromJson, Text, surrogates};
 use crate::DecodeError;
 
@@ -60,7 +60,7 @@ impl RawJson {
     /// If the JSON does not fit the type, or nests deeper than 128 levels where the type looks.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let json = self.as_str();
-        if let Ok(record) = T::deserialize(WholeText(json)) {
+        if let Some(record) = from_whole_text(json) {
             return Ok(record);
         }
         if let Ok(value) = serde_json::from_str(json) {

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -41,23 +42,48 @@ fn read<T: FromJson, E: Error>(json: &RawJson) -> Result<T, E> {
         .ok_or_else(|| E::invalid_type(Unexpected::Other("something else"), &"an object"))
 }
 
-/// Gives a type of this crate the whole text, which saves the pass in which `serde_json` would cut it out. Any other type gets an error
+/// Reads a type of this crate from the whole text, which saves the pass in which `serde_json` would cut it out. `None` for any other type,
 /// before anything is read.
-pub(super) struct WholeText<'a>(pub(super) &'a str);
+pub(super) fn from_whole_text<'de, T: Deserialize<'de>>(json: &str) -> Option<T> {
+    let asked = Cell::new(false);
+    let read = T::deserialize(WholeText { json, asked: &asked }).ok();
+    // A type that makes something of an error has not seen the text.
+    read.filter(|_| asked.get())
+}
+
+struct WholeText<'a> {
+    json: &'a str,
+    asked: &'a Cell<bool>,
+}
 
 impl<'de> Deserializer<'de> for WholeText<'_> {
-    type Error = serde::de::value::Error;
+    type Error = Refused;
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &str, visitor: V) -> Result<V::Value, Self::Error> {
-        if name == WHOLE_TEXT { visitor.visit_str(self.0) } else { visitor.visit_newtype_struct(self) }
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &str, visitor: V) -> Result<V::Value, Refused> {
+        if name != WHOLE_TEXT {
+            return visitor.visit_newtype_struct(self);
+        }
+        self.asked.set(true);
+        visitor.visit_str(self.json)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(Error::custom("not a type of this crate"))
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refused> {
+        Err(Refused)
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
         tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// An error that costs nothing: the text is read again in another way.
+#[derive(Debug, thiserror::Error)]
+#[error("not a type of this crate, or not its shape")]
+struct Refused;
+
+impl Error for Refused {
+    fn custom<M: fmt::Display>(_: M) -> Self {
+        Self
     }
 }

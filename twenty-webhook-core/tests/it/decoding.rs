@@ -1,10 +1,10 @@
 //! Records of one's own types, and what is said when they do not fit.
 
 use serde::Deserialize;
-use twenty_webhook_core::WebhookEvent;
 use twenty_webhook_core::records::{Note, Person};
+use twenty_webhook_core::{RawJson, WebhookEvent};
 
-use crate::vectors::event;
+use crate::vectors::{Real, event, vectors};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +54,56 @@ fn a_deep_field_does_not_lose_the_record() {
     let event = WebhookEvent::from_stored(deep).unwrap();
     assert_eq!(event.record_id(), Some("1"));
     assert!(event.record::<Person>().unwrap().extra.get("deep").is_some());
+}
+
+/// A record in which something is odd is read member by member, and all else in it is as it would be otherwise.
+#[test]
+fn one_odd_field_changes_no_other() {
+    let stored = |record: &RawJson, odd: &str| {
+        let rest = record.as_str().strip_prefix('{').unwrap();
+        let comma = if rest == "}" { "" } else { "," };
+        let body = format!(r#"{{"eventName":"a.created","record":{{{odd}{comma}{rest}}}"#);
+        WebhookEvent::from_stored(body).unwrap()
+    };
+    let bodies =
+        vectors().into_iter().map(|vector| event(&vector.body)).chain(Real::all().into_iter().map(|real| real.event()));
+    let mut records = 0;
+    for event in bodies {
+        for item in event.items() {
+            let known: Person = item.record().unwrap();
+            let odd = stored(item.raw_record(), r#""deletedAt":["odd"]"#);
+            let mut read: Person = odd.record().unwrap();
+            if !item.raw_record().as_str().contains("deletedAt") {
+                assert_eq!(read.extra.len(), known.extra.len() + 1);
+            }
+            read.extra = known.extra.clone();
+            assert_eq!(read, known, "{}", event.name());
+            assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&known).unwrap());
+            records += 1;
+        }
+    }
+    assert!(records > 60, "{records}");
+}
+
+#[test]
+fn a_type_that_takes_an_error_for_an_answer_still_sees_the_record() {
+    /// Like `serde_with::DefaultOnError`.
+    #[derive(Debug, PartialEq)]
+    struct OrZero(u32);
+    impl<'de> Deserialize<'de> for OrZero {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Ok(u32::deserialize(deserializer).map_or(Self(0), Self))
+        }
+    }
+    /// A type of one's own around one of this crate.
+    #[derive(Deserialize)]
+    struct Mine(Person);
+
+    let event = WebhookEvent::from_stored(r#"{"eventName":"a.created","record":{"id":"1"},"number":7}"#).unwrap();
+    assert_eq!(event.extra().get("number").unwrap().decode::<OrZero>().unwrap(), OrZero(7));
+    assert_eq!(event.record::<Mine>().unwrap().0.id.as_deref(), Some("1"));
+    assert_eq!(event.record::<Option<Person>>().unwrap().unwrap().id.as_deref(), Some("1"));
+    assert_eq!(event.extra().get("number").unwrap().decode::<RawJson>().unwrap().as_str(), "7");
 }
 
 #[test]
