@@ -8,6 +8,7 @@ mod not_an_event;
 mod object_metadata;
 mod pattern;
 mod payload;
+mod record_accessors;
 mod record_error;
 mod webhook_event;
 
