@@ -6,47 +6,67 @@ use super::json_text::{Peculiarities, STYLES, rewrite, stringified};
 use super::{BodyMistake, Finding};
 use crate::WebhookEvent;
 
+const SORTED: &str = "the same JSON with its members in alphabetical order";
+
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// What may have been signed where `arrived` arrived, the least changed first. None is `arrived` itself.
-pub(super) fn variants(arrived: &[u8]) -> Vec<(BodyMistake, Vec<u8>)> {
-    let mut variants: Vec<(BodyMistake, Vec<u8>)> = Vec::new();
-    let mut add = |mistake, body: Vec<u8>| {
-        if body != arrived && !variants.iter().any(|(_, other)| *other == body) {
-            variants.push((mistake, body));
-        }
+/// A larger body is not sorted: that takes many times its length.
+const LARGEST_SORTED: usize = 1024 * 1024;
+
+/// A body that may have been signed where another one arrived. It is made when it is needed, because all of them at once take much memory.
+pub(super) struct Variant<'a> {
+    pub(super) mistake: BodyMistake,
+    make: Box<dyn Fn() -> Option<Vec<u8>> + 'a>,
+}
+
+impl<'a> Variant<'a> {
+    fn new(mistake: BodyMistake, make: impl Fn() -> Option<Vec<u8>> + 'a) -> Self {
+        Self { mistake, make: Box::new(make) }
+    }
+
+    fn of_text(mistake: BodyMistake, make: impl Fn() -> Option<String> + 'a) -> Self {
+        Self::new(mistake, move || make().map(String::into_bytes))
+    }
+
+    /// `None` if there is no such body.
+    pub(super) fn make(&self) -> Option<Vec<u8>> {
+        (self.make)()
+    }
+}
+
+/// What may have been signed where `arrived` arrived, the least changed first.
+pub(super) fn variants(arrived: &[u8]) -> Vec<Variant<'_>> {
+    use BodyMistake::{
+        ArrivedStringified, ByteOrderMark, Empty, LineEndAdded, LineEndLost, LineEndsChanged, Reserialized,
+        StringifiedTwice, Transcoded,
     };
-    add(BodyMistake::LineEndAdded, arrived.trim_ascii_end().to_vec());
-    add(BodyMistake::LineEndAdded, arrived.trim_ascii().to_vec());
-    for line_end in ["\n", "\r\n"] {
-        add(BodyMistake::LineEndLost, [arrived, line_end.as_bytes()].concat());
-    }
+    let mut variants = vec![
+        Variant::new(LineEndAdded, move || Some(arrived.trim_ascii_end().to_vec())),
+        Variant::new(LineEndAdded, move || Some(arrived.trim_ascii().to_vec())),
+        Variant::new(LineEndLost, move || Some([arrived, b"\n"].concat())),
+        Variant::new(LineEndLost, move || Some([arrived, b"\r\n"].concat())),
+    ];
     if let Ok(text) = std::str::from_utf8(arrived) {
-        add(BodyMistake::LineEndsChanged, text.replace("\r\n", "\n").into_bytes());
-        add(BodyMistake::LineEndsChanged, text.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes());
-        for style in &STYLES {
-            if let Some(rewritten) = rewrite(text, style) {
-                add(BodyMistake::Reserialized(style.name), rewritten.into_bytes());
-            }
-        }
-        add(BodyMistake::StringifiedTwice, stringified(text).into_bytes());
-        if let Some(rewritten) = rewrite(text, &STYLES[0]) {
-            add(BodyMistake::StringifiedTwice, stringified(&rewritten).into_bytes());
-        }
-        if let Ok(inner) = serde_json::from_str::<String>(text) {
-            add(BodyMistake::ArrivedStringified, inner.into_bytes());
-        }
-        if let Some(sorted) = sorted(text) {
-            add(BodyMistake::Reserialized("the same JSON with its members in alphabetical order"), sorted.into_bytes());
-        }
-        let without_mark = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        add(BodyMistake::ByteOrderMark, without_mark.to_owned().into_bytes());
-        add(BodyMistake::ByteOrderMark, format!("{BYTE_ORDER_MARK}{text}").into_bytes());
+        variants.extend([
+            Variant::of_text(LineEndsChanged, move || Some(text.replace("\r\n", "\n"))),
+            Variant::of_text(LineEndsChanged, move || Some(text.replace("\r\n", "\n").replace('\n', "\r\n"))),
+        ]);
+        let styles = STYLES.iter();
+        variants.extend(styles.map(|style| Variant::of_text(Reserialized(style.name), move || rewrite(text, style))));
+        let compact = move || rewrite(text, &STYLES[0]);
+        variants.extend([
+            Variant::of_text(StringifiedTwice, move || Some(stringified(text))),
+            Variant::of_text(StringifiedTwice, move || compact().map(|compact| stringified(&compact))),
+            Variant::of_text(ArrivedStringified, move || serde_json::from_str(text).ok()),
+            Variant::of_text(Reserialized(SORTED), move || sorted(text)),
+            Variant::of_text(ByteOrderMark, move || text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned)),
+            Variant::of_text(ByteOrderMark, move || Some(format!("{BYTE_ORDER_MARK}{text}"))),
+        ]);
+    } else {
+        let converted = move || arrived.iter().map(|&byte| char::from(byte)).collect();
+        variants.push(Variant::of_text(Transcoded, move || Some(converted())));
     }
-    if std::str::from_utf8(arrived).is_err() {
-        add(BodyMistake::Transcoded, arrived.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes());
-    }
-    add(BodyMistake::Empty, Vec::new());
+    variants.push(Variant::new(Empty, || Some(Vec::new())));
     variants
 }
 
@@ -67,7 +87,7 @@ pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
         return vec![if error.is_eof() { Finding::BodyTruncated } else { Finding::BodyNotJson }];
     }
     let Peculiarities { spaced, escaped, numbers } = Peculiarities::of(text);
-    let sorted = has_members(text) && rewrite(text, &STYLES[0]) == sorted(text);
+    let sorted = sorted(text).is_some_and(|sorted| rewrite(text, &STYLES[0]) == Some(sorted)) && has_members(text);
     let hints = [
         (spaced, Finding::BodySpaced),
         (escaped, Finding::BodyEscaped),
@@ -93,6 +113,9 @@ fn is_cut_off(json: &[u8]) -> bool {
 
 /// As a writer writes it that keeps members in a sorted map.
 fn sorted(text: &str) -> Option<String> {
+    if text.len() > LARGEST_SORTED {
+        return None;
+    }
     let mut value: Value = serde_json::from_str(text).ok()?;
     value.sort_all_objects();
     rewrite(&value.to_string(), &STYLES[0])

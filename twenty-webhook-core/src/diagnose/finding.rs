@@ -231,7 +231,7 @@ impl Finding {
                 "perhaps something has rewritten the JSON: verify the raw bytes, before a parser or a proxy touches them. If nothing \
                  has, compare the secret with the one in the sender's settings"
             }
-            Self::BodyTooLarge { .. } => "raise the limit with Verifier::body_limit, if this came from Twenty",
+            Self::BodyTooLarge { .. } => "raise the limit with WebhookConfig::body_limit, if this came from Twenty",
             Self::NotAnEvent(_) => "send a body in one of Twenty's forms: a JSON object with `eventName`, say",
             Self::Unexplained => {
                 "compare the secret with the one in Twenty's settings: each webhook has its own. If it is the right one, perhaps the \

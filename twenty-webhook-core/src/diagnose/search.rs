@@ -1,9 +1,9 @@
-use std::borrow::Cow;
+use std::ops::ControlFlow;
 
 use hmac::Mac;
 
 use super::signature_text::Reading;
-use super::{Finding, MessageMistake, TimestampUnit, body, time};
+use super::{BodyMistake, Finding, MessageMistake, TimestampUnit, body, time};
 use crate::secret::HmacSha256;
 use crate::{Secret, SignedWith, Verifier};
 
@@ -13,7 +13,8 @@ const BUDGET: usize = 256 * 1024 * 1024;
 /// No more mistakes than this are looked for at once, apart from how the signature is written.
 const MOST_MISTAKES: usize = 3;
 
-/// What has to be wrong for one of these signatures to be right: empty if nothing has to be. `None` if no known mistake explains any.
+/// What has to be wrong for one of these signatures to be right: empty if nothing has to be. `None` if none was found that explains
+/// any, within the budget.
 pub(super) fn search(
     verifier: &Verifier,
     signatures: &[Reading],
@@ -23,35 +24,40 @@ pub(super) fn search(
     if signatures.is_empty() {
         return None;
     }
-    let keys = keys(verifier);
-    let heads = heads(timestamp);
-    let mut bodies: Vec<(Option<Finding>, Cow<'_, [u8]>)> = vec![(None, Cow::Borrowed(arrived))];
-    bodies
-        .extend(body::variants(arrived).into_iter().map(|(mistake, body)| (Some(Finding::Body(mistake)), body.into())));
-
+    let (keys, heads, variants) = (keys(verifier), heads(timestamp), body::variants(arrived));
     let mut budget = BUDGET;
-    for mistakes in 0..=MOST_MISTAKES {
-        for (body_mistake, body) in &bodies {
-            for (head_mistake, head) in &heads {
-                for key in &keys {
-                    let found = [&key.mistake, head_mistake, body_mistake]
-                        .into_iter()
-                        .filter(|mistake| mistake.is_some())
-                        .count();
-                    if found != mistakes {
-                        continue;
-                    }
-                    budget = budget.checked_sub(head.len() + body.len())?;
-                    let mut mac = key.keyed.clone();
-                    mac.update(head);
-                    mac.update(body);
-                    let matching = signatures.iter().find(|(_, signature)| signature.matches(mac.clone()));
-                    if let Some((written, _)) = matching {
-                        let written = written.map(Finding::Signature);
-                        let findings = [&written, &key.which, &key.mistake, head_mistake, body_mistake];
-                        return Some(findings.into_iter().flatten().cloned().collect());
-                    }
+    let mut search = |mistakes: usize, body_mistake: Option<BodyMistake>, body: &[u8]| {
+        let body_mistake = body_mistake.map(Finding::Body);
+        for (head_mistake, head) in &heads {
+            for key in &keys {
+                let found = [&key.mistake, head_mistake, &body_mistake].into_iter().filter(|mistake| mistake.is_some());
+                if found.count() != mistakes {
+                    continue;
                 }
+                let Some(left) = budget.checked_sub(head.len() + body.len()) else { return ControlFlow::Break(None) };
+                budget = left;
+                let mut mac = key.keyed.clone();
+                mac.update(head);
+                mac.update(body);
+                let matching = signatures.iter().find(|(_, signature)| signature.matches(mac.clone()));
+                if let Some((written, _)) = matching {
+                    let written = written.map(Finding::Signature);
+                    let findings = [&written, &key.which, &key.mistake, head_mistake, &body_mistake];
+                    return ControlFlow::Break(Some(findings.into_iter().flatten().cloned().collect()));
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    for mistakes in 0..=MOST_MISTAKES {
+        if let ControlFlow::Break(result) = search(mistakes, None, arrived) {
+            return result;
+        }
+        for variant in variants.iter().filter(|_| mistakes > 0) {
+            if let Some(body) = variant.make().filter(|body| body != arrived)
+                && let ControlFlow::Break(result) = search(mistakes, Some(variant.mistake), &body)
+            {
+                return result;
             }
         }
     }
