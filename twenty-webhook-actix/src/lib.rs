@@ -49,11 +49,15 @@ mod extract;
 mod middleware;
 mod receive;
 mod refusal;
+#[cfg(feature = "serve")]
+mod serve;
 
 pub use bytes;
 pub use extract::Webhook;
 pub use http;
 pub use middleware::{TwentyWebhook, TwentyWebhookMiddleware};
 pub use refusal::{MissingConfig, RefusedRequest};
+#[cfg(feature = "serve")]
+pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use twenty_webhook_core as core;
 pub use twenty_webhook_core::*;

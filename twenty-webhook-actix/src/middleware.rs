@@ -65,8 +65,8 @@ impl TwentyWebhookMiddleware {
         Self { config: config.into(), running: TaskTracker::new() }
     }
 
-    /// Waits until no handler is running any more in a task of its own, on any route or worker that this middleware or a clone of it is on.
-    /// For a graceful shutdown: actix waits for its connections only, and drops what still runs when a worker stops.
+    /// Waits until no request is under way any more, and no handler is running, on any route or worker that this middleware or a clone of it
+    /// is on. For a graceful shutdown: actix waits for its connections only, and drops what still runs when a worker stops.
     pub async fn drained(&self) {
         self.running.close();
         self.running.wait().await;
@@ -111,6 +111,7 @@ where
         let inner = Rc::clone(&self.inner);
         let TwentyWebhookMiddleware { config, running } = self.middleware.clone();
         let mut payload = request.take_payload();
+        let under_way = running.token();
         Box::pin(async move {
             let received = match receive(&config, request.head(), &mut payload).await {
                 Ok(received) => received,
@@ -120,22 +121,24 @@ where
             };
             request.set_payload(Payload::from(received.event().body().clone()));
             let outer = request.extensions_mut().insert(received.event().clone());
-            let handling = handle(inner, received, outer, request).in_current_span();
-            detached(&running, Box::pin(handling)).await
+            let handling = async move {
+                let _under_way = under_way;
+                handle(inner, received, outer, request).await
+            };
+            detached(Box::pin(handling.in_current_span())).await
         })
     }
 }
 
 /// Runs a future that finishes even if the caller hangs up: if it has to wait, it goes on in a task of its own.
 async fn detached<B: 'static>(
-    running: &TaskTracker,
     mut handling: Pin<Box<impl Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>> + 'static>>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     // Most have no need to wait, and a task costs a twentieth of a request.
     if let Some(result) = handling.as_mut().now_or_never() {
         return result;
     }
-    match rt::spawn(running.track_future(handling)).await.map_err(JoinError::try_into_panic) {
+    match rt::spawn(handling).await.map_err(JoinError::try_into_panic) {
         Ok(result) => result,
         // A panic is the framework's to deal with.
         Err(Ok(panic)) => resume_unwind(panic),

@@ -36,6 +36,8 @@ mod extract;
 mod future;
 mod layer;
 mod receive;
+#[cfg(feature = "serve")]
+mod serve;
 mod service;
 
 pub use bytes;
@@ -43,6 +45,8 @@ pub use extract::{MissingLayer, Webhook};
 pub use future::ResponseFuture;
 pub use http;
 pub use layer::TwentyWebhookLayer;
+#[cfg(feature = "serve")]
+pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use service::TwentyWebhook;
 pub use twenty_webhook_core as core;
 pub use twenty_webhook_core::*;

@@ -2,39 +2,28 @@
 //!
 //! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen.
 
-use std::error::Error;
-use std::net::TcpListener;
-use std::time::Duration;
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::KeepAlive;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use twenty_webhook_actix::records::{Opportunity, Person};
-use twenty_webhook_actix::{TwentyWebhookMiddleware, Webhook, WebhookEvent};
+use twenty_webhook_actix::{TwentyWebhookMiddleware, Webhook, WebhookEvent, listener, serve, shutdown_signal};
 
 #[cfg(test)]
 mod tests;
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    demo::log_to_stderr();
-    let listener = TcpListener::bind(demo::listen_addr())?;
+async fn main() -> anyhow::Result<()> {
+    // First of all: what is sent from now on waits in its queue. A supervisor such as systemd may hand it over, and keep it open while
+    // this program restarts.
+    let listener = listener(demo::listen_addr())?;
+    let _log = demo::log_to_stderr();
     let addr = listener.local_addr()?;
     // Made once, so that all workers share its memory of what was delivered.
     let webhook = TwentyWebhookMiddleware::new(demo::secret(addr)?);
+    let wrapped = webhook.clone();
+    let server = HttpServer::new(move || app(wrapped.clone()));
     tracing::info!("listening on http://{addr}/webhooks/twenty");
-    // Ctrl-C and SIGTERM shut it down gracefully.
-    HttpServer::new(move || app(webhook.clone()))
-        // actix's deadline for headers holds for the first request of a connection only. And no delivery, which Twenty would not
-        // repeat, is sent on a connection that is being closed for having been idle.
-        .keep_alive(KeepAlive::Disabled)
-        // With the default of one second, a server so busy that actix's cached clock is that late leaves refused bodies' connections
-        // open for ever.
-        .client_disconnect_timeout(Duration::from_secs(10))
-        .listen(listener)?
-        .run()
-        .await?;
+    serve(listener, server).with_graceful_shutdown(shutdown_signal()).drain(&webhook).await?;
     Ok(())
 }
 
@@ -66,7 +55,7 @@ async fn receive(Webhook(event): Webhook) -> HttpResponse {
 }
 
 /// Twenty never retries: answer 2xx only when the work is done, or safely stored.
-fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
+fn handle(event: &WebhookEvent) -> anyhow::Result<()> {
     let action = event.action();
     match event.object() {
         Person::OBJECT => {
@@ -83,6 +72,6 @@ fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
         }
         _ => {}
     }
-    demo::print(event)?;
+    demo::print(event);
     Ok(())
 }

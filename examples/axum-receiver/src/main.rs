@@ -2,31 +2,26 @@
 //!
 //! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen.
 
-use std::error::Error;
-
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
-use tokio::signal;
 use twenty_webhook_axum::records::{Opportunity, Person};
-use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookEvent};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookEvent, listener, serve, shutdown_signal};
 
-mod serve;
 #[cfg(test)]
 mod tests;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    demo::log_to_stderr();
-    let listener = TcpListener::bind(demo::listen_addr()).await?;
+async fn main() -> anyhow::Result<()> {
+    // First of all: what is sent from now on waits in its queue. A supervisor such as systemd may hand it over, and keep it open while
+    // this program restarts.
+    let listener = listener(demo::listen_addr())?;
+    let _log = demo::log_to_stderr();
     let addr = listener.local_addr()?;
     let webhook = TwentyWebhookLayer::new(demo::secret(addr)?);
     let app = app(webhook.clone());
     tracing::info!("listening on http://{addr}/webhooks/twenty");
-    serve::serve(listener, app, shutdown()).await;
-    // Handlers whose sender has hung up belong to no connection any more.
-    webhook.drained().await;
+    serve(listener, app).with_graceful_shutdown(shutdown_signal()).drain(&webhook).await;
     Ok(())
 }
 
@@ -46,7 +41,7 @@ async fn receive(Webhook(event): Webhook) -> StatusCode {
 }
 
 /// Twenty never retries: answer 2xx only when the work is done, or safely stored.
-fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
+fn handle(event: &WebhookEvent) -> anyhow::Result<()> {
     let action = event.action();
     match event.object() {
         Person::OBJECT => {
@@ -63,23 +58,6 @@ fn handle(event: &WebhookEvent) -> Result<(), Box<dyn Error>> {
         }
         _ => {}
     }
-    demo::print(event)?;
+    demo::print(event);
     Ok(())
-}
-
-/// Ctrl-C, or what `docker stop` and systemd send.
-async fn shutdown() {
-    #[cfg(unix)]
-    let terminated = async {
-        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
 }

@@ -5,24 +5,19 @@
 //! LISTEN_ADDR=127.0.0.1:3000 cargo run -p axum-redis-receiver
 //! LISTEN_ADDR=127.0.0.1:3001 cargo run -p axum-redis-receiver
 //! ```
-//!
-//! It stands behind a load balancer, which has a deadline for headers. One that does not is in `axum-receiver`.
 
 use std::env;
-use std::error::Error;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookConfig};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookConfig, listener, serve, shutdown_signal};
 use twenty_webhook_redis::RedisReplayGuard;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    demo::log_to_stderr();
-    let listener = TcpListener::bind(demo::listen_addr()).await?;
+async fn main() -> anyhow::Result<()> {
+    let listener = listener(demo::listen_addr())?;
+    let _log = demo::log_to_stderr();
     let addr = listener.local_addr()?;
     let redis = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
     // Without Redis, deliveries are refused with 503. To handle them all the same, see `insecure_or_else`.
@@ -30,9 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let webhook = TwentyWebhookLayer::new(config);
     let app = app(webhook.clone());
     tracing::info!("listening on http://{addr}/webhooks/twenty");
-    axum::serve(listener, app).with_graceful_shutdown(terminated()).await?;
-    // Handlers whose sender has hung up belong to no connection any more.
-    webhook.drained().await;
+    serve(listener, app).with_graceful_shutdown(shutdown_signal()).drain(&webhook).await;
     Ok(())
 }
 
@@ -42,23 +35,6 @@ fn app(webhook: TwentyWebhookLayer) -> Router {
 
 /// Runs once for a delivery, on one of the receivers, unless it fails: then the next copy is handled.
 async fn receive(Webhook(event): Webhook) -> StatusCode {
-    match demo::print(&event) {
-        Ok(()) => StatusCode::OK,
-        Err(error) => {
-            tracing::error!(%error, delivery_id = %event.delivery_id(), "not handled");
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
-    }
-}
-
-/// Ctrl-C, or what `docker stop` and systemd send.
-async fn terminated() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    demo::print(&event);
+    StatusCode::OK
 }

@@ -2,21 +2,39 @@
 //! that they print for an event. Your own receiver needs none of it.
 
 use std::env;
-use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::sync::Once;
 
 use serde::Serialize;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use twenty_webhook_core::{Payload, Secret, WebhookEvent};
 
 const SECRET: &str = "TWENTY_WEBHOOK_SECRET";
 
+/// How many lines of the log wait while stderr is not read; then lines are dropped. Some 2 MB.
+const LOG_LINES: usize = 10_000;
+
 /// Sends the log to stderr, from `info` up unless `RUST_LOG` says otherwise.
-pub fn log_to_stderr() {
+///
+/// By default, `tracing_subscriber` writes each line in the thread that serves a request. Once the program that reads the log has ended,
+/// that panics; while it does not read, that waits. Either way deliveries are lost. So a thread of its own writes the log here, and lines
+/// that nothing takes are dropped. Keep what is returned until the end of `main`: it then writes the last lines.
+#[must_use = "the last lines of the log are written when it is dropped"]
+pub fn log_to_stderr() -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
+    let (stderr, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES).finish(io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(colours)
+        // A line that cannot be formatted or written is not reported on stderr, because that panics if stderr is gone.
+        .log_internal_errors(false)
+        .init();
+    guard
 }
 
 /// Where to listen: `LISTEN_ADDR`, or `127.0.0.1:3000`.
@@ -29,7 +47,7 @@ pub fn listen_addr() -> String {
 ///
 /// # Errors
 /// If the variable is set but blank, or the system has no randomness.
-pub fn secret(addr: SocketAddr) -> Result<Secret, Box<dyn Error>> {
+pub fn secret(addr: SocketAddr) -> anyhow::Result<Secret> {
     if env::var_os(SECRET).is_some() {
         return Ok(Secret::from_env(SECRET)?);
     }
@@ -37,7 +55,9 @@ pub fn secret(addr: SocketAddr) -> Result<Secret, Box<dyn Error>> {
     getrandom::fill(&mut random)?;
     let text = hex::encode(random);
     eprintln!(
-        "{SECRET} is not set: for this run, the secret is {text}\n\nIn another terminal, deliver a sample:\n\n{}\n",
+        "{SECRET} is not set: for this run, the secret is {text}\n\nIn another terminal, deliver a sample:\n\n{}\n\n\
+         Then receive from Twenty: make a webhook in its settings, under APIs & Webhooks, with a URL that reaches this receiver at\n\
+         /webhooks/twenty. Set {SECRET} to the webhook's secret, and start this receiver again.\n",
         curl(addr, &text)
     );
     Ok(Secret::new(text)?)
@@ -56,9 +76,17 @@ fn curl(addr: SocketAddr, secret: &str) -> String {
 
 /// Prints one line of JSON for an event.
 ///
-/// # Errors
-/// If stdout is closed.
-pub fn print(event: &WebhookEvent) -> io::Result<()> {
+/// The line is there to be looked at. It is not the work that a delivery is for, so a delivery whose line cannot be printed is
+/// handled all the same; the log says so once. If your work *is* to print, let the handler fail instead: a copy of the delivery is then let
+/// in, and an inbox tries again. A program that holds the other end of stdout and does not read it stops the receiver.
+pub fn print(event: &WebhookEvent) {
+    static GONE: Once = Once::new();
+    if let Err(error) = print_line(event) {
+        GONE.call_once(|| tracing::error!(%error, "stdout is gone: events are handled, but not printed any more"));
+    }
+}
+
+fn print_line(event: &WebhookEvent) -> io::Result<()> {
     #[derive(Serialize)]
     struct Line<'a> {
         name: &'a str,

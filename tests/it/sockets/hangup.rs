@@ -81,19 +81,19 @@ async fn on_actix_the_handler_finishes_when_the_connection_is_reset() {
 
 /// What happens, in order, and the word to go on.
 #[derive(Clone)]
-struct Story {
+pub(super) struct Story {
     post: Post,
     tell: mpsc::UnboundedSender<&'static str>,
     go_on: Arc<Notify>,
 }
 
 impl Story {
-    fn new() -> (Self, mpsc::UnboundedReceiver<&'static str>) {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<&'static str>) {
         let (tell, told) = mpsc::unbounded_channel();
         (Self { post: Post::new("1"), tell, go_on: Arc::default() }, told)
     }
 
-    async fn handle(&self) {
+    pub(super) async fn handle(&self) {
         self.tell.send("the handler began").unwrap();
         self.go_on.notified().await;
         self.tell.send("the handler finished").unwrap();
@@ -111,12 +111,20 @@ impl Story {
         Dropped(self)
     }
 
-    async fn play(&self, mut client: TcpStream, told: &mut mpsc::UnboundedReceiver<&'static str>) {
+    async fn play(&self, client: TcpStream, told: &mut mpsc::UnboundedReceiver<&'static str>) {
+        self.hang_up(client, told).await;
+        assert_eq!(next(told).await, "the request ended");
+        self.finish(told).await;
+    }
+
+    /// Delivers, and resets the connection when the handler has begun.
+    pub(super) async fn hang_up(&self, mut client: TcpStream, told: &mut mpsc::UnboundedReceiver<&'static str>) {
         client.write_all(&self.post.bytes()).await.unwrap();
         assert_eq!(next(told).await, "the handler began");
         client.set_zero_linger().unwrap();
-        drop(client);
-        assert_eq!(next(told).await, "the request ended");
+    }
+
+    pub(super) async fn finish(&self, told: &mut mpsc::UnboundedReceiver<&'static str>) {
         self.go_on.notify_one();
         assert_eq!(next(told).await, "the handler finished");
     }
@@ -131,8 +139,8 @@ impl Story {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn next(told: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str {
+pub(super) async fn next(told: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str {
     timeout(PATIENCE, told.recv()).await.expect("something happens").unwrap()
 }

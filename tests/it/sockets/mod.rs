@@ -3,9 +3,15 @@
 //! On Linux, which says in `/proc` what a process holds.
 
 mod cases;
+mod closed_sides;
+mod descriptors;
+mod graceful;
 mod hangup;
 mod memory;
 mod process;
+mod restarts;
+mod shutdown;
+mod unread_logs;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -1,16 +1,19 @@
 //! An example receiver, built and run as a user would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::pipe::fcntl_setpipe_size;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
 use crate::samples::SECRET;
@@ -18,9 +21,10 @@ use crate::samples::SECRET;
 pub(super) struct Process {
     child: Killed,
     addr: SocketAddr,
-    handled: JoinHandle<Vec<Printed>>,
-    log: JoinHandle<()>,
-    lines: Arc<Mutex<Vec<String>>>,
+    handled: Lines,
+    log: Lines,
+    /// What is not read, and not closed either.
+    _unread: Option<ChildStderr>,
 }
 
 /// A process that does not outlive the test, if that fails.
@@ -41,40 +45,158 @@ pub(super) struct Report {
     pub(super) refused: BTreeMap<String, usize>,
 }
 
+/// How an example is started.
+pub(super) struct Setup<'a> {
+    example: &'a str,
+    vars: HashMap<&'a str, String>,
+    listener: Option<OwnedFd>,
+    descriptors: Option<u32>,
+    stdout_gone: bool,
+    log: Log,
+}
+
+/// What becomes of the log once the receiver listens.
+#[derive(PartialEq, Eq)]
+pub(super) enum Log {
+    Read,
+    /// The program that read it has ended.
+    Gone,
+    /// The program that reads it has stopped, and the pipe is small.
+    Unread,
+}
+
+impl<'a> Setup<'a> {
+    pub(super) fn of(example: &'a str) -> Self {
+        let vars = HashMap::from([
+            ("LISTEN_ADDR", "127.0.0.1:0".to_owned()),
+            ("TWENTY_WEBHOOK_SECRET", SECRET.to_owned()),
+            ("NO_COLOR", "1".to_owned()),
+            // What is freed goes back to the system at once, so that the resident size is what is held.
+            ("MALLOC_MMAP_THRESHOLD_", "65536".to_owned()),
+            ("MALLOC_TRIM_THRESHOLD_", "65536".to_owned()),
+        ]);
+        Self { example, vars, listener: None, descriptors: None, stdout_gone: false, log: Log::Read }
+    }
+
+    pub(super) fn var(mut self, name: &'a str, value: impl Into<String>) -> Self {
+        self.vars.insert(name, value.into());
+        self
+    }
+
+    /// Hands over this socket, as systemd does.
+    pub(super) fn listener(mut self, listener: &TcpListener) -> Self {
+        self.listener = Some(listener.try_clone().unwrap().into());
+        self
+    }
+
+    /// Limits how many files and sockets it may have open.
+    pub(super) fn descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
+        self
+    }
+
+    pub(super) fn log(mut self, log: Log) -> Self {
+        self.log = log;
+        self
+    }
+
+    pub(super) fn stdout_gone(mut self) -> Self {
+        self.stdout_gone = true;
+        self
+    }
+
+    /// Starts it, and waits until it listens.
+    pub(super) fn start(self) -> Process {
+        // As a supervisor does it: the shell becomes the receiver, so that LISTEN_PID is right.
+        let mut script = String::new();
+        let mut stdin = Stdio::null();
+        if let Some(listener) = self.listener {
+            stdin = listener.into();
+            script += "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; ";
+        }
+        if let Some(limit) = self.descriptors {
+            script += &format!("ulimit -n {limit}; ");
+        }
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", &format!("{script} exec \"$0\"")])
+            .arg(built(self.example))
+            .env_clear()
+            .envs(self.vars)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().filter(|_| !self.stdout_gone);
+        let handled = stdout.map_or_else(Lines::none, Lines::of);
+        let stderr = child.stderr.take().unwrap();
+        if self.log == Log::Unread {
+            fcntl_setpipe_size(&stderr, 4096).unwrap();
+        }
+        let child = Killed(child);
+        let (mut stderr, mut line) = (BufReader::new(stderr), String::new());
+        let addr = loop {
+            line.clear();
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "{} ended before it listened", self.example);
+            if let Some((_, url)) = line.split_once("listening on http://") {
+                break url.split_once('/').unwrap().0.parse().unwrap();
+            }
+        };
+        let (log, unread) = match self.log {
+            Log::Read => (Lines::of(stderr), None),
+            Log::Gone => (Lines::none(), None),
+            Log::Unread => (Lines::none(), Some(stderr.into_inner())),
+        };
+        Process { child, addr, handled, log, _unread: unread }
+    }
+}
+
+/// The lines that a process has printed so far.
+struct Lines {
+    so_far: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Lines {
+    fn none() -> Self {
+        Self { so_far: Arc::default(), reader: None }
+    }
+
+    fn of(output: impl Read + Send + 'static) -> Self {
+        let so_far = Arc::<Mutex<Vec<String>>>::default();
+        let lines = so_far.clone();
+        let read = move || BufReader::new(output).lines().for_each(|line| lines.lock().unwrap().push(line.unwrap()));
+        Self { so_far, reader: Some(thread::spawn(read)) }
+    }
+
+    fn so_far(&self) -> Vec<String> {
+        self.so_far.lock().unwrap().clone()
+    }
+
+    /// All of them, when the process has ended.
+    fn all(&mut self) -> Vec<String> {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.so_far()
+    }
+}
+
 /// The line that an example prints for an event.
 #[derive(Deserialize)]
 struct Printed {
     record_id: String,
 }
 
+fn record_ids(lines: Vec<String>) -> Vec<String> {
+    let record_id = |line: String| serde_json::from_str::<Printed>(&line).unwrap().record_id;
+    lines.into_iter().map(record_id).collect()
+}
+
 impl Process {
     /// Starts the example of this name, on a free port, and waits until it listens.
     pub(super) fn start(example: &str) -> Self {
-        let mut child = Command::new(built(example))
-            .env_clear()
-            .envs([("LISTEN_ADDR", "127.0.0.1:0"), ("TWENTY_WEBHOOK_SECRET", SECRET), ("NO_COLOR", "1")])
-            // What is freed goes back to the system at once, so that the resident size is what is held.
-            .envs([("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TRIM_THRESHOLD_", "65536")])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let handled =
-            thread::spawn(|| stdout.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect());
-
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let addr = loop {
-            let mut line = String::new();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "{example} ended before it listened");
-            if let Some((_, url)) = line.split_once("listening on http://") {
-                break url.split_once('/').unwrap().0.parse().unwrap();
-            }
-        };
-        let lines = Arc::<Mutex<Vec<String>>>::default();
-        let into = lines.clone();
-        let log = thread::spawn(move || stderr.lines().for_each(|line| into.lock().unwrap().push(line.unwrap())));
-        Self { child: Killed(child), addr, handled, log, lines }
+        Setup::of(example).start()
     }
 
     pub(super) fn connect(&self) -> TcpStream {
@@ -104,18 +226,83 @@ impl Process {
         fs::read_dir(format!("/proc/{}/fd", self.child.0.id())).unwrap().count()
     }
 
+    /// How much time of a processor it has used.
+    pub(super) fn processor_time(&self) -> Duration {
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = self.stat();
+        // utime and stime, counted from the state.
+        stat.split(' ').skip(11).take(2).map(|ticks| TICK * ticks.parse::<u32>().unwrap()).sum()
+    }
+
+    /// The fields of `/proc/…/stat` after the name: the state first.
+    fn stat(&self) -> String {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.0.id())).unwrap();
+        stat.rsplit_once(") ").unwrap().1.to_owned()
+    }
+
+    /// The record ids of the events that the handler has printed so far.
+    pub(super) fn handled(&self) -> Vec<String> {
+        record_ids(self.handled.so_far())
+    }
+
+    /// A new connection that the receiver has accepted, and from which it has nothing to read yet.
+    pub(super) fn connect_accepted(&self) -> TcpStream {
+        let stream = self.connect();
+        let (ours, its) = (stream.local_addr().unwrap().port(), self.addr.port());
+        // In the kernel's list, a connection that waits to be accepted has no inode yet.
+        let is_accepted = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1].ends_with(&format!(":{its:04X}"))
+                && fields[2].ends_with(&format!(":{ours:04X}"))
+                && fields[9] != "0"
+        };
+        eventually("the connection is accepted", || {
+            fs::read_to_string("/proc/net/tcp").unwrap().lines().skip(1).any(is_accepted)
+        });
+        stream
+    }
+
+    /// Waits until it has begun to shut down.
+    pub(super) fn wait_until_it_stops(&self) {
+        eventually("it begins to shut down", || self.logged("shutting down") > 0);
+    }
+
+    /// How many lines of the log so far contain this.
+    pub(super) fn logged(&self, text: &str) -> usize {
+        self.log.so_far.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child.0), signal).unwrap();
+    }
+
+    /// Stops the process, as a machine does that has other things to do, while something happens.
+    pub(super) fn stalled<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
+        self.signal(Signal::STOP);
+        eventually("the process is stopped", || self.stat().starts_with('T'));
+        let result = meanwhile();
+        self.signal(Signal::CONT);
+        result
+    }
+
     /// Asks it to shut down, and waits until it has done so.
-    pub(super) fn stop(mut self) -> Report {
-        let id = self.child.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    pub(super) fn stop(self) -> Report {
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Waits until it has shut down.
+    pub(super) fn ended(mut self) -> Report {
         let status = self.child.0.wait().unwrap();
-        let handled = self.handled.join().unwrap();
-        self.log.join().unwrap();
-        let log = self.lines.lock().unwrap();
+        let (handled, log) = (self.handled.all(), self.log.all());
         assert!(status.success(), "{status}: {log:#?}");
         assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
         Report {
-            handled: count(handled.into_iter().map(|printed| printed.record_id)),
+            handled: count(record_ids(handled)),
             refused: count(
                 log.iter().filter_map(|line| Some(line.split_once("code=\"")?.1.trim_end_matches('"').to_owned())),
             ),
@@ -141,24 +328,25 @@ pub(super) fn count(of: impl IntoIterator<Item = String>) -> BTreeMap<String, us
 
 /// The example's binary, in the profile and target directory of the tests.
 fn built(example: &str) -> PathBuf {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    let directory = DIRECTORY.get_or_init(|| {
-        // target/debug/deps/it-…
-        let deps = env::current_exe().unwrap();
-        let directory = deps.ancestors().nth(2).unwrap();
+    static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    // target/debug/deps/it-…
+    let deps = env::current_exe().unwrap();
+    let directory = deps.ancestors().nth(2).unwrap();
+    let mut built = BUILT.lock().unwrap();
+    if !built.iter().any(|built| built == example) {
         let profile = match directory.file_name().unwrap().to_str().unwrap() {
             "debug" => "dev",
             other => other,
         };
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "axum-receiver", "-p", "actix-receiver", "--profile", profile])
+            .args(["build", "--quiet", "-p", example, "--profile", profile])
             .arg("--target-dir")
             .arg(directory.parent().unwrap())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .unwrap();
-        assert!(status.success(), "the examples build");
-        directory.to_owned()
-    });
+        assert!(status.success(), "{example} builds");
+        built.push(example.to_owned());
+    }
     directory.join(example)
 }

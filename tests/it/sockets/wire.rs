@@ -194,3 +194,14 @@ fn statuses(heard: &[u8]) -> Vec<u16> {
     let lines = text.split("\r\n").filter_map(|line| line.strip_prefix("HTTP/1.1 ").or(line.strip_prefix("HTTP/1.0 ")));
     lines.map(|line| line[..3].parse().unwrap()).collect()
 }
+
+pub(super) fn write(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).unwrap();
+}
+
+/// All that comes back until the receiver ends the connection; for a keep-alive connection, of all its requests.
+pub(super) fn read_answer(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

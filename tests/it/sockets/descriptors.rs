@@ -1,0 +1,48 @@
+//! Silent connections use up a receiver's descriptors. A delivery then waits in the kernel's queue, and is not lost.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::process::{Setup, eventually};
+use super::wire::{Post, write};
+
+const DESCRIPTORS: u32 = 100;
+const SILENT: usize = 110;
+
+#[test]
+fn on_axum_silent_connections_lose_nothing() {
+    silent_connections_lose_nothing("axum-receiver");
+}
+
+#[test]
+fn on_actix_silent_connections_lose_nothing() {
+    silent_connections_lose_nothing("actix-receiver");
+}
+
+#[test]
+#[ignore = "builds SQLite"]
+fn with_an_inbox_silent_connections_lose_nothing() {
+    silent_connections_lose_nothing("inbox-receiver");
+}
+
+fn silent_connections_lose_nothing(example: &str) {
+    let receiver = Setup::of(example).descriptors(DESCRIPTORS).start();
+    let silent: Vec<TcpStream> = (0..SILENT).map(|_| receiver.connect()).collect();
+    eventually("the descriptors are used up", || receiver.descriptors() >= DESCRIPTORS as usize);
+    let before = receiver.processor_time();
+
+    let sent = Instant::now();
+    let mut delivery = receiver.connect();
+    write(&mut delivery, &Post::new("waits").bytes());
+    // What Twenty does.
+    thread::sleep(Duration::from_secs(5));
+    drop(delivery);
+    eventually("the delivery is handled", || !receiver.handled().is_empty());
+    let (took, used) = (sent.elapsed(), receiver.processor_time().saturating_sub(before));
+    println!("{example}: handled after {took:?}, for {used:?} of a processor");
+    assert!(took < Duration::from_secs(15), "{example}: {took:?}");
+    assert!(used < Duration::from_secs(2), "{example} tries again and again: {used:?}");
+    drop(silent);
+    assert_eq!(receiver.stop().handled.len(), 1, "{example}");
+}

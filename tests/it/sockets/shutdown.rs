@@ -1,0 +1,88 @@
+//! What a receiver that is asked to end does with what has already been sent to it.
+
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use super::process::{Process, count, eventually};
+use super::wire::{Post, read_answer, write};
+
+#[test]
+fn axum_reads_what_has_arrived() {
+    reads_what_has_arrived("axum-receiver");
+}
+
+#[test]
+fn actix_reads_what_has_arrived() {
+    reads_what_has_arrived("actix-receiver");
+}
+
+#[test]
+#[ignore = "builds SQLite"]
+fn with_an_inbox_what_has_arrived_is_read() {
+    reads_what_has_arrived("inbox-receiver");
+}
+
+fn reads_what_has_arrived(example: &str) {
+    let receiver = Process::start(example);
+    let mut accepted = receiver.connect_accepted();
+    let mut accepted_and_silent = receiver.connect_accepted();
+    let queued_ids: Vec<String> = (0..20).map(|number| format!("queued {number}")).collect();
+    let queued: Vec<TcpStream> = receiver.stalled(|| {
+        write(&mut accepted, &Post::new("accepted").bytes());
+        let queued = |id: &String| {
+            let mut queued = receiver.connect();
+            write(&mut queued, &Post::new(id).bytes());
+            queued
+        };
+        let queued = queued_ids.iter().map(queued).collect();
+        receiver.signal(Signal::TERM);
+        queued
+    });
+    receiver.wait_until_it_stops();
+    write(&mut accepted_and_silent, &Post::new("sent after the signal").bytes());
+    for stream in [accepted, accepted_and_silent].into_iter().chain(queued) {
+        let answer = read_answer(stream);
+        assert!(answer.starts_with("HTTP/1.1 20"), "{example}: {answer}");
+    }
+    let others = ["accepted", "sent after the signal"].map(str::to_owned);
+    assert_eq!(receiver.ended().handled, count(queued_ids.into_iter().chain(others)), "{example}");
+}
+
+/// An answer that keeps a connection invites the next request on it. (On actix, no answer does.)
+#[test]
+fn on_axum_a_kept_connection_carries_one_more_request() {
+    let receiver = Process::start("axum-receiver");
+    let kept = |id: &str| {
+        let mut stream = receiver.connect();
+        write(&mut stream, &Post::new(id).keep_alive().bytes());
+        eventually("it is answered", || stream.peek(&mut [0; 1]).is_ok_and(|len| len > 0));
+        stream
+    };
+    let (mut before, mut after) = (kept("1"), kept("2"));
+    receiver.stalled(|| {
+        write(&mut before, &Post::new("3").keep_alive().bytes());
+        receiver.signal(Signal::TERM);
+    });
+    receiver.wait_until_it_stops();
+    write(&mut after, &Post::new("4").keep_alive().bytes());
+    for (stream, closes) in [(before, false), (after, true)] {
+        let answers = read_answer(stream);
+        let (first, second) = answers.split_at(answers.rfind("HTTP/1.1").unwrap());
+        assert!(first.starts_with("HTTP/1.1 200") && !first.contains("connection: close"), "{answers}");
+        // The one before the signal may have been read before it.
+        assert!(second.starts_with("HTTP/1.1 200") && (!closes || second.contains("connection: close")), "{answers}");
+    }
+    assert_eq!(receiver.ended().handled, count(["1", "2", "3", "4"].map(str::to_owned)));
+}
+
+/// A connection that brings nothing does not keep a receiver from ending.
+#[test]
+fn silent_connections_are_closed() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let silent: Vec<TcpStream> = (0..10).map(|_| receiver.connect_accepted()).collect();
+        assert_eq!(receiver.stop().handled, count([]), "{example}");
+        drop(silent);
+    }
+}

@@ -1,0 +1,76 @@
+use std::error::Error;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum_core::body::Body;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower_service::Service;
+
+use super::phase::{Phase, reached};
+
+/// How long a request's headers may take, and how long a connection may be idle between two requests. Longer than the 5 seconds after
+/// which Node drops an idle connection: so it is not this side that closes one just as the next delivery is sent on it.
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The most that is read ahead on one connection, in bytes. It also limits a request's headers; Node takes 16 KiB of them.
+const READ_AHEAD: usize = 32 * 1024;
+
+/// Serves one connection until its end.
+pub(super) async fn serve_connection<S, B>(stream: TcpStream, app: S, phase: watch::Receiver<Phase>)
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    // An answer is one small write: there is nothing to wait for. It fails only if the connection is gone.
+    let _ = stream.set_nodelay(true);
+    let now = &phase;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut app = app.clone();
+        async move {
+            poll_fn(|cx| app.poll_ready(cx)).await?;
+            let mut response = app.call(request.map(Body::new)).await?;
+            if *now.borrow() != Phase::Serving {
+                // Or the client could send its next request just as the connection is closed.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, S::Error>(response)
+        }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_DEADLINE)
+            // A client may close its side as soon as it has sent its request: that is no reason to drop the request.
+            .half_close(true)
+            .max_buf_size(READ_AHEAD)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let serving = async {
+        tokio::select! {
+            // First of all, what has arrived is read: hyper closes a connection that it has read nothing from.
+            biased;
+            ended = &mut connection => return ended,
+            () = reached(phase.clone(), Phase::Closing) => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    };
+    tokio::select! {
+        biased;
+        ended = serving => {
+            if let Err(error) = ended {
+                tracing::debug!(error = &error as &dyn Error, "a connection ended early");
+            }
+        }
+        () = reached(phase.clone(), Phase::Ended) => {}
+    }
+}

@@ -1,0 +1,12 @@
+//! Serving an app so that no delivery is lost by the way it is served.
+
+mod accept;
+mod connection;
+mod listener;
+mod phase;
+mod server;
+mod signal;
+
+pub use listener::listener;
+pub use server::{Serve, ServeFuture, serve};
+pub use signal::shutdown_signal;
