@@ -14,6 +14,7 @@ mod peers;
 mod receivers;
 mod replays;
 mod samples;
+mod serving;
 #[cfg(target_os = "linux")]
 mod sockets;
 mod stacked;

@@ -11,6 +11,7 @@ mod memory;
 mod process;
 mod restarts;
 mod shutdown;
+mod startup;
 mod unread_logs;
 mod wire;
 

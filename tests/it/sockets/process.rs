@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -67,20 +68,21 @@ pub(super) enum Log {
 
 impl<'a> Setup<'a> {
     pub(super) fn of(example: &'a str) -> Self {
+        Self::with_inbox(example, &new_inbox())
+    }
+
+    /// With the inbox in this file, where the example has one.
+    pub(super) fn with_inbox(example: &'a str, file: &str) -> Self {
         let vars = HashMap::from([
             ("LISTEN_ADDR", "127.0.0.1:0".to_owned()),
             ("TWENTY_WEBHOOK_SECRET", SECRET.to_owned()),
+            ("INBOX_DB", file.to_owned()),
             ("NO_COLOR", "1".to_owned()),
             // What is freed goes back to the system at once, so that the resident size is what is held.
             ("MALLOC_MMAP_THRESHOLD_", "65536".to_owned()),
             ("MALLOC_TRIM_THRESHOLD_", "65536".to_owned()),
         ]);
         Self { example, vars, listener: None, descriptors: None, stdout_gone: false, log: Log::Read }
-    }
-
-    pub(super) fn var(mut self, name: &'a str, value: impl Into<String>) -> Self {
-        self.vars.insert(name, value.into());
-        self
     }
 
     /// Hands over this socket, as systemd does.
@@ -149,6 +151,17 @@ impl<'a> Setup<'a> {
         };
         Process { child, addr, handled, log, _unread: unread }
     }
+}
+
+/// The path of an inbox that is not there yet.
+pub(super) fn new_inbox() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = format!("{}/inbox-{process}-{count}", env!("CARGO_TARGET_TMPDIR"));
+    // What another process of the same number has left there.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    format!("{folder}/inbox.db")
 }
 
 /// The lines that a process has printed so far.
@@ -327,7 +340,7 @@ pub(super) fn count(of: impl IntoIterator<Item = String>) -> BTreeMap<String, us
 }
 
 /// The example's binary, in the profile and target directory of the tests.
-fn built(example: &str) -> PathBuf {
+pub(super) fn built(example: &str) -> PathBuf {
     static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
     // target/debug/deps/it-…
     let deps = env::current_exe().unwrap();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::process::{Process, Setup, count, eventually};
+use super::process::{Process, Setup, count, eventually, new_inbox};
 use super::wire::{Post, write};
 
 const CLIENTS: usize = 8;
@@ -16,25 +16,25 @@ const DELIVERIES: usize = 200;
 
 #[test]
 fn restarts_of_axum_lose_nothing() {
-    restarts_lose_nothing("axum-receiver", |setup| setup);
+    restarts_lose_nothing("axum-receiver");
 }
 
 #[test]
 fn restarts_of_actix_lose_nothing() {
-    restarts_lose_nothing("actix-receiver", |setup| setup);
+    restarts_lose_nothing("actix-receiver");
 }
 
 #[test]
 #[ignore = "builds SQLite"]
 fn restarts_with_an_inbox_lose_nothing() {
-    let file = format!("{}/restarts-{}.db", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-    restarts_lose_nothing("inbox-receiver", |setup| setup.var("INBOX_DB", &file));
+    restarts_lose_nothing("inbox-receiver");
 }
 
-fn restarts_lose_nothing<'a>(example: &'a str, with: impl Fn(Setup<'a>) -> Setup<'a>) {
+fn restarts_lose_nothing(example: &str) {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = held.local_addr().unwrap();
-    let start = || with(Setup::of(example).listener(&held)).start();
+    let inbox = new_inbox();
+    let start = || Setup::with_inbox(example, &inbox).listener(&held).start();
     let (next, answered, enough) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let client = |keeps: bool| {
         let mut kept = None;

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use super::process::{Process, count, eventually};
+use super::process::{Process, Setup, count, eventually, new_inbox};
 use super::wire::{Post, read_answer, write};
 
 #[test]
@@ -24,7 +24,8 @@ fn with_an_inbox_what_has_arrived_is_read() {
 }
 
 fn reads_what_has_arrived(example: &str) {
-    let receiver = Process::start(example);
+    let inbox = new_inbox();
+    let receiver = Setup::with_inbox(example, &inbox).start();
     let mut accepted = receiver.connect_accepted();
     let mut accepted_and_silent = receiver.connect_accepted();
     let queued_ids: Vec<String> = (0..20).map(|number| format!("queued {number}")).collect();
@@ -46,7 +47,15 @@ fn reads_what_has_arrived(example: &str) {
         assert!(answer.starts_with("HTTP/1.1 20"), "{example}: {answer}");
     }
     let others = ["accepted", "sent after the signal"].map(str::to_owned);
-    assert_eq!(receiver.ended().handled, count(queued_ids.into_iter().chain(others)), "{example}");
+    let expected = count(queued_ids.into_iter().chain(others));
+    let mut handled = receiver.ended().handled;
+    if handled.len() < expected.len() {
+        // An inbox handles the rest when it is started again.
+        let again = Setup::with_inbox(example, &inbox).start();
+        eventually("the rest is handled", || handled.len() + again.handled().len() >= expected.len());
+        handled.extend(again.stop().handled);
+    }
+    assert_eq!(handled, expected, "{example}");
 }
 
 /// An answer that keeps a connection invites the next request on it. (On actix, no answer does.)

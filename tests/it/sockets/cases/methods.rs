@@ -26,7 +26,8 @@ pub(super) fn cases() -> Vec<Case> {
         differ(
             "a URL of 70 KB",
             Post::new("a URL of 70 KB").start(&format!("POST /webhooks/twenty?{} HTTP/1.1", "a".repeat(70_000))),
-            [Http(414)],
+            // `serve` reads 32 KiB ahead, so hyper does not see where the URL ends.
+            [Http(431)],
             [Http(400)],
         ),
         started("HTTP/1.0", "POST /webhooks/twenty HTTP/1.0", Handled),

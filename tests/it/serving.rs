@@ -1,0 +1,37 @@
+//! What `serve` of the axum adapter does with an app.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tower::layer::layer_fn;
+use twenty_webhook_axum::{listener, serve};
+
+/// axum builds the routes of a `Router` without a state for each request.
+#[tokio::test]
+async fn the_routes_of_an_app_are_built_once() {
+    let built = Arc::new(AtomicUsize::new(0));
+    let counts = built.clone();
+    let layer = layer_fn(move |inner: axum::routing::Route| {
+        counts.fetch_add(1, Ordering::Relaxed);
+        inner
+    });
+    let app = Router::new().route("/", get(async || "hello").layer(layer));
+    let listener = listener("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(listener, app).into_future());
+    let mut after_each = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+        after_each.push(built.load(Ordering::Relaxed));
+    }
+    assert_eq!(after_each, [after_each[0]; 3]);
+    server.abort();
+}
