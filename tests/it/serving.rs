@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::routing::get;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::layer::layer_fn;
@@ -33,5 +36,24 @@ async fn the_routes_of_an_app_are_built_once() {
         after_each.push(built.load(Ordering::Relaxed));
     }
     assert_eq!(after_each, [after_each[0]; 3]);
+    server.abort();
+}
+
+/// A program may have a WebSocket beside its webhook.
+#[tokio::test]
+async fn a_connection_can_be_upgraded() {
+    let upgrade = async |request: Request| {
+        let upgrade = hyper::upgrade::on(request);
+        tokio::spawn(async move { TokioIo::new(upgrade.await.unwrap()).write_all(b"upgraded").await });
+        (StatusCode::SWITCHING_PROTOCOLS, [("connection", "upgrade"), ("upgrade", "test")])
+    };
+    let listener = listener("127.0.0.1:0").unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let server = tokio::spawn(serve(listener, Router::new().route("/", get(upgrade))).into_future());
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: test\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 101") && answer.ends_with("\r\n\r\nupgraded"), "{answer}");
     server.abort();
 }

@@ -37,11 +37,18 @@
 //! | a copy with a changed path, query or content type cannot stand in for the delivery | no | yes |
 //! | the handler finishes even if Twenty hangs up after its 5 seconds | no | yes |
 //! | `web::Bytes` and `web::Json` still see the body | no | yes |
+//! | on shutdown, the server can wait for a handler whose sender has hung up | no | yes |
 //!
 //! # Before it is public
-//! actix-web's deadline for a request's headers holds for the first request of a connection only, so clients that send half of a
-//! second one use up its file descriptors. Put a reverse proxy in front that does not wait, or turn keep-alive off, as
-//! `examples/actix-receiver` does.
+//! Serve with `serve`, from the feature of that name. It sets and does what a bare [`HttpServer`](actix_web::HttpServer) does not:
+//! - actix's deadline for headers holds for the first request of a connection only, so clients that send half of a second one use up the
+//!   descriptors. `serve` turns keep-alive off.
+//! - On SIGTERM, actix drops connections that it has not read from yet, and handlers whose sender has hung up; on SIGINT, all handlers.
+//!   `serve` waits for them, until one deadline.
+//!
+//! Let a supervisor hold the socket, so that deliveries wait in the kernel's queue while the receiver restarts: `listener` takes it.
+//! `examples/systemd` has the units. And write the log so that it neither blocks nor panics: by default, `tracing_subscriber` panics in the
+//! thread that serves a request once stderr is closed, and waits there while stderr is not read. `examples/demo` shows how.
 //!
 //! Everything of `twenty-webhook-core` that a receiver needs is re-exported here.
 

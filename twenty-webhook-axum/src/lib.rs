@@ -3,9 +3,11 @@
 //! [`TwentyWebhookLayer`] refuses what was not freshly signed by Twenty before it reaches a handler. [`Webhook`] hands the handler
 //! a typed [`WebhookEvent`].
 //!
-//! ```no_run
+#![cfg_attr(feature = "serve", doc = "```no_run")]
+#![cfg_attr(not(feature = "serve"), doc = "```ignore")]
 //! use axum::{Router, http::StatusCode, routing::post};
 //! use twenty_webhook_axum::{Action, Secret, TwentyWebhookLayer, Webhook};
+//! use twenty_webhook_axum::{listener, serve, shutdown_signal}; // with the feature `serve`
 //!
 //! async fn receive(Webhook(event): Webhook) -> StatusCode {
 //!     match (event.object(), event.action()) {
@@ -17,18 +19,24 @@
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let secret = Secret::from_env("TWENTY_WEBHOOK_SECRET")?;
-//!     let app = Router::new()
-//!         .route("/webhooks/twenty", post(receive).layer(TwentyWebhookLayer::new(secret)));
-//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     axum::serve(listener, app).await?;
+//!     let listener = listener("127.0.0.1:3000")?;
+//!     let webhook = TwentyWebhookLayer::new(Secret::from_env("TWENTY_WEBHOOK_SECRET")?);
+//!     let app = Router::new().route("/webhooks/twenty", post(receive).layer(webhook.clone()));
+//!     serve(listener, app).with_graceful_shutdown(shutdown_signal()).drain(&webhook).await;
 //!     Ok(())
 //! }
 //! ```
 //!
 //! # Before it is public
-//! `axum::serve` waits for ever for a request's headers, so clients that connect and send nothing use up its file descriptors. Put a
-//! reverse proxy in front that does not, or serve as `examples/axum-receiver/src/serve.rs` does, with hyper's `header_read_timeout`.
+//! Serve with `serve`, from the feature of that name. Twenty sends a delivery once. With bare `axum::serve`, some are lost before the
+//! layer sees them, and it has no settings against that:
+//! - A sender that closes its side of the connection before it has the answer is taken for gone, and its request is dropped.
+//! - A request's headers are waited for without end, so clients that connect and send nothing use up the descriptors.
+//! - On shutdown, a connection that was accepted and not yet read from is closed.
+//!
+//! Let a supervisor hold the socket, so that deliveries wait in the kernel's queue while the receiver restarts: `listener` takes it.
+//! `examples/systemd` has the units. And write the log so that it neither blocks nor panics: by default, `tracing_subscriber` panics in the
+//! thread that serves a request once stderr is closed, and waits there while stderr is not read. `examples/demo` shows how.
 //!
 //! Everything of `twenty-webhook-core` that a receiver needs is re-exported here.
 

@@ -14,7 +14,11 @@ fn an_address_that_is_in_use() {
     let addr = listener.local_addr().unwrap().to_string();
     for example in EXAMPLES {
         let said = fails(example, "", &[("LISTEN_ADDR", &addr), ("TWENTY_WEBHOOK_SECRET", SECRET)]);
-        assert_eq!(said, format!("Error: cannot listen on {addr}: Address already in use (os error 98)\n"), "{example}");
+        assert_eq!(
+            said,
+            format!("Error: cannot listen on {addr}: Address already in use (os error 98)\n"),
+            "{example}"
+        );
     }
 }
 
@@ -30,7 +34,10 @@ fn an_address_that_is_none() {
 fn a_blank_secret() {
     for example in EXAMPLES {
         let said = fails(example, "", &[("LISTEN_ADDR", "127.0.0.1:0"), ("TWENTY_WEBHOOK_SECRET", " ")]);
-        assert!(said.starts_with("Error: the environment variable TWENTY_WEBHOOK_SECRET is blank"), "{example}: {said}");
+        assert!(
+            said.starts_with("Error: the environment variable TWENTY_WEBHOOK_SECRET is blank"),
+            "{example}: {said}"
+        );
     }
 }
 

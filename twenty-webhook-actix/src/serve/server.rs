@@ -124,7 +124,7 @@ impl<F: Future<Output = ()>> Serve<F> {
             Either::Left((ended, _)) => return ended,
             Either::Right(((), server)) => server,
         };
-        tracing::info!("shutting down: no more connections are accepted");
+        tracing::info!(target: "twenty_webhook", "shutting down: no more connections are accepted");
         let shutdown = async {
             handle.pause().await;
             sleep(LAST_REQUEST_DEADLINE).await;
@@ -135,7 +135,7 @@ impl<F: Future<Output = ()>> Serve<F> {
         };
         // What is dropped unfinished is given up.
         let Ok((ended, ())) = timeout(self.deadline, join(server, shutdown)).await else {
-            tracing::error!("not all requests were finished within {:?}: they are given up", self.deadline);
+            tracing::error!(target: "twenty_webhook", "not all requests were finished within {:?}: they are given up", self.deadline);
             return Ok(());
         };
         ended

@@ -3,7 +3,7 @@
 /// It must run in an actix or tokio runtime.
 pub async fn shutdown_signal() {
     if let Err(error) = signalled().await {
-        tracing::error!(%error, "signals cannot be listened to: this server stops only when it is killed");
+        tracing::error!(target: "twenty_webhook", %error, "signals cannot be listened to: this server stops only when it is killed");
         std::future::pending::<()>().await;
     }
 }

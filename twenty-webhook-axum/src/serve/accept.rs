@@ -59,7 +59,7 @@ impl Acceptor {
     fn log(&mut self, error: &io::Error) {
         if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
             self.logged = Some(Instant::now());
-            tracing::error!(%error, "connections cannot be accepted: they wait in the kernel's queue");
+            tracing::error!(target: "twenty_webhook", %error, "connections cannot be accepted: they wait in the kernel's queue");
         }
     }
 }

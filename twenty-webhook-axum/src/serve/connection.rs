@@ -54,6 +54,7 @@ where
             .half_close(true)
             .max_buf_size(READ_AHEAD)
             .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
     );
     let serving = async {
         tokio::select! {
@@ -68,7 +69,7 @@ where
         biased;
         ended = serving => {
             if let Err(error) = ended {
-                tracing::debug!(error = &error as &dyn Error, "a connection ended early");
+                tracing::debug!(target: "twenty_webhook", error = &error as &dyn Error, "a connection ended early");
             }
         }
         () = reached(phase.clone(), Phase::Ended) => {}

@@ -145,7 +145,7 @@ where
             }
         }
 
-        tracing::info!("shutting down: no more connections are accepted");
+        tracing::info!(target: "twenty_webhook", "shutting down: no more connections are accepted");
         let now = Instant::now();
         let (deadline, last_requests) = (now + self.deadline, now + self.deadline.min(LAST_REQUEST_DEADLINE));
         phases.send_replace(Phase::Stopping);
@@ -161,7 +161,7 @@ where
         };
         if timeout_at(deadline, finished).await.is_err() {
             let (connections, deadline) = (connections.len(), self.deadline);
-            tracing::error!(connections, "not all requests were finished within {deadline:?}: they are given up");
+            tracing::error!(target: "twenty_webhook", connections, "not all requests were finished within {deadline:?}: they are given up");
         }
         phases.send_replace(Phase::Ended);
     }
