@@ -1,5 +1,6 @@
 //! Silent connections use up a receiver's descriptors. A delivery then waits in the kernel's queue, and is not lost.
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,4 +46,31 @@ fn silent_connections_lose_nothing(example: &str) {
     assert!(used < Duration::from_secs(2), "{example} tries again and again: {used:?}");
     drop(silent);
     assert_eq!(receiver.stop().handled.len(), 1, "{example}");
+}
+
+/// A client that does not read its answers is no better than one that sends nothing.
+#[test]
+fn a_client_that_does_not_read_is_closed() {
+    let receiver = Setup::of("axum-receiver").start();
+    let before = receiver.descriptors();
+    let mut deaf = receiver.connect();
+    deaf.set_nonblocking(true).unwrap();
+    let requests = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
+    // Until the receiver takes no more, because it cannot write.
+    let (mut last, mut rest) = (Instant::now(), requests.as_slice());
+    while last.elapsed() < Duration::from_secs(1) {
+        if rest.is_empty() {
+            rest = &requests;
+        }
+        if let Ok(sent) = deaf.write(rest) {
+            rest = &rest[sent..];
+            last = Instant::now();
+        } else {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    assert!(receiver.descriptors() > before);
+    eventually("the connection is closed", || receiver.descriptors() <= before);
+    drop(deaf);
+    receiver.stop();
 }

@@ -23,6 +23,10 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// The most that is read ahead on one connection, in bytes. It also limits a request's headers; Node takes 16 KiB of them.
 const READ_AHEAD: usize = 32 * 1024;
 
+/// How long a client may leave an answer untaken. hyper itself would wait without end, and with it the descriptor.
+#[cfg(target_os = "linux")]
+const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+
 /// Serves one connection until its end.
 pub(super) async fn serve_connection<S, B>(stream: TcpStream, app: S, phase: watch::Receiver<Phase>)
 where
@@ -31,8 +35,7 @@ where
     B: http_body::Body + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    // An answer is one small write: there is nothing to wait for. It fails only if the connection is gone.
-    let _ = stream.set_nodelay(true);
+    set_options(&stream);
     let now = &phase;
     let service = service_fn(move |request: Request<Incoming>| {
         let mut app = app.clone();
@@ -74,4 +77,12 @@ where
         }
         () = reached(phase.clone(), Phase::Ended) => {}
     }
+}
+
+/// These fail only if the connection is gone.
+fn set_options(stream: &TcpStream) {
+    // An answer is one small write: there is nothing to wait for.
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_DEADLINE));
 }

@@ -31,7 +31,8 @@ const LAST_REQUEST_DEADLINE: Duration = Duration::from_secs(1);
 /// Serves an axum [`Router`], or any other tower service, over HTTP/1.1, so that no delivery is lost by the way it is served.
 ///
 /// Other than `axum::serve`, which has no setting for any of these, it
-/// - closes a connection whose request's headers take longer than 10 seconds, so that silent clients do not use up the descriptors,
+/// - closes a connection whose request's headers take longer than 10 seconds, or (on Linux) whose client takes none of an answer for as
+///   long, so that such clients do not use up the descriptors,
 /// - handles a request whose sender has already closed its side of the connection,
 /// - reads no more than 32 KiB ahead on a connection, headers included,
 /// - reads, on shutdown, what has already arrived: see [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
