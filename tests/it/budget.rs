@@ -61,12 +61,12 @@ async fn a_note_of_18_mb_is_handled() {
 #[actix_web::test]
 async fn stalled_large_bodies_cost_large_ones_a_503_and_small_ones_nothing() {
     tokio::time::pause();
-    for (service, handled) in services(|| config().body_budget(1000 * KIB)).await {
-        let slow = note(600 * KIB);
+    for (service, handled) in services(|| config().body_budget(10_000 * KIB)).await {
+        let slow = note(6000 * KIB);
         let mut stalled = service.send_chunks(&slow, stalled(&slow));
         assert!((&mut stalled).now_or_never().is_none());
 
-        let refused = service.send(&note(700 * KIB)).await;
+        let refused = service.send(&note(7000 * KIB)).await;
         assert_eq!(
             (refused.status, refused.rejection.unwrap().code()),
             (503, "body_budget_exhausted"),
@@ -79,20 +79,21 @@ async fn stalled_large_bodies_cost_large_ones_a_503_and_small_ones_nothing() {
 
         tokio::time::advance(Duration::from_secs(6)).await;
         assert_eq!(stalled.await.status, 408, "{}", service.name);
-        assert_eq!(service.send(&note(700 * KIB)).await.status, 204, "{}: the budget is given back", service.name);
+        assert_eq!(service.send(&note(7000 * KIB)).await.status, 204, "{}: the budget is given back", service.name);
     }
 }
 
 /// Verified, forged, broken off and hung up: none keeps what it had.
 #[actix_web::test]
 async fn the_budget_is_given_back_however_a_body_ends() {
-    for (service, _) in services(|| config().body_budget(1000 * KIB)).await {
+    for (service, _) in services(|| config().body_budget(2000 * KIB)).await {
         for round in 0..20 {
-            let large = note(900 * KIB + round);
+            let large = note(1400 * KIB + round);
             let mut forged = large.clone();
             *forged.header("signature") = "0".repeat(64);
             assert_eq!(service.send(&forged).await.status, 401, "{}", service.name);
-            let broken = stream::iter([Ok(large.body.slice(..800 * KIB)), Err(std::io::Error::other("reset"))]).boxed();
+            let broken =
+                stream::iter([Ok(large.body.slice(..1300 * KIB)), Err(std::io::Error::other("reset"))]).boxed();
             assert_eq!(service.send_chunks(&large, broken).await.status, 400, "{}", service.name);
             let mut hung_up = service.send_chunks(&large, stalled(&large));
             assert!((&mut hung_up).now_or_never().is_none());

@@ -14,11 +14,16 @@ impl BodyBudget {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
 
-    /// Takes what a body needs that holds `bytes`, beyond what it has taken before. `false` if the budget does not have that much.
+    /// Takes what a body needs that holds `bytes`, beyond what it has taken before. If it is not free, it also needs the `read_ahead` bytes
+    /// that the framework holds for it. `false` if the budget does not have that much.
     #[must_use]
     #[inline]
-    pub(crate) fn cover(&self, share: &mut Option<BudgetShare>, bytes: usize) -> bool {
-        bytes <= Self::FREE || share.get_or_insert_with(|| BudgetShare { budget: self.clone(), taken: 0 }).cover(bytes)
+    pub(crate) fn cover(&self, share: &mut Option<BudgetShare>, bytes: usize, read_ahead: usize) -> bool {
+        if bytes <= Self::FREE {
+            return true;
+        }
+        let share = share.get_or_insert_with(|| BudgetShare { budget: self.clone(), taken: 0 });
+        share.cover((bytes - Self::FREE).saturating_add(read_ahead))
     }
 
     /// What is not taken, in bytes.
@@ -41,8 +46,7 @@ pub(crate) struct BudgetShare {
 }
 
 impl BudgetShare {
-    fn cover(&mut self, bytes: usize) -> bool {
-        let wanted = bytes.saturating_sub(BodyBudget::FREE);
+    fn cover(&mut self, wanted: usize) -> bool {
         let more = wanted.saturating_sub(self.taken);
         if more == 0 {
             return true;
@@ -73,21 +77,30 @@ mod tests {
     #[test]
     fn the_first_64_kib_are_free() {
         let (budget, mut share) = (BodyBudget::new(0), None);
-        assert!(budget.cover(&mut share, BodyBudget::FREE));
+        assert!(budget.cover(&mut share, BodyBudget::FREE, 0));
         assert!(share.is_none());
-        assert!(!budget.cover(&mut share, BodyBudget::FREE + 1));
+        assert!(!budget.cover(&mut share, BodyBudget::FREE + 1, 0));
+    }
+
+    #[test]
+    fn a_body_that_pays_also_pays_for_what_is_read_ahead() {
+        let (budget, mut share) = (BodyBudget::new(100 * KIB), None);
+        for (held, left) in [(0, 100), (10, 58), (20, 48)] {
+            assert!(budget.cover(&mut share, BodyBudget::FREE + held * KIB, 32 * KIB));
+            assert_eq!(budget.left(), left * KIB);
+        }
     }
 
     #[test]
     fn a_body_pays_for_what_it_holds_and_no_more() {
         let budget = BodyBudget::new(100 * KIB);
         let (mut one, mut other) = (None, None);
-        assert!(budget.cover(&mut one, BodyBudget::FREE + 60 * KIB));
-        assert!(budget.cover(&mut one, BodyBudget::FREE + 50 * KIB), "what it has is enough");
+        assert!(budget.cover(&mut one, BodyBudget::FREE + 60 * KIB, 0));
+        assert!(budget.cover(&mut one, BodyBudget::FREE + 50 * KIB, 0), "what it has is enough");
         assert_eq!(budget.left(), 40 * KIB);
-        assert!(!budget.cover(&mut other, BodyBudget::FREE + 41 * KIB));
+        assert!(!budget.cover(&mut other, BodyBudget::FREE + 41 * KIB, 0));
         assert_eq!(budget.left(), 40 * KIB, "what is refused takes nothing");
-        assert!(budget.cover(&mut other, BodyBudget::FREE + 40 * KIB));
+        assert!(budget.cover(&mut other, BodyBudget::FREE + 40 * KIB, 0));
         drop(one);
         assert_eq!(budget.left(), 60 * KIB);
         drop(other);

@@ -14,6 +14,12 @@ pub trait RequestHead {
 
     /// All headers: names in any case, and values. A header that is repeated comes as often.
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])>;
+
+    /// How many bytes the framework may hold for a connection while its body is read, beside what it has handed on. A body that pays out of
+    /// the [budget](crate::WebhookConfig::body_budget) pays for these too.
+    fn read_ahead(&self) -> usize {
+        0
+    }
 }
 
 /// The head of a request of the `http` crate (axum, hyper, warp, poem, tonic, …).

@@ -59,13 +59,13 @@ impl Verification {
         Ok(())
     }
 
-    /// [`push`](Self::push), of a body that holds no more memory than `budget` gives it.
+    /// [`push`](Self::push), of a body that holds no more memory than `budget` gives it, the framework's `read_ahead` bytes included.
     ///
     /// # Errors
     /// As [`push`](Self::push), and [`Rejection::BodyBudgetExhausted`].
-    pub(crate) fn push_on(&mut self, budget: &BodyBudget, chunk: Bytes) -> Result<(), Rejection> {
+    pub(crate) fn push_on(&mut self, budget: &BodyBudget, read_ahead: usize, chunk: Bytes) -> Result<(), Rejection> {
         let capacity = self.capacity_with(&chunk)?;
-        if !budget.cover(&mut self.share, capacity) {
+        if !budget.cover(&mut self.share, capacity, read_ahead) {
             return Err(Rejection::BodyBudgetExhausted { received: self.body.len() });
         }
         self.push_within(chunk, capacity);
@@ -219,7 +219,7 @@ mod tests {
                     }
                     Step::Push(which, len) if !bodies.is_empty() => {
                         let which = which.index(bodies.len());
-                        match bodies[which].push_on(&budget, vec![b'x'; len].into()) {
+                        match bodies[which].push_on(&budget, 0, vec![b'x'; len].into()) {
                             Ok(()) => {}
                             Err(Rejection::BodyBudgetExhausted { .. }) => drop(bodies.swap_remove(which)),
                             Err(other) => panic!("{other}"),

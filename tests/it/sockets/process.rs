@@ -317,7 +317,7 @@ impl Process {
         Report {
             handled: count(record_ids(handled)),
             refused: count(
-                log.iter().filter_map(|line| Some(line.split_once("code=\"")?.1.trim_end_matches('"').to_owned())),
+                log.iter().filter_map(|line| Some(line.split_once("code=\"")?.1.split_once('"')?.0.to_owned())),
             ),
         }
     }

@@ -76,7 +76,7 @@ where
         if held > limit {
             return Err(Rejection::BodyTooLarge { limit });
         }
-        if !settings.body_budget.cover(&mut share, held) {
+        if !settings.body_budget.cover(&mut share, held, 0) {
             return Err(Rejection::BodyBudgetExhausted { received: held - chunk.len() });
         }
         exchange.record(&chunk);

@@ -108,11 +108,11 @@ impl WebhookConfig {
         if let Some(length) = announced {
             verification.announce(length)?;
         }
-        let deadline = settings.body_deadline;
+        let (deadline, read_ahead) = (settings.body_deadline, head.read_ahead());
         let reading = body::read(body, |chunk| {
             #[cfg(feature = "diagnose")]
             exchange.record(&chunk);
-            verification.push_on(&settings.body_budget, chunk)
+            verification.push_on(&settings.body_budget, read_ahead, chunk)
         });
         within(reading, || timer(deadline)).await.ok_or(Rejection::BodyTimeout { deadline })??;
         let delivery = verification.finish()?;

@@ -19,7 +19,8 @@ pub(super) fn cases() -> Vec<Case> {
             [Step::Send(Post::new("chunks that break off").chunked(chunk).bytes()), Step::CloseHalf],
             [INCOMPLETE],
         ),
-        bad("endless chunks", TOO_LARGE, |_| chunk(&[b'x'; 64 * 1024]).repeat(40)),
+        // Over the limit of 32 MiB.
+        bad("endless chunks", TOO_LARGE, |_| chunk(&[b'x'; 64 * 1024]).repeat(513)),
         both(
             "endless chunks after bad headers",
             Post::new("-")

@@ -1,9 +1,10 @@
 //! Other methods, versions, targets, and what is not HTTP at all.
 
-use super::{Case, Handled, Http, MISMATCH, Outcome, TIMEOUT, both, differ};
+use super::{Case, Handled, Http, MISMATCH, Outcome, Refused, TIMEOUT, both, differ};
 use crate::sockets::wire::{Post, Step, chunk};
 
-const OTHER_METHOD: [Outcome; 1] = [Http(405)];
+/// They come with the headers of a delivery, as if a redirect had changed its method.
+const OTHER_METHOD: [Outcome; 1] = [Refused(405, "redirected")];
 
 pub(super) fn cases() -> Vec<Case> {
     let started = |name: &'static str, line: &str, outcome: Outcome| both(name, Post::new(name).start(line), [outcome]);

@@ -28,7 +28,7 @@ pub(super) enum Outcome {
     Unanswered,
     /// We refused it: the status, and the code in the log.
     Refused(u16, &'static str),
-    /// The framework answered it, and we never saw it; or its answer stands for itself (100, 405).
+    /// The framework answered it, and we never saw it; or its answer stands for itself (100).
     Http(u16),
 }
 
