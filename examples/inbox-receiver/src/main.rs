@@ -8,8 +8,8 @@ use std::env;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use twenty_webhook_axum::{TwentyWebhookLayer, listener, serve, shutdown_signal};
-use twenty_webhook_inbox::{Inbox, SqliteStore, WebhookEvent};
+use twenty_webhook_axum::{listener, serve, shutdown_signal};
+use twenty_webhook_inbox::{Inbox, Secret, SqliteStore, WebhookEvent};
 
 #[cfg(test)]
 mod tests;
@@ -20,24 +20,21 @@ async fn main() -> anyhow::Result<()> {
     let _log = demo::log_to_stderr();
     let inbox = Inbox::sqlite(env::var_os("INBOX_DB").unwrap_or("inbox.db".into())).await?;
     let addr = listener.local_addr()?;
-    let webhook = TwentyWebhookLayer::new(demo::secret(addr)?);
-    let app = app(&inbox, webhook.clone());
+    let app = app(&inbox, demo::secret(addr)?);
     tracing::info!("listening on http://{addr}/webhooks/twenty");
     #[cfg(feature = "board")]
     tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, inbox.board()).into_future());
 
     // The two could as well be two programs on one file.
-    let server = serve(listener, app).with_graceful_shutdown(shutdown_signal()).drain(&webhook);
+    let server = serve(listener, app).with_graceful_shutdown(shutdown_signal());
     let worker = inbox.worker("crm-sync", handle).run_until(shutdown_signal());
     tokio::join!(server.into_future(), worker);
     Ok(())
 }
 
 /// Verify, store, answer 202.
-fn app(inbox: &Inbox<SqliteStore>, webhook: TwentyWebhookLayer) -> Router {
-    Router::new()
-        .route("/webhooks/twenty", inbox.receiver_behind(webhook))
-        .route("/health", get(StatusCode::NO_CONTENT))
+fn app(inbox: &Inbox<SqliteStore>, secret: Secret) -> Router {
+    Router::new().route("/webhooks/twenty", inbox.receiver(secret)).route("/health", get(StatusCode::NO_CONTENT))
 }
 
 /// Runs once for each delivery, and again if it fails or is killed. Here it may take its time.
