@@ -12,13 +12,13 @@ const DESCRIPTORS: u32 = 100;
 const SILENT: usize = 110;
 
 #[test]
-fn on_axum_silent_connections_lose_nothing() {
-    silent_connections_lose_nothing("axum-receiver");
-}
-
-#[test]
-fn on_actix_silent_connections_lose_nothing() {
-    silent_connections_lose_nothing("actix-receiver");
+fn silent_connections_lose_nothing_on_axum_and_actix() {
+    // At once, because most of the time is waiting.
+    thread::scope(|scope| {
+        scope.spawn(|| silent_connections_lose_nothing("axum-receiver"));
+        scope.spawn(|| silent_connections_lose_nothing("actix-receiver"));
+        scope.spawn(|| a_client_that_does_not_read_is_closed("axum-receiver"));
+    });
 }
 
 #[test]
@@ -49,9 +49,8 @@ fn silent_connections_lose_nothing(example: &str) {
 }
 
 /// A client that does not read its answers is no better than one that sends nothing.
-#[test]
-fn a_client_that_does_not_read_is_closed() {
-    let receiver = Setup::of("axum-receiver").start();
+fn a_client_that_does_not_read_is_closed(example: &str) {
+    let receiver = Setup::of(example).start();
     let before = receiver.descriptors();
     let mut deaf = receiver.connect();
     deaf.set_nonblocking(true).unwrap();
