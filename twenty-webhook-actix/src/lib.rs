@@ -50,7 +50,7 @@
 //! `examples/systemd` has the units. And write the log so that it neither blocks nor panics: by default, `tracing_subscriber` panics in the
 //! thread that serves a request once stderr is closed, and waits there while stderr is not read. `examples/demo` shows how.
 //!
-//! Everything of `twenty-webhook-core` that a receiver needs is re-exported here.
+//! What a receiver needs of `twenty-webhook-core` is re-exported here; all of it is in [`core`].
 
 mod extract;
 mod middleware;
@@ -67,4 +67,14 @@ pub use refusal::{MissingConfig, RefusedRequest};
 #[cfg(feature = "serve")]
 pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use twenty_webhook_core as core;
-pub use twenty_webhook_core::*;
+#[doc(no_inline)]
+pub use twenty_webhook_core::{
+    Action, BatchItem, Claim, Clock, DecodeError, Delivery, DeliveryId, Ending, EventItem, EventName, EventPattern,
+    EventPatternError, Extra, GuardError, InsecureOrElse, MemoryReplayGuard, MetadataChange, NotAnEvent,
+    ObjectMetadata, OtherAction, Outcome, Payload, RawJson, RecordError, Rejection, ReplayGuard, ReplayKey, Secret,
+    SecretError, SharedVerifier, SignedWith, Signer, SourceError, Target, Tolerance, UnixMillis, Verifier,
+    VerifierSource, WebhookConfig, WebhookEvent, escaped, jiff, records,
+};
+#[cfg(feature = "diagnose")]
+#[doc(no_inline)]
+pub use twenty_webhook_core::{Diagnosis, Finding};

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use twenty_webhook_axum::{NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use twenty_webhook_axum::core::{NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 /// What is changed after signing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
