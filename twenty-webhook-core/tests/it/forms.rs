@@ -194,13 +194,15 @@ fn records_are_made_for_tests_and_written_as_twenty_writes_them() {
         person.id = Some("1".into());
         person.name = Some(FullName::build(|name| name.first_name = Some("Inès".into())));
         person.updated_at = Some("2026-09-14T08:21:37.5Z".parse().unwrap());
+        // Of 2024.
+        person.created_at = Some("2024-08-23T17:39:11.60643+00:00".parse().unwrap());
         person.position = Some(-17.0);
         person.extra.insert("shoeSize", json!(43.5));
         person.extra.insert("city", json!({"not": "a text"}));
         person.extra.insert("shoeSize", json!(44));
     });
     let written = json!({
-        "id": "1", "name": {"firstName": "Inès"}, "updatedAt": "2026-09-14T08:21:37.500Z", "position": -17.0, "shoeSize": 44,
+        "id": "1", "name": {"firstName": "Inès"}, "updatedAt": "2026-09-14T08:21:37.500Z", "createdAt": "2024-08-23T17:39:11.60643Z", "position": -17.0, "shoeSize": 44,
         "city": {"not": "a text"},
     });
     assert_eq!(serde_json::to_value(&person).unwrap(), written);
