@@ -37,6 +37,7 @@ pub mod records;
 mod rejection;
 mod replay;
 mod request_head;
+mod router;
 mod secret;
 mod signature;
 mod signer;
@@ -69,6 +70,7 @@ pub use replay::{
     ReplayKey,
 };
 pub use request_head::{HttpHead, RequestHead};
+pub use router::{EventHandler, EventRouter, HandlerOutput, RouteError};
 pub use secret::{Secret, SecretError};
 pub use signature::Signature;
 pub use signer::Signer;

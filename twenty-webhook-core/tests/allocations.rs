@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use allocation_counter::measure;
 use bytes::Bytes;
 use serde_json::json;
-use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_core::{EventRouter, WebhookEvent};
 use twenty_webhook_core::records::Person;
 
 /// A record of 20 KiB, with escapes, nesting, and custom fields.
@@ -66,4 +69,20 @@ fn a_body_that_is_no_event_costs_nothing_in_proportion_to_the_body() {
     let body = Bytes::from(format!("[{}1]", "1,".repeat(100_000)));
     let info = measure(|| assert!(WebhookEvent::from_stored(body.clone()).is_err()));
     assert!(info.bytes_total < 1024, "{info:?}");
+}
+
+#[test]
+fn dispatch_over_fifty_routes_allocates_for_the_handlers_future_only() {
+    let mut router = EventRouter::new();
+    for number in 0..49 {
+        router = router.on(&format!("rocket{number}.updated"), async |_: WebhookEvent| {});
+    }
+    let router = router.on("person.updated", async |_: WebhookEvent| {});
+    let event = WebhookEvent::from_stored(body()).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let info = measure(|| {
+        let handling = pin!(router.handle(event.clone()));
+        assert!(matches!(handling.poll(&mut context), Poll::Ready(Ok(()))));
+    });
+    assert_eq!(info.count_total, 1, "{info:?}");
 }

@@ -12,6 +12,7 @@ mod patterns;
 mod properties;
 mod real;
 mod records;
+mod router;
 mod secret;
 mod tolerance;
 mod vectors;

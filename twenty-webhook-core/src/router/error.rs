@@ -1,0 +1,77 @@
+use std::error::Error;
+use std::fmt;
+
+use crate::DecodeError;
+use crate::router::handler::BoxError;
+
+/// Why an [`EventRouter`](crate::EventRouter) did not handle an event.
+///
+/// `Display` names the route. For a record that does not decode it also names the field, and never a value. For a handler that failed,
+/// [`source`](Error::source) is the handler's own error.
+#[derive(Debug)]
+pub struct RouteError {
+    route: String,
+    item: Option<usize>,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+pub(super) enum Cause {
+    Decode(DecodeError),
+    Handler(BoxError),
+}
+
+impl RouteError {
+    pub(super) fn new(route: String, item: Option<usize>, cause: Cause) -> Self {
+        Self { route, item, cause }
+    }
+
+    /// The pattern of the route, as `person.created`, or `fallback`.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// For a batch, the index of the item that failed, counted from 0. The items before it were handled.
+    pub fn item(&self) -> Option<usize> {
+        self.item
+    }
+
+    /// Why the record did not become the type that the handler takes. `None` if the handler was called and failed.
+    pub fn decode_error(&self) -> Option<&DecodeError> {
+        match &self.cause {
+            Cause::Decode(error) => Some(error),
+            Cause::Handler(_) => None,
+        }
+    }
+
+    /// The error that the handler returned. `None` if the handler was not called, because the record did not decode.
+    pub fn into_handler_error(self) -> Option<Box<dyn Error + Send + Sync>> {
+        match self.cause {
+            Cause::Decode(_) => None,
+            Cause::Handler(error) => Some(error),
+        }
+    }
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "route `{}`", self.route)?;
+        if let Some(item) = self.item {
+            write!(f, ", item {item} of the batch")?;
+        }
+        match &self.cause {
+            Cause::Decode(error) => write!(f, ": {error}"),
+            Cause::Handler(_) => f.write_str(": the handler failed"),
+        }
+    }
+}
+
+impl Error for RouteError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            // `Display` says it already.
+            Cause::Decode(_) => None,
+            Cause::Handler(error) => Some(&**error),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::Cause;
+use super::handler::EventHandler;
+use super::items::items;
+use super::route::Route;
+use super::table::Table;
+use crate::{EventPattern, RouteError, WebhookEvent};
+
+/// Hands events to handlers by their names. Cheap to clone.
+///
+/// ```
+/// use twenty_webhook_core::{EventRouter, Opportunity, Person, WebhookEvent};
+///
+/// async fn greet(event: WebhookEvent, person: Person) -> Result<(), std::io::Error> {
+///     println!("{}: welcome, {}", event.name(), person.name.unwrap_or_default());
+///     Ok(())
+/// }
+///
+/// async fn won(_: WebhookEvent, deal: Opportunity) {
+///     println!("now in {}", deal.stage.unwrap_or_default());
+/// }
+///
+/// async fn reload_schema(event: WebhookEvent) {
+///     println!("{}", event.name());
+/// }
+///
+/// let events = EventRouter::new()
+///     .on("person.created", greet)
+///     .on("opportunity.updated", won).when_changed(["stage"])
+///     .on("metadata.*.*", reload_schema)
+///     .fallback(async |event: WebhookEvent| println!("ignored: {}", event.name()));
+///
+/// let subscriptions: Vec<String> = events.patterns().iter().map(ToString::to_string).collect();
+/// assert_eq!(subscriptions, ["person.created", "opportunity.updated", "metadata.*.*"]);
+///
+/// let event = WebhookEvent::from_stored(r#"{"eventName":"person.created","record":{"id":"42"}}"#)?;
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// events.handle(event).await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// It is a handler itself: of a worker of `twenty-webhook-inbox`, and of a route in axum (`post(events)`) and actix-web
+/// (`web::post().to(events)`), where `Ok` is answered with 200 and an error with 500.
+///
+/// # Which handler runs
+/// The first route, in the order of registration, that takes an item. An event has one item, its record or its change of the data model;
+/// a [batch](crate::Payload::Batch) has one for each record, and each goes to the first route that takes *it*. A handler with a record is
+/// called for each record. A handler without one is called once for an event, even if several items lead to it.
+///
+/// An item that no route takes goes to the [`fallback`](Self::fallback); without a fallback it is ignored, and the result is `Ok`.
+///
+/// # Errors end the event
+/// The items of a batch are handled one after another, and the first error ends the event. When the event is tried again, *the items before the
+/// failed one are handled again*. So a handler must tolerate to run twice for a record, as all handlers of webhooks must.
+pub struct EventRouter<S = ()> {
+    table: Arc<Table<S>>,
+    state: S,
+}
+
+impl EventRouter {
+    /// A router without routes, whose handlers take no state.
+    pub fn new() -> Self {
+        Self::with_state(())
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
+    /// A router without routes, whose handlers may take a clone of `state` as their first argument.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use twenty_webhook_core::{EventRouter, Person, WebhookEvent};
+    ///
+    /// struct App { greeting: String }
+    ///
+    /// async fn greet(app: Arc<App>, event: WebhookEvent, person: Person) {
+    ///     println!("{}, {}", app.greeting, person.name.unwrap_or_default());
+    /// }
+    ///
+    /// let app = Arc::new(App { greeting: "Welcome".to_owned() });
+    /// let events = EventRouter::with_state(app).on("person.created", greet);
+    /// ```
+    pub fn with_state(state: S) -> Self {
+        Self { table: Arc::default(), state }
+    }
+
+    /// Calls `handler` for the events that `pattern` takes, by the rules of [`EventPattern`]. What a handler looks like is said at
+    /// [`EventHandler`].
+    ///
+    /// A handler that takes a record is not called for changes of the data model, which have none.
+    ///
+    /// # Panics
+    /// At the line that called it, as a mistake in the program: if `pattern` is no [`EventPattern`], or if the handler could never run, because
+    /// earlier routes take all of its events, or because it takes a record and the pattern is one of the data model.
+    ///
+    /// ```should_panic
+    /// # use twenty_webhook_core::{EventRouter, WebhookEvent};
+    /// # async fn any(_: WebhookEvent) {}
+    /// # async fn created(_: WebhookEvent) {}
+    /// // the route `person.created` (created) can never run: `person.*` (any), registered before it, takes all of its events
+    /// EventRouter::new().on("person.*", any).on("person.created", created);
+    /// ```
+    ///
+    /// A function that is no handler does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// # use twenty_webhook_core::EventRouter;
+    /// async fn no_event(name: String) {}
+    /// EventRouter::new().on("person.created", no_event);
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use twenty_webhook_core::{EventRouter, WebhookEvent};
+    /// async fn returns_a_number(event: WebhookEvent) -> u32 { 1 }
+    /// EventRouter::new().on("person.created", returns_a_number);
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// # use twenty_webhook_core::{EventRouter, WebhookEvent};
+    /// async fn needs_state(state: u32, event: WebhookEvent) {}
+    /// EventRouter::new().on("person.created", needs_state);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn on<A: 'static>(self, pattern: &str, handler: impl EventHandler<S, A>) -> Self {
+        match pattern.parse::<EventPattern>() {
+            Ok(pattern) => self.push(Route::new(Some(pattern), handler)),
+            Err(error) => panic!("`{pattern}` is no event pattern: {error}"),
+        }
+    }
+
+    /// Restricts the route before it to items of which Twenty lists one of `fields` as changed. In a batch each item is judged by
+    /// itself.
+    ///
+    /// A change of a relation lists two names: `company` and `companyId`.
+    ///
+    /// # Panics
+    /// At the line that called it: if there is no route before it, if `fields` is empty, if Twenty lists no changed fields for the action
+    /// (`created` and `destroyed`), or if earlier routes take all that is left.
+    #[must_use]
+    #[track_caller]
+    pub fn when_changed<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
+        let Some(mut route) = Arc::make_mut(&mut self.table).pop() else {
+            panic!("`when_changed` belongs to the route before it, and there is none");
+        };
+        if let Err(mistake) = route.when_changed(fields.into_iter().map(Into::into).collect()) {
+            panic!("{mistake}");
+        }
+        self.push(route)
+    }
+
+    /// Calls `handler` for what no route takes. It comes last.
+    ///
+    /// # Panics
+    /// At the line that called it, if there is a fallback already, or an earlier route takes everything. A route that is registered after the
+    /// fallback panics too.
+    #[must_use]
+    #[track_caller]
+    pub fn fallback<A: 'static>(self, handler: impl EventHandler<S, A>) -> Self {
+        self.push(Route::new(None, handler))
+    }
+
+    #[track_caller]
+    fn push(mut self, route: Route<S>) -> Self {
+        if let Some(mistake) = route.mistake(self.table.routes()) {
+            panic!("{mistake}");
+        }
+        Arc::make_mut(&mut self.table).push(route);
+        self
+    }
+
+    /// Handles an event: calls the handlers of its items, one after another.
+    ///
+    /// # Errors
+    /// The first handler's error, or the first record that does not decode. The items after it are not handled.
+    pub fn handle(&self, event: WebhookEvent) -> impl Future<Output = Result<(), RouteError>> + Send + use<S> {
+        let Self { table, state } = self.clone();
+        async move {
+            // Which handlers without a record have had a batch.
+            let mut called = Vec::new();
+            for (index, item) in items(&event).enumerate() {
+                let Some((position, route)) = table.find(&event, &item) else { continue };
+                if item.in_batch && !route.takes_record {
+                    called.resize(table.routes().len(), false);
+                    if std::mem::replace(&mut called[position], true) {
+                        continue;
+                    }
+                }
+                let failed = |cause| RouteError::new(route.name(), item.in_batch.then_some(index), cause);
+                let handling =
+                    route.call(&state, event.clone(), &item).map_err(|error| failed(Cause::Decode(error)))?;
+                handling.await.map_err(|error| failed(Cause::Handler(error)))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+impl<S> EventRouter<S> {
+    /// What to subscribe to in Twenty, so that every route gets its events: the patterns of the routes, without those that another one
+    /// includes. The fallback adds nothing.
+    pub fn patterns(&self) -> Vec<EventPattern> {
+        Route::patterns(self.table.routes())
+    }
+}
+
+impl Default for EventRouter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Clone> Clone for EventRouter<S> {
+    fn clone(&self) -> Self {
+        Self { table: Arc::clone(&self.table), state: self.state.clone() }
+    }
+}
+
+/// The routes in their order, as `person.created -> crm::greet`.
+impl<S> fmt::Debug for EventRouter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventRouter ")?;
+        self.table.fmt(f)
+    }
+}
