@@ -56,6 +56,7 @@ mod extract;
 mod middleware;
 mod receive;
 mod refusal;
+mod router;
 #[cfg(feature = "serve")]
 mod serve;
 

@@ -44,6 +44,8 @@ mod extract;
 mod future;
 mod layer;
 mod receive;
+#[cfg(feature = "axum")]
+mod router;
 #[cfg(feature = "serve")]
 mod serve;
 mod service;
@@ -53,6 +55,8 @@ pub use extract::{MissingLayer, Webhook};
 pub use future::ResponseFuture;
 pub use http;
 pub use layer::TwentyWebhookLayer;
+#[cfg(feature = "axum")]
+pub use router::{RouterFuture, RouterHandler};
 #[cfg(feature = "serve")]
 pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use service::TwentyWebhook;

@@ -21,12 +21,11 @@ impl<S> Table<S> {
 
     pub(super) fn push(&mut self, route: Route<S>) {
         let position = self.routes.len();
-        match route.object() {
-            Some(object) => self.by_object.entry(object).or_insert_with(|| self.of_any.clone()).push(position),
-            None => {
-                let lists = self.by_object.values_mut().chain([&mut self.of_any]);
-                lists.for_each(|positions| positions.push(position));
-            }
+        if let Some(object) = route.object() {
+            self.by_object.entry(object).or_insert_with(|| self.of_any.clone()).push(position);
+        } else {
+            let lists = self.by_object.values_mut().chain([&mut self.of_any]);
+            lists.for_each(|positions| positions.push(position));
         }
         self.routes.push(route);
     }

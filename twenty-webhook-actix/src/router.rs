@@ -1,0 +1,47 @@
+use std::error::Error;
+
+use actix_web::{Handler, HttpResponse};
+use futures_util::future::LocalBoxFuture;
+use twenty_webhook_core::EventRouter;
+
+use crate::Webhook;
+
+/// An [`EventRouter`] is the handler of a route: `web::post().to(events)`. `Ok` is answered with 200; an error with 500, and the log says which
+/// route failed, and why.
+///
+/// Put it behind [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware), so that a delivery that was not handled is released.
+///
+/// ```
+/// use actix_web::{App, HttpServer, web};
+/// use twenty_webhook_actix::{EventRouter, Person, Secret, TwentyWebhookMiddleware, WebhookEvent};
+///
+/// async fn greet(_: WebhookEvent, person: Person) -> Result<(), std::io::Error> {
+///     println!("welcome, {}", person.name.unwrap_or_default());
+///     Ok(())
+/// }
+///
+/// # fn serve() -> Result<(), twenty_webhook_actix::SecretError> {
+/// # let secret = Secret::new("s3cret")?;
+/// let events = EventRouter::new().on("person.created", greet);
+/// let webhook = TwentyWebhookMiddleware::new(secret);
+/// let server = HttpServer::new(move || {
+///     let route = web::post().to(events.clone());
+///     App::new().service(web::resource("/webhooks/twenty").wrap(webhook.clone()).route(route))
+/// });
+/// # Ok(()) }
+/// # serve().unwrap();
+/// ```
+impl<S: Clone + Send + Sync + 'static> Handler<Webhook> for EventRouter<S> {
+    type Output = HttpResponse;
+    type Future = LocalBoxFuture<'static, HttpResponse>;
+
+    fn call(&self, Webhook(event): Webhook) -> Self::Future {
+        let handling = self.handle(event.clone());
+        Box::pin(async move {
+            let Err(error) = handling.await else { return HttpResponse::Ok().finish() };
+            let error: &(dyn Error + 'static) = &error;
+            tracing::error!(error, delivery_id = %event.delivery_id(), "Twenty webhook not handled");
+            HttpResponse::InternalServerError().finish()
+        })
+    }
+}
