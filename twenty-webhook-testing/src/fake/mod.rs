@@ -1,0 +1,20 @@
+//! A Twenty in the test's process: records, webhooks that lose events as the real ones do, and the REST API.
+
+mod calls;
+mod change;
+mod data;
+mod faults;
+mod jobs;
+mod ledger;
+mod rate;
+mod rest;
+mod role;
+mod state;
+mod twenty;
+mod webhooks;
+
+pub use faults::{ApiFailure, Faults};
+pub use ledger::{Call, Change, Fate, Ledger, Outcome};
+pub use rate::RateLimit;
+pub use role::Role;
+pub use twenty::{FakeTwenty, FakeTwentyBuilder};

@@ -1,0 +1,91 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use twenty_webhook_core::{Clock, UnixMillis};
+
+use super::calls::Client;
+use super::data::Data;
+use super::jobs::Job;
+use super::rate::RateWindow;
+use super::webhooks::Webhook;
+use super::{ApiFailure, Faults, Ledger, Role};
+use crate::sample::{Random, Version};
+
+/// What the handle, the workers and the REST API share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) clock: Clock,
+    pub(super) version: Version,
+    pub(super) call_timeout: Duration,
+    pub(super) bare_records: bool,
+    pub(super) workspace_id: String,
+    pub(super) client: Client,
+    /// How many jobs wait or run.
+    pub(super) pending: watch::Sender<usize>,
+    /// Rings when a job is added, or the queue resumes.
+    pub(super) wake: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) faults: Faults,
+    pub(super) data: Data,
+    pub(super) webhooks: Vec<Webhook>,
+    /// By the key.
+    pub(super) roles: HashMap<String, Role>,
+    pub(super) queue: VecDeque<Job>,
+    pub(super) is_paused: bool,
+    pub(super) ledger: Ledger,
+    pub(super) random: Random,
+    pub(super) call_rate: RateWindow,
+    pub(super) api_rates: HashMap<String, RateWindow>,
+    pub(super) api_failures: VecDeque<ApiFailure>,
+    pub(super) api_requests: usize,
+    pub(super) fan_outs: u32,
+    pub(super) calls: u32,
+}
+
+impl Shared {
+    pub(super) fn new(clock: Clock, version: Version, call_timeout: Duration, bare_records: bool, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            clock,
+            version,
+            call_timeout,
+            bare_records,
+            workspace_id: random.uuid(),
+            client: Client::new(),
+            pending: watch::Sender::new(0),
+            wake: Notify::new(),
+            state: Mutex::new(State {
+                faults: Faults::default(),
+                data: Data::standard(),
+                webhooks: Vec::new(),
+                roles: HashMap::new(),
+                queue: VecDeque::new(),
+                is_paused: false,
+                ledger: Ledger::default(),
+                random,
+                call_rate: RateWindow::default(),
+                api_rates: HashMap::new(),
+                api_failures: VecDeque::new(),
+                api_requests: 0,
+                fan_outs: 0,
+                calls: 0,
+            }),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the server's own clock shows.
+    pub(super) fn now(&self, faults: &Faults) -> UnixMillis {
+        let now = self.clock.now().as_millis();
+        UnixMillis::from_millis(now.saturating_add_signed(faults.clock_skew_millis))
+    }
+}

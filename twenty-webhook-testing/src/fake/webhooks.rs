@@ -1,0 +1,56 @@
+use serde_json::{Value, json};
+use twenty_webhook_core::UnixMillis;
+
+use crate::sample::Version;
+
+/// A webhook in Twenty's settings.
+#[derive(Clone, Debug)]
+pub(super) struct Webhook {
+    pub(super) id: String,
+    pub(super) target_url: String,
+    pub(super) operations: Vec<String>,
+    pub(super) description: Option<String>,
+    /// An empty one sends unsigned deliveries.
+    pub(super) secret: String,
+    /// The secret before a change, and until when it still signs.
+    pub(super) cached_secret: Option<(String, UnixMillis)>,
+}
+
+impl Webhook {
+    /// Whether it subscribes to an event, by exact membership of `operations`.
+    pub(super) fn wants(&self, object: &str, action: &str, version: Version) -> bool {
+        let has = |operation: &str| self.operations.iter().any(|own| own == operation);
+        let exact = has(&format!("{object}.{action}"));
+        if object == "workflowRun" && action == "updated" && version >= Version::V2_43 {
+            return exact;
+        }
+        match object.strip_prefix("metadata.") {
+            Some(name) => {
+                exact
+                    || has(&format!("metadata.{name}.*"))
+                    || has(&format!("metadata.*.{action}"))
+                    || has("metadata.*.*")
+                    || has("*.*")
+            }
+            None => exact || has(&format!("{object}.*")) || has(&format!("*.{action}")) || has("*.*"),
+        }
+    }
+
+    pub(super) fn secret_at(&self, now: UnixMillis) -> &str {
+        match &self.cached_secret {
+            Some((secret, until)) if now < *until => secret,
+            _ => &self.secret,
+        }
+    }
+
+    /// As the API shows it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "targetUrl": self.target_url,
+            "operations": self.operations,
+            "description": self.description,
+            "secret": self.secret,
+        })
+    }
+}

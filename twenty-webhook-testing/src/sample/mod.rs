@@ -1,0 +1,34 @@
+//! Sample values: made up, realistic, and the same for the same seed.
+
+mod body;
+mod builder;
+mod dates;
+mod envelope;
+mod fields;
+mod form;
+mod name;
+mod objects;
+mod older;
+mod random;
+mod records;
+mod values;
+mod version;
+
+pub use builder::{EventBuilder, SampleError, event};
+pub use form::Form;
+pub use version::Version;
+#[cfg(feature = "fake-twenty")]
+pub(crate) use {
+    dates::iso,
+    envelope::{Envelope, metadata_state, object_metadata_id, updated_fields},
+    fields::Fields,
+    name::Name,
+    objects::{Kind, OBJECTS, Object},
+    random::Random,
+    records::Dates,
+};
+
+use twenty_webhook_core::UnixMillis;
+
+/// 2026-09-14T09:02:12.004Z.
+pub(crate) const DEFAULT_DATE: UnixMillis = UnixMillis::from_millis(1_789_376_532_004);

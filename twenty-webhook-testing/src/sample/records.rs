@@ -1,0 +1,47 @@
+use serde_json::{Value, json};
+use twenty_webhook_core::UnixMillis;
+
+use super::dates::iso;
+use super::fields::Fields;
+use super::objects::Object;
+use super::random::Random;
+use super::values::sample_value;
+
+/// When a sample record was created, changed, and moved to the trash.
+pub(crate) struct Dates {
+    pub(crate) created: UnixMillis,
+    pub(crate) updated: UnixMillis,
+    pub(crate) deleted: Option<UnixMillis>,
+}
+
+impl Object {
+    /// A record whose every field has a made-up value.
+    pub(crate) fn sample(&self, dates: &Dates, random: &mut Random) -> Fields {
+        let mut record = self.bare(random.uuid(), dates);
+        for (name, kind) in &self.fields {
+            record.set(name, sample_value(self, name, *kind, dates, random));
+        }
+        record.set("position", json!(f64::from(random.below(2000)) - 1000.0));
+        if self.has_actors {
+            let actor = actor(random);
+            record.set("createdBy", actor.clone());
+            record.set("updatedBy", actor);
+        }
+        record.set("searchVector", json!(format!("'{}':1", self.singular.to_lowercase())));
+        record
+    }
+
+    /// A record of id and dates.
+    pub(crate) fn bare(&self, id: String, dates: &Dates) -> Fields {
+        let mut record = Fields::default();
+        record.set("id", id);
+        record.set("createdAt", iso(dates.created));
+        record.set("updatedAt", iso(dates.updated));
+        record.set("deletedAt", dates.deleted.map(iso));
+        record
+    }
+}
+
+fn actor(random: &mut Random) -> Value {
+    json!({ "source": "MANUAL", "workspaceMemberId": random.uuid(), "name": "Zoë Blanc", "context": null })
+}
