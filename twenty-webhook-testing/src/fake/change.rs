@@ -33,7 +33,7 @@ impl Shared {
         for fields in records {
             table.add_fields(fields.keys());
             let mut record = if self.bare_records {
-                table.object.bare(random.uuid(), &dates)
+                Object::bare(random.uuid(), &dates)
             } else {
                 table.object.sample(&dates, random)
             };
@@ -105,16 +105,16 @@ impl Shared {
         if let Some(id) = ids.iter().find(|id| !table.rows.contains_key(*id)) {
             return Err(ChangeError::NoRecord { object: object.to_owned(), id: id.clone() });
         }
-        let mut changes = Vec::new();
+        let mut done = Vec::new();
         for id in ids {
             let Some(record) = table.rows.get_mut(id) else { continue };
             let (changed, fate) = change(record, now);
-            changes.push((id.clone(), record.clone(), changed, fate));
+            done.push((id.clone(), record.clone(), changed, fate));
             if action == "destroyed" {
                 table.rows.remove(id);
             }
         }
-        self.announce(&mut state, object, action, changes, now);
+        self.announce(&mut state, object, action, done, now);
         Ok(())
     }
 

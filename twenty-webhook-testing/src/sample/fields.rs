@@ -10,6 +10,7 @@ impl Fields {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    #[cfg(feature = "fake-twenty")]
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
@@ -36,6 +37,7 @@ impl Fields {
         members.iter().for_each(|(name, value)| self.set(name, value.clone()));
     }
 
+    #[cfg(feature = "fake-twenty")]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }

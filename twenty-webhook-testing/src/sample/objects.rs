@@ -5,11 +5,13 @@ use std::sync::LazyLock;
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) singular: String,
+    #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the API has plural names"))]
     pub(crate) plural: String,
     /// Beside those that every record has.
     pub(crate) fields: Vec<(String, Kind)>,
     /// Whether its records say who created and changed them.
     pub(crate) has_actors: bool,
+    #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the metadata API tells it"))]
     pub(crate) is_custom: bool,
 }
 

@@ -16,7 +16,7 @@ impl Random {
 
     /// `bytes` random bytes, in hex.
     pub(crate) fn hex(&mut self, bytes: usize) -> String {
-        (0..bytes).map(|_| format!("{:02x}", self.0.u8(..))).collect()
+        (0..2 * bytes).map(|_| char::from_digit(self.0.u32(..16), 16).unwrap_or('0')).collect()
     }
 
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {

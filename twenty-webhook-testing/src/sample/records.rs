@@ -17,7 +17,7 @@ pub(crate) struct Dates {
 impl Object {
     /// A record whose every field has a made-up value.
     pub(crate) fn sample(&self, dates: &Dates, random: &mut Random) -> Fields {
-        let mut record = self.bare(random.uuid(), dates);
+        let mut record = Self::bare(random.uuid(), dates);
         for (name, kind) in &self.fields {
             record.set(name, sample_value(self, name, *kind, dates, random));
         }
@@ -32,7 +32,7 @@ impl Object {
     }
 
     /// A record of id and dates.
-    pub(crate) fn bare(&self, id: String, dates: &Dates) -> Fields {
+    pub(crate) fn bare(id: String, dates: &Dates) -> Fields {
         let mut record = Fields::default();
         record.set("id", id);
         record.set("createdAt", iso(dates.created));

@@ -63,31 +63,46 @@ impl Filter {
     }
 
     pub(super) fn matches(&self, record: &Fields) -> bool {
+        self.holds(record) == Some(true)
+    }
+
+    /// As SQL has it: `None` is neither true nor false.
+    fn holds(&self, record: &Fields) -> Option<bool> {
         match self {
-            Self::And(list) => list.iter().all(|filter| filter.matches(record)),
-            Self::Or(list) => list.iter().any(|filter| filter.matches(record)),
-            Self::Not(filter) => !filter.matches(record),
+            Self::And(list) => every(list.iter().map(|filter| filter.holds(record))),
+            Self::Or(list) => every(list.iter().map(|filter| filter.holds(record).map(|held| !held))).map(|held| !held),
+            Self::Not(filter) => filter.holds(record).map(|held| !held),
             Self::Is { path, operator, value } => {
                 let mut found = record.get(&path[0]).unwrap_or(&Value::Null);
                 for name in &path[1..] {
                     found = &found[name.as_str()];
                 }
-                holds(found, operator, value)
+                match operator.as_str() {
+                    "is" => Some(found.is_null() == (value == "NULL")),
+                    _ if found.is_null() => None,
+                    operator => Some(holds(found, operator, value)),
+                }
             }
         }
     }
 }
 
-/// As SQL has it, nothing but `is` holds for null.
+/// False if one is false, else unknown if one is unknown, else true.
+fn every(results: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for result in results {
+        match result {
+            Some(false) => return Some(false),
+            None => all = None,
+            Some(true) => {}
+        }
+    }
+    all
+}
+
+/// Of a value that is not null.
 fn holds(found: &Value, operator: &str, value: &str) -> bool {
-    if operator == "is" {
-        return found.is_null() == (value == "NULL");
-    }
-    if found.is_null() {
-        return false;
-    }
-    let order = compare(found, value);
-    let text = plain(found);
+    let (order, text) = (compare(found, value), || plain(found));
     match operator {
         "eq" => order == Some(Ordering::Equal),
         "neq" => order != Some(Ordering::Equal),
@@ -99,10 +114,10 @@ fn holds(found: &Value, operator: &str, value: &str) -> bool {
         "containsAny" => {
             list(value).any(|one| found.as_array().is_some_and(|list| list.iter().any(|has| plain(has) == one)))
         }
-        "startsWith" => text.starts_with(value),
-        "endsWith" => text.ends_with(value),
-        "like" => is_like(&text, value),
-        "ilike" => is_like(&text.to_lowercase(), &value.to_lowercase()),
+        "startsWith" => text().starts_with(value),
+        "endsWith" => text().ends_with(value),
+        "like" => is_like(&text(), value),
+        "ilike" => is_like(&text().to_lowercase(), &value.to_lowercase()),
         _ => false,
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn one(
             if record.get("deletedAt").is_some_and(|date| !date.is_null()) {
                 return Err(Failure::not_found());
             }
-            return Ok(named(StatusCode::OK, &table.object.singular, shown(shared, table, record)));
+            return Ok(named(StatusCode::OK, &table.object.singular, &shown(shared, table, record)));
         }
         table.object.singular.clone()
     };
@@ -88,15 +88,15 @@ pub(super) fn one(
         Method::PATCH => {
             let fields = object(body)?;
             known(table(&shared.state(), role, plural)?, fields.keys().map(String::as_str))?;
-            shared.update(&singular, &ids, &fields).map_err(refused)?;
+            shared.update(&singular, &ids, &fields).map_err(|error| refused(&error))?;
             "update"
         }
         Method::DELETE if query.get("soft_delete") == Some("true") => {
-            shared.delete(&singular, &ids).map_err(refused)?;
+            shared.delete(&singular, &ids).map_err(|error| refused(&error))?;
             "delete"
         }
         Method::DELETE => {
-            shared.destroy(&singular, &ids).map_err(refused)?;
+            shared.destroy(&singular, &ids).map_err(|error| refused(&error))?;
             "delete"
         }
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("Cannot {method} /rest/{plural}/{id}"))),
@@ -119,12 +119,12 @@ pub(super) fn create_many(shared: &Shared, role: &Role, plural: &str, body: &[u8
     let state = shared.state();
     let table = table(&state, role, plural)?;
     let records = ids.iter().filter_map(|id| table.rows.get(id)).map(|record| shown(shared, table, record)).collect();
-    Ok(named(StatusCode::CREATED, &operation_name("create", plural), Value::Array(records)))
+    Ok(named(StatusCode::CREATED, &operation_name("create", plural), &Value::Array(records)))
 }
 
 pub(super) fn restore(shared: &Shared, role: &Role, plural: &str, id: &str) -> Result<Response, Failure> {
     let singular = writable(shared, role, plural)?;
-    shared.restore(&singular, &[id.to_owned()]).map_err(refused)?;
+    shared.restore(&singular, &[id.to_owned()]).map_err(|error| refused(&error))?;
     Ok(changed(shared, "restore", &singular, id, StatusCode::OK))
 }
 
@@ -140,7 +140,7 @@ fn create_checked(
     if records.is_empty() {
         return Err(Failure::bad_request("there is nothing to create"));
     }
-    shared.create(singular, records).map_err(refused)
+    shared.create(singular, records).map_err(|error| refused(&error))
 }
 
 /// The singular name of an object that the key may write.
@@ -198,7 +198,7 @@ fn changed(shared: &Shared, operation: &str, singular: &str, id: &str, status: S
     let state = shared.state();
     let table = state.data.table(singular);
     let record = table.and_then(|table| Some(shown(shared, table, table.rows.get(id)?)));
-    named(status, &operation_name(operation, singular), record.unwrap_or_else(|| serde_json::json!({ "id": id })))
+    named(status, &operation_name(operation, singular), &record.unwrap_or_else(|| serde_json::json!({ "id": id })))
 }
 
 /// `updatePerson`.
@@ -207,11 +207,11 @@ fn operation_name(operation: &str, object: &str) -> String {
     format!("{operation}{}{rest}", first.to_uppercase())
 }
 
-fn named(status: StatusCode, name: &str, value: Value) -> Response {
+fn named(status: StatusCode, name: &str, value: &Value) -> Response {
     json(status, &serde_json::json!({ "data": { name: value } }))
 }
 
-fn refused(error: ChangeError) -> Failure {
+fn refused(error: &ChangeError) -> Failure {
     match error {
         ChangeError::NoRecord { .. } => Failure::not_found(),
         ChangeError::NoObject(_) | ChangeError::Exists { .. } => Failure::bad_request(error.to_string()),

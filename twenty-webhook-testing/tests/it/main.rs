@@ -1,0 +1,10 @@
+//! The kit itself: that what it sends is what Twenty sends, and that it loses what Twenty loses.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod api;
+mod deliveries;
+mod faults;
+mod requests;
+mod samples;
+mod support;

@@ -1,0 +1,149 @@
+//! A receiver that notes what it gets, and a client of the REST API.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_testing::FakeTwenty;
+
+/// A request that arrived.
+#[derive(Clone)]
+pub(crate) struct Arrived {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Arrived {
+    pub(crate) fn event(&self) -> WebhookEvent {
+        WebhookEvent::from_stored(self.body.clone()).unwrap()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Shared {
+    arrived: Arc<Mutex<Vec<Arrived>>>,
+    under_way: Arc<Mutex<(usize, usize)>>,
+}
+
+/// A server that notes each request. By its path it answers: `/204` at once with that status, `/slow` after 50 ms, `/never`, and `/moved/307` with
+/// that status to `/204`.
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    shared: Shared,
+}
+
+impl Receiver {
+    pub(crate) async fn start() -> Self {
+        let shared = Shared::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().fallback(receive).with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, shared }
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+        self.shared.arrived.lock().unwrap().clone()
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.arrived().iter().map(|arrived| arrived.event().name().to_string()).collect()
+    }
+
+    /// How many requests were under way at once at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.shared.under_way.lock().unwrap().1
+    }
+}
+
+async fn receive(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    {
+        let mut under_way = shared.under_way.lock().unwrap();
+        under_way.0 += 1;
+        under_way.1 = under_way.1.max(under_way.0);
+    }
+    let path = uri.path().to_owned();
+    shared.arrived.lock().unwrap().push(Arrived { method, path: path.clone(), headers, body });
+    let response = match &path[1..] {
+        "never" => std::future::pending().await,
+        "slow" => {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            StatusCode::NO_CONTENT.into_response()
+        }
+        other => match other.strip_prefix("moved/") {
+            Some(status) => (status_of(status), [(header::LOCATION, "/204")]).into_response(),
+            None => status_of(other).into_response(),
+        },
+    };
+    shared.under_way.lock().unwrap().0 -= 1;
+    response
+}
+
+fn status_of(text: &str) -> StatusCode {
+    text.parse::<u16>().ok().and_then(|status| StatusCode::from_u16(status).ok()).unwrap()
+}
+
+/// What the API answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The ids of a list.
+    pub(crate) fn ids(&self, name: &str) -> Vec<&str> {
+        self.body["data"][name].as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap()).collect()
+    }
+
+    pub(crate) fn cursor(&self) -> Option<&str> {
+        self.body["pageInfo"]["endCursor"].as_str()
+    }
+}
+
+/// Asks the API of `twenty` with its key.
+pub(crate) async fn get(twenty: &FakeTwenty, path: &str) -> Answer {
+    ask(twenty, twenty.api_key(), "GET", path, Value::Null).await
+}
+
+pub(crate) async fn ask(twenty: &FakeTwenty, key: &str, method: &str, path: &str, body: Value) -> Answer {
+    try_ask(twenty, key, method, path, body).await.unwrap()
+}
+
+/// `None` if the answer broke off or was not JSON.
+pub(crate) async fn try_ask(twenty: &FakeTwenty, key: &str, method: &str, path: &str, body: Value) -> Option<Answer> {
+    let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("{}{}", twenty.url(), encoded(path)))
+        .header(header::AUTHORIZATION, format!("Bearer {key}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(body))
+        .unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let (parts, body) = client.request(request).await.ok()?.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).ok()? };
+    Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+}
+
+/// What a filter has in it and a URL may not.
+fn encoded(path: &str) -> String {
+    path.replace('"', "%22").replace('[', "%5B").replace(']', "%5D").replace(' ', "%20").replace('+', "%2B")
+}
