@@ -22,4 +22,5 @@ mod table;
 mod tenants;
 mod third_adapter;
 mod unsigned_parts;
+mod twenty;
 mod vectors;

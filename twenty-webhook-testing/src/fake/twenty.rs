@@ -337,6 +337,11 @@ impl FakeTwenty {
         self.shared.state().ledger.clone()
     }
 
+    /// How many changes there were so far, without a copy of the ledger.
+    pub fn changes(&self) -> usize {
+        self.shared.state().ledger.changes.len()
+    }
+
     /// What the server's clock shows: the injected one, and its skew.
     pub fn now(&self) -> UnixMillis {
         self.shared.now(&self.shared.state().faults)

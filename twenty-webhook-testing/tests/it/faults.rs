@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use twenty_webhook_core::UnixMillis;
-use twenty_webhook_testing::{FakeTwenty, Fate, Outcome, RateLimit, TestClock, Version};
+use twenty_webhook_testing::{Call, FakeTwenty, Fate, Outcome, RateLimit, TestClock, Version};
 
 use crate::support::{Receiver, ask};
 
