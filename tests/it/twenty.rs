@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use twenty_webhook_actix::TwentyWebhookMiddleware;
 use twenty_webhook_axum::TwentyWebhookLayer;
 use twenty_webhook_core::{EventRouter, Secret, Verifier};
-use twenty_webhook_testing::{FakeTwenty, Fate, Ledger, RateLimit, Recorder, TestClock};
+use twenty_webhook_testing::{Call, FakeTwenty, Fate, Ledger, RateLimit, Recorder, TestClock};
 
 const SECRET: &str = "s3cret";
 const CHANGES: usize = 10_000;
@@ -73,8 +73,7 @@ fn change_twenty_records(twenty: &FakeTwenty, alive: &mut Vec<String>, random: &
 }
 
 fn check(ledger: &Ledger, webhook: &str, handled: &Recorder) {
-    let sent: HashSet<_> =
-        ledger.calls_to(webhook).filter(|call| call.was_sent()).map(|call| call.delivery_id()).collect();
+    let sent: HashSet<_> = ledger.calls_to(webhook).filter(|call| call.was_sent()).map(Call::delivery_id).collect();
     let mut times = HashMap::new();
     for event in handled.events() {
         *times.entry(event.delivery_id()).or_insert(0) += 1;
