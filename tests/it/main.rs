@@ -13,6 +13,7 @@ mod outcomes;
 mod peers;
 mod receivers;
 mod replays;
+mod router;
 mod samples;
 mod serving;
 #[cfg(target_os = "linux")]

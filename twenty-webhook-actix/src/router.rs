@@ -1,5 +1,4 @@
-use std::error::Error;
-
+use actix_web::http::StatusCode;
 use actix_web::{Handler, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use twenty_webhook_core::EventRouter;
@@ -36,12 +35,11 @@ impl<S: Clone + Send + Sync + 'static> Handler<Webhook> for EventRouter<S> {
     type Future = LocalBoxFuture<'static, HttpResponse>;
 
     fn call(&self, Webhook(event): Webhook) -> Self::Future {
-        let handling = self.handle(event.clone());
+        let responding = self.respond(event);
         Box::pin(async move {
-            let Err(error) = handling.await else { return HttpResponse::Ok().finish() };
-            let error: &(dyn Error + 'static) = &error;
-            tracing::error!(error, delivery_id = %event.delivery_id(), "Twenty webhook not handled");
-            HttpResponse::InternalServerError().finish()
+            // actix-web has a version of `http` of its own.
+            let status = StatusCode::from_u16(responding.await.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            HttpResponse::new(status)
         })
     }
 }

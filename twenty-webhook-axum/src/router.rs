@@ -1,4 +1,3 @@
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +5,6 @@ use std::task::{Context, Poll};
 use axum::extract::{FromRequestParts, Request};
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use twenty_webhook_core::EventRouter;
 
 use crate::Webhook;
@@ -48,10 +46,7 @@ where
                 Ok(Webhook(event)) => event,
                 Err(missing_layer) => return missing_layer.into_response(),
             };
-            let Err(error) = self.handle(event.clone()).await else { return StatusCode::OK.into_response() };
-            let error: &(dyn Error + 'static) = &error;
-            tracing::error!(error, delivery_id = %event.delivery_id(), "Twenty webhook not handled");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            self.respond(event).await.into_response()
         }))
     }
 }

@@ -26,6 +26,18 @@ impl RouteError {
         Self { route, item, cause }
     }
 
+    /// The error and all of its causes, as one line.
+    pub(super) fn with_sources(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+
     /// The pattern of the route, as `person.created`, or `fallback`.
     pub fn route(&self) -> &str {
         &self.route

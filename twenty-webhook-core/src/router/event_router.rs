@@ -1,12 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use super::error::Cause;
 use super::handler::EventHandler;
 use super::items::items;
 use super::route::Route;
 use super::table::Table;
-use crate::{EventPattern, RouteError, WebhookEvent};
+use crate::{EventPattern, RouteError, WebhookEvent, escaped};
 
 /// Hands events to handlers by their names. Cheap to clone.
 ///
@@ -195,6 +197,20 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
                 handling.await.map_err(|error| failed(Cause::Handler(error)))?;
             }
             Ok(())
+        }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
+    /// Handles an event that came by HTTP, for an adapter: 200 for `Ok`, 500 for an error, which is logged with its route.
+    pub fn respond(&self, event: WebhookEvent) -> impl Future<Output = StatusCode> + Send + use<S> {
+        let handling = self.handle(event.clone());
+        async move {
+            let Err(error) = handling.await else { return StatusCode::OK };
+            let (delivery_id, error) = (event.delivery_id(), error.with_sources());
+            let (name, error) = (escaped(event.name().as_str()).at_most(100), escaped(&error).at_most(1000));
+            tracing::error!(target: "twenty_webhook", %delivery_id, %name, "Twenty webhook not handled: {error}");
+            StatusCode::INTERNAL_SERVER_ERROR
         }
     }
 }
