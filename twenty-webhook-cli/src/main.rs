@@ -7,7 +7,6 @@ mod input;
 mod listen;
 mod man;
 mod moment;
-mod sample;
 mod saved;
 mod secrets;
 mod send;

@@ -4,12 +4,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use reqwest::Url;
 use twenty_webhook_axum::jiff::SignedDuration;
+use twenty_webhook_testing::{EventBuilder, Form, SampleError};
 
 use super::tamper::Tamper;
 use crate::moment::Age;
-use crate::sample::{EventName, Form};
 use crate::secrets::SecretArgs;
 
 /// Sign a realistic sample of any event, and post it to a receiver as Twenty would
@@ -40,10 +41,10 @@ pub(crate) struct SendArgs {
     #[arg(value_parser = url)]
     pub(super) url: Url,
     /// The event
-    #[arg(default_value = "person.created")]
-    pub(super) event: EventName,
+    #[arg(default_value = "person.created", value_parser = event)]
+    pub(super) event: Box<EventBuilder>,
     /// The body's form [default: as Twenty sends the event today]
-    #[arg(long)]
+    #[arg(long, value_parser = form())]
     pub(super) form: Option<Form>,
     /// Send this instead of a sample: a body, a delivery saved by `listen` (it is signed anew), or `-` for stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "form"])]
@@ -89,6 +90,27 @@ impl FromStr for Timeout {
             _ => Err("write a duration, as 5s or 500ms"),
         }
     }
+}
+
+fn event(name: &str) -> Result<Box<EventBuilder>, SampleError> {
+    EventBuilder::parse(name).map(Box::new)
+}
+
+/// Every form, and what it is.
+fn form() -> impl TypedValueParser<Value = Form> {
+    let describe = |form: Form| {
+        PossibleValue::new(form.as_str()).help(match form {
+            Form::Record => "A record's change, as Twenty sends it today",
+            Form::Metadata => "A change of the data model, as Twenty sends it today",
+            Form::Documented => "What Twenty's docs show, and Twenty does not send",
+            Form::Batch => "Several records in one body, as in October 2025",
+            Form::EarlyMetadata => "A change of the data model in the form of a record's, as it was at first",
+            Form::August2024 => "`company.create`, with edges and type names, as in August 2024",
+            Form::January2024 => "`eventType: create.company`, as in January 2024",
+            _ => "",
+        })
+    };
+    PossibleValuesParser::new(Form::ALL.map(describe)).try_map(|name| name.parse())
 }
 
 pub(crate) fn url(text: &str) -> Result<Url, String> {

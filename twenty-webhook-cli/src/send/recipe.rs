@@ -1,12 +1,13 @@
+use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use twenty_webhook_axum::Signer;
+use twenty_webhook_axum::{Signer, UnixMillis};
+use twenty_webhook_testing::EventBuilder;
 
 use super::SendArgs;
 use super::tamper::Tamper;
 use crate::input;
 use crate::moment::{self, Age};
-use crate::sample::{Form, Sample};
 use crate::saved::Saved;
 
 /// How to make each request.
@@ -20,7 +21,7 @@ pub(super) struct Recipe {
 
 #[derive(Clone)]
 enum Source {
-    Sample(Sample),
+    Sample(Box<EventBuilder>),
     Body(Bytes),
 }
 
@@ -38,22 +39,21 @@ impl Recipe {
             let file = input::read(path)?;
             Source::Body(if Saved::is_one(&file) { Saved::read(&file)?.body } else { file })
         } else {
-            let usual = if args.event.metadata().is_some() { Form::Metadata } else { Form::Record };
-            Source::Sample(Sample {
-                event: args.event.clone(),
-                form: args.form.unwrap_or(usual),
-                target_url: args.url.to_string(),
-            })
+            let event = (*args.event).clone().target_url(args.url.as_str());
+            Source::Sample(Box::new(match args.form {
+                Some(form) => event.form(form),
+                None => event,
+            }))
         };
         Ok(Self { source, signer, age: args.age, tamper: args.tamper })
     }
 
     pub(super) fn make(&self) -> anyhow::Result<Signed> {
+        let now = moment::now();
         let mut body = match &self.source {
-            Source::Sample(sample) => sample.body()?.into(),
+            Source::Sample(sample) => fresh(sample, now)?,
             Source::Body(body) => body.clone(),
         };
-        let now = moment::now();
         let sent_at = self.age.map_or(now, |age| age.before(now));
         let mut headers = self.signer.sign_at(&body, sent_at);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -62,4 +62,10 @@ impl Recipe {
         }
         Ok(Signed { headers, body })
     }
+}
+
+/// A body with new ids and dates each time, so that each is a new delivery.
+fn fresh(sample: &EventBuilder, now: UnixMillis) -> anyhow::Result<Bytes> {
+    let seed = getrandom::u64().context("the system has no randomness")?;
+    Ok(sample.clone().seed(seed).at(now).try_build()?)
 }

@@ -204,9 +204,12 @@ impl EventBuilder {
                 self.envelope().metadata(&name, &before, &after, &changed)
             }
             Form::EarlyMetadata => {
-                let (_, state, _) = self.data_model(&mut random);
+                let (_, state, changed) = self.data_model(&mut random);
                 let object = self.name.metadata().unwrap_or_default();
-                self.envelope().head("eventName", &name.to_string(), object).with("record", state)
+                self.envelope()
+                    .head("eventName", &name.to_string(), object)
+                    .with("record", state)
+                    .with_some("updatedFields", (name.action == "updated").then_some(changed))
             }
             Form::Documented => older::documented(&name, self.at, &self.record, &mut random),
             Form::August2024 | Form::January2024 => {
@@ -271,21 +274,21 @@ impl EventBuilder {
     }
 }
 
-/// The fields that were given; without any, one that people change.
+/// The fields that were given; without any, those that people change.
 fn usually_changed(object: &Object, given: &Map<String, Value>) -> Vec<String> {
     let own = |name: &&String| !["id", "createdAt", "updatedAt", "deletedAt"].contains(&name.as_str());
     let given: Vec<_> = given.keys().filter(own).cloned().collect();
     if !given.is_empty() {
         return given;
     }
-    let field = match object.singular.as_str() {
-        "person" => "emails",
-        "opportunity" => "stage",
-        "task" => "status",
-        "note" => "bodyV2",
-        _ => object.fields.first().map_or("name", |(name, _)| name),
+    let fields = match object.singular.as_str() {
+        "person" => &["emails", "jobTitle"][..],
+        "opportunity" => &["stage", "amount"],
+        "task" => &["status"],
+        "note" => &["title", "bodyV2"],
+        _ => &[object.fields.first().map_or("name", |(name, _)| name)],
     };
-    vec![field.to_owned()]
+    fields.iter().map(ToString::to_string).collect()
 }
 
 #[track_caller]
