@@ -2,10 +2,13 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
-use twenty_webhook_core::{Clock, DeliveryId, Secret, Signer};
+use serde_json::json;
+use twenty_webhook_core::{DeliveryId, Secret};
+use twenty_webhook_testing::{SignedRequest, Tamper, event};
 
 use crate::receiver::SECRET;
+
+const HOST: &str = "localhost";
 
 /// What clients have sent.
 #[derive(Default)]
@@ -30,14 +33,14 @@ impl Sent {
 pub(crate) struct Client {
     addr: SocketAddr,
     name: String,
-    signer: Signer,
+    secret: Secret,
     connection: Option<TcpStream>,
 }
 
 impl Client {
     pub(crate) fn new(addr: SocketAddr, name: &str) -> Self {
         let secret = Secret::new(SECRET).expect("it is not blank");
-        Self { addr, name: name.to_owned(), signer: Signer::new(secret), connection: None }
+        Self { addr, name: name.to_owned(), secret, connection: None }
     }
 
     /// Of ten requests nine are valid, and the tenth is one of the hostile ones, in turn.
@@ -46,52 +49,49 @@ impl Client {
         let mut number = 0;
         while Instant::now() < until {
             number += 1;
-            let body = format!(
-                r#"{{"eventName":"company.updated","record":{{"id":"{}-{number}","name":"Analytical Engines"}},"updatedFields":["name"]}}"#,
-                self.name
-            );
-            let headers = self.signer.sign(body.as_bytes());
-            let (what, request, expected) = if number % 10 == 0 {
+            let request = self.request(number);
+            let is_hostile = number % 10 == 0;
+            let (what, bytes, expected) = if is_hostile {
                 sent.hostile += 1;
-                self.hostile(number / 10, headers, &body)
+                self.hostile(number, request)
             } else {
-                ("a valid one", post(&headers, body.len(), &body), Some(200))
+                sent.valid.push(DeliveryId::of(&request.body()).to_string());
+                ("a valid one", request.raw(HOST), Some(200))
             };
-            let answer = self.send(&request, expected.is_some());
+            let answer = self.send(&bytes, expected.is_some());
             match (answer, expected) {
                 (Ok(status), expected) if status == expected => {}
                 (answer, _) => sent.wrong.push(format!("{what}: {answer:?}")),
-            }
-            if what == "a valid one" {
-                sent.valid.push(DeliveryId::of(body.as_bytes()).to_string());
             }
         }
         sent
     }
 
+    /// The valid delivery of this number: another record for each.
+    fn request(&self, number: u64) -> SignedRequest {
+        let fields = json!({ "id": format!("{}-{number}", self.name), "name": "Analytical Engines" });
+        event("company.updated").record(fields).changed(["name"]).signed_with(&self.secret)
+    }
+
     /// What is sent, and the status that must come of it; `None` if the client hangs up and waits for none.
-    fn hostile(&self, number: u64, mut headers: HeaderMap, body: &str) -> (&'static str, Vec<u8>, Option<u16>) {
-        let length = body.len();
-        match number % 8 {
-            0 => ("unsigned", post(&HeaderMap::new(), length, body), Some(401)),
-            1 => ("changed", post(&headers, length, &body.replace("Analytical", "analytical")), Some(401)),
-            2 => {
-                let now = Clock::system().now().as_millis();
-                let old = twenty_webhook_core::UnixMillis::from_millis(now - 10 * 60 * 1000);
-                ("stale", post(&self.signer.sign_at(body.as_bytes(), old), length, body), Some(401))
+    fn hostile(&self, number: u64, request: SignedRequest) -> (&'static str, Vec<u8>, Option<u16>) {
+        let raw = request.raw(HOST);
+        let text = || String::from_utf8_lossy(&raw).into_owned();
+        match number / 10 % 8 {
+            0 => ("unsigned", text().replace("x-twenty-", "x-other-").into_bytes(), Some(401)),
+            1 => ("changed", request.tampered(Tamper::Body).raw(HOST), Some(401)),
+            2 => ("stale", request.age(Duration::from_secs(600)).raw(HOST), Some(401)),
+            3 => ("forged", request.tampered(Tamper::Signature).raw(HOST), Some(401)),
+            4 => {
+                let (head, _) = raw.split_at(raw.len() - request.body().len());
+                let length = format!("Content-Length: {}", request.body().len());
+                let huge = String::from_utf8_lossy(head).replace(&length, "Content-Length: 4000000000000000");
+                ("announced too large", huge.into_bytes(), Some(413))
             }
-            3 => {
-                headers.insert("x-twenty-webhook-signature", "0".repeat(64).parse().expect("a header"));
-                ("forged", post(&headers, length, body), Some(401))
-            }
-            4 => ("announced too large", post(&headers, 4_000_000_000_000_000, ""), Some(413)),
-            5 => ("broken off", post(&headers, length, &body[..length / 2]), None),
+            5 => ("broken off", raw[..raw.len() - request.body().len() / 2].to_vec(), None),
             6 => ("not HTTP", b"\x16\x03\x01\x02\r\n\r\n".to_vec(), Some(400)),
-            // The one before, of which only the signature's time is new; it was handled.
-            _ => {
-                let captured = body.replace(&format!("-{}\"", number * 10), &format!("-{}\"", number * 10 - 1));
-                ("replayed", post(&self.signer.sign(captured.as_bytes()), captured.len(), &captured), Some(200))
-            }
+            // The one before, signed again; it was handled.
+            _ => ("replayed", self.request(number - 1).rerun().raw(HOST), Some(200)),
         }
     }
 
@@ -121,15 +121,4 @@ impl Client {
         }
         Ok(status)
     }
-}
-
-fn post(headers: &HeaderMap, length: usize, body: &str) -> Vec<u8> {
-    let mut request =
-        format!("POST /webhooks/twenty HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n").into_bytes();
-    for (name, value) in headers {
-        request.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-    }
-    request.extend_from_slice(b"\r\n");
-    request.extend_from_slice(body.as_bytes());
-    request
 }
