@@ -7,6 +7,7 @@ mod budget;
 mod fuzz_corpus;
 mod http2;
 mod levels;
+mod guide;
 mod logs;
 mod methods;
 mod outcomes;
