@@ -15,8 +15,10 @@ fn main() -> ExitCode {
     let name = event.name().as_str();
     // The route that takes the event is the last of fifty.
     let (objects, actions) = (49, 49);
-    let by_object = (0..objects).fold(EventRouter::new(), |router, number| router.on(&format!("rocket{number}.*"), idle));
-    let by_action = (0..actions).fold(EventRouter::new(), |router, number| router.on(&format!("*.action{number}"), idle));
+    let by_object =
+        (0..objects).fold(EventRouter::new(), |router, number| router.on(&format!("rocket{number}.*"), idle));
+    let by_action =
+        (0..actions).fold(EventRouter::new(), |router, number| router.on(&format!("*.action{number}"), idle));
     let (by_object, by_action) = (by_object.on(name, idle), by_action.on(name, idle));
 
     let medians = Medians::of(
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
     medians.print("dispatch over 50 routes", "fifty objects");
     println!();
     let mut bars = Bars::default();
-    bars.at_most("dispatch over 50 objects, ns", medians.nanos("fifty objects"), 200.0);
+    bars.at_most("dispatch over 50 objects, ns", medians.time("fifty objects").as_nanos() as f64, 200.0);
     let allocations = measure(|| dispatch(&by_object, &event)).count_total;
     bars.at_most("allocations, the handler's future being one", allocations as f64, 1.0);
     bars.exit_code()

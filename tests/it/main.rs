@@ -5,9 +5,9 @@
 mod adapters;
 mod budget;
 mod fuzz_corpus;
+mod guide;
 mod http2;
 mod levels;
-mod guide;
 mod logs;
 mod methods;
 mod outcomes;
@@ -23,6 +23,6 @@ mod stacked;
 mod table;
 mod tenants;
 mod third_adapter;
-mod unsigned_parts;
 mod twenty;
+mod unsigned_parts;
 mod vectors;
