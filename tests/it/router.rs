@@ -26,8 +26,11 @@ fn routes(handled: &Recorder) -> EventRouter {
     EventRouter::new().on("person.*", greet).on("company.*", async |_: WebhookEvent| Err("out of order"))
 }
 
+/// What a response must be.
+type Check = fn(&dyn ReceiverResponse);
+
 /// What both must answer to one request after another.
-fn story() -> [(SignedRequest, fn(&dyn ReceiverResponse)); 7] {
+fn story() -> [(SignedRequest, Check); 7] {
     let greeted = event("person.created").signed_with(&secret());
     let failed = event("company.created").signed_with(&secret());
     [

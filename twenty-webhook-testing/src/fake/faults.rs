@@ -9,6 +9,7 @@ use super::RateLimit;
 /// Durations go by the injected clock, unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Faults {
     /// Drops the webhook calls that are over it, as Twenty's limit of about 60 in 60 seconds for a workspace does.
@@ -44,6 +45,10 @@ pub struct Faults {
     pub no_retry_after: bool,
     /// Answers 402 to all requests to the REST API: the allowance is spent.
     pub allowance_spent: bool,
+    /// Shows no secrets of webhooks in the REST API.
+    pub hide_secrets: bool,
+    /// Makes no secret for a webhook that is made without one, so that its deliveries are unsigned, as some versions do.
+    pub no_generated_secret: bool,
     /// How far the server's clock is ahead of the injected one, in milliseconds: for `Date`, the dates of records and events, and
     /// timestamps.
     pub clock_skew_millis: i64,
@@ -70,6 +75,8 @@ impl Default for Faults {
             api_rate_limit: None,
             no_retry_after: false,
             allowance_spent: false,
+            hide_secrets: false,
+            no_generated_secret: false,
             clock_skew_millis: 0,
             api_delay: Duration::ZERO,
         }

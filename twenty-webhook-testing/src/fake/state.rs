@@ -24,6 +24,8 @@ pub(super) struct Shared {
     pub(super) client: Client,
     /// How many jobs wait or run.
     pub(super) pending: watch::Sender<usize>,
+    /// How many requests to the REST API are let through yet; `None` for all.
+    pub(super) gate: watch::Sender<Option<usize>>,
     /// Rings when a job is added, or the queue resumes.
     pub(super) wake: Notify,
     state: Mutex<State>,
@@ -43,7 +45,8 @@ pub(super) struct State {
     pub(super) call_rate: RateWindow,
     pub(super) api_rates: HashMap<String, RateWindow>,
     pub(super) api_failures: VecDeque<ApiFailure>,
-    pub(super) api_requests: usize,
+    /// `GET /rest/people?…`, in the order of arrival.
+    pub(super) api_requests: Vec<String>,
     pub(super) fan_outs: u32,
     pub(super) calls: u32,
 }
@@ -59,6 +62,7 @@ impl Shared {
             workspace_id: random.uuid(),
             client: Client::new(),
             pending: watch::Sender::new(0),
+            gate: watch::Sender::new(None),
             wake: Notify::new(),
             state: Mutex::new(State {
                 faults: Faults::default(),
@@ -72,7 +76,7 @@ impl Shared {
                 call_rate: RateWindow::default(),
                 api_rates: HashMap::new(),
                 api_failures: VecDeque::new(),
-                api_requests: 0,
+                api_requests: Vec::new(),
                 fan_outs: 0,
                 calls: 0,
             }),
@@ -81,6 +85,24 @@ impl Shared {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the gate lets a request through.
+    pub(super) async fn pass_gate(&self) {
+        let mut gate = self.gate.subscribe();
+        loop {
+            // The sender lives as long as this.
+            let _ = gate.wait_for(|left| *left != Some(0)).await;
+            let mut has_passed = false;
+            self.gate.send_if_modified(|left| {
+                has_passed = *left != Some(0);
+                *left = left.map(|left| left.saturating_sub(1));
+                left.is_some()
+            });
+            if has_passed {
+                return;
+            }
+        }
     }
 
     /// What the server's own clock shows.

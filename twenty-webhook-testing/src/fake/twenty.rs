@@ -192,9 +192,20 @@ impl FakeTwenty {
         self.shared.state().api_failures.extend(failures);
     }
 
-    /// How many requests the REST API has had.
-    pub fn api_requests(&self) -> usize {
-        self.shared.state().api_requests
+    /// The requests that the REST API has had, as `GET /rest/people?limit=200`, in the order of arrival.
+    pub fn api_requests(&self) -> Vec<String> {
+        self.shared.state().api_requests.clone()
+    }
+
+    /// Lets so many more requests to the REST API through, and keeps those after them waiting, so that a test can change something between two
+    /// pages: wait until [`api_requests`](Self::api_requests) has the next one. [`release_requests`](Self::release_requests) ends it.
+    pub fn hold_requests_after(&self, requests: usize) {
+        self.shared.gate.send_replace(Some(requests));
+    }
+
+    /// Lets all requests through again.
+    pub fn release_requests(&self) {
+        self.shared.gate.send_replace(None);
     }
 
     /// Adds a custom object to the data model, which is an event too.

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 use twenty_webhook_core::UnixMillis;
 
+use super::Faults;
 use crate::sample::Version;
 
 /// A webhook in Twenty's settings.
@@ -44,13 +45,13 @@ impl Webhook {
     }
 
     /// As the API shows it.
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self, faults: &Faults) -> Value {
         json!({
             "id": self.id,
             "targetUrl": self.target_url,
             "operations": self.operations,
             "description": self.description,
-            "secret": self.secret,
+            "secret": (!faults.hide_secrets).then_some(&self.secret),
         })
     }
 }

@@ -236,6 +236,11 @@ async fn webhooks_are_made_changed_and_deleted() {
     assert_eq!(get(&twenty, &path).await.status, 404);
     let made = ask(&twenty, key, "POST", "/rest/webhooks", json!({ "targetUrl": "https://example.com/" })).await;
     assert_eq!(made.body["secret"].as_str().unwrap().len(), 64);
+    twenty.set_faults(|faults| (faults.hide_secrets, faults.no_generated_secret) = (true, true));
+    let made = ask(&twenty, key, "POST", "/rest/webhooks", json!({ "targetUrl": "https://example.com/" })).await;
+    assert_eq!(made.body["secret"], Value::Null);
+    twenty.set_faults(|faults| faults.hide_secrets = false);
+    assert_eq!(get(&twenty, "/rest/webhooks").await.body[1]["secret"], "");
 }
 
 #[tokio::test]
@@ -283,7 +288,26 @@ async fn limits_of_the_api() {
     assert_eq!(get(&twenty, "/rest/people").await.status, 200);
     twenty.set_faults(|faults| faults.allowance_spent = true);
     assert_eq!(get(&twenty, "/rest/people").await.status, 402);
-    assert_eq!(twenty.api_requests(), 7);
+    assert_eq!(twenty.api_requests(), vec!["GET /rest/people"; 7]);
+}
+
+#[tokio::test]
+async fn requests_can_be_held_between_two_pages() {
+    let twenty = FakeTwenty::start();
+    twenty.create_many("person", [json!({}), json!({})]);
+    twenty.hold_requests_after(1);
+    let first = get(&twenty, &format!("/rest/people?{BY_ID}&limit=1")).await;
+    let path = format!("/rest/people?{BY_ID}&limit=1&starting_after={}", first.cursor().unwrap());
+    let second = async { get(&twenty, &path).await };
+    let meanwhile = async {
+        while twenty.api_requests().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        twenty.create("person", json!({ "id": "ffffffff" }));
+        twenty.release_requests();
+    };
+    let (second, ()) = tokio::join!(second, meanwhile);
+    assert_eq!((&second.body["totalCount"], &second.body["pageInfo"]["hasNextPage"]), (&json!(3), &json!(true)));
 }
 
 #[tokio::test]

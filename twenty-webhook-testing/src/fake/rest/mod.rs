@@ -36,9 +36,10 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    shared.state().api_requests.push(format!("{} {}", parts.method, parts.uri));
+    shared.pass_gate().await;
     let (now, delay, failure) = {
         let mut state = shared.state();
-        state.api_requests += 1;
         (shared.now(&state.faults), state.faults.api_delay, state.api_failures.pop_front())
     };
     if !delay.is_zero() {

@@ -18,7 +18,8 @@ pub(super) fn collection(
     permitted(role)?;
     match *method {
         Method::GET => {
-            let list: Vec<_> = shared.state().webhooks.iter().map(Webhook::to_json).collect();
+            let state = shared.state();
+            let list: Vec<_> = state.webhooks.iter().map(|webhook| webhook.to_json(&state.faults)).collect();
             let list = if is_wrapped { json!({ "data": { "webhooks": list } }) } else { list.into() };
             Ok(super::json(StatusCode::OK, &list))
         }
@@ -33,12 +34,11 @@ pub(super) fn collection(
                 target_url: String::new(),
                 operations: vec!["*.*".to_owned()],
                 description: None,
-                // One that is left out is made up.
-                secret: state.random.hex(32),
+                secret: if state.faults.no_generated_secret { String::new() } else { state.random.hex(32) },
                 cached_secret: None,
             };
             set(&mut webhook, &fields)?;
-            let shown = webhook.to_json();
+            let shown = webhook.to_json(&state.faults);
             state.webhooks.push(webhook);
             Ok(super::json(StatusCode::CREATED, &shown))
         }
@@ -50,12 +50,13 @@ pub(super) fn collection(
 pub(super) fn one(shared: &Shared, role: &Role, method: &Method, id: &str, body: &[u8]) -> Result<Response, Failure> {
     permitted(role)?;
     let mut state = shared.state();
+    let state = &mut *state;
     let now = shared.now(&state.faults);
     let cached_until = now.saturating_add(state.faults.settings_cache);
     let not_found = || Failure::new(StatusCode::NOT_FOUND, "Webhook not found");
     let at = state.webhooks.iter().position(|webhook| webhook.id == id).ok_or_else(not_found)?;
     match *method {
-        Method::GET => Ok(super::json(StatusCode::OK, &state.webhooks[at].to_json())),
+        Method::GET => Ok(super::json(StatusCode::OK, &state.webhooks[at].to_json(&state.faults))),
         Method::PATCH | Method::PUT => {
             let fields = object(body)?;
             let webhook = &mut state.webhooks[at];
@@ -64,11 +65,11 @@ pub(super) fn one(shared: &Shared, role: &Role, method: &Method, id: &str, body:
             if webhook.secret != old_secret {
                 webhook.cached_secret = Some((old_secret, cached_until));
             }
-            Ok(super::json(StatusCode::OK, &webhook.to_json()))
+            Ok(super::json(StatusCode::OK, &webhook.to_json(&state.faults)))
         }
         Method::DELETE => {
             let removed = state.webhooks.remove(at);
-            Ok(super::json(StatusCode::OK, &removed.to_json()))
+            Ok(super::json(StatusCode::OK, &removed.to_json(&state.faults)))
         }
         _ => Err(Failure::new(StatusCode::NOT_FOUND, format!("Cannot {method} webhooks/{id}"))),
     }
