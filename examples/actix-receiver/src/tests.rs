@@ -1,27 +1,19 @@
-//! How a receiver is tested without a network: sign a body, and call the app.
+//! How a receiver is tested without a network: see docs/testing.md.
 
-use actix_web::http::StatusCode;
-use actix_web::test::{TestRequest, call_service, init_service};
-use twenty_webhook_actix::{Secret, Signer, TwentyWebhookMiddleware};
-
-const BODY: &str = r#"{"eventName":"person.created","record":{"id":"42"}}"#;
+use actix_web::test::{call_service, init_service};
+use twenty_webhook_actix::{Secret, TwentyWebhookMiddleware};
+use twenty_webhook_testing::{ReceiverResponse, SignedRequest, Tamper, event};
 
 #[actix_web::test]
-async fn a_signed_delivery_is_handled() {
-    assert_eq!(deliver(BODY, BODY).await, StatusCode::OK);
-}
-
-#[actix_web::test]
-async fn a_changed_delivery_is_refused() {
-    assert_eq!(deliver(BODY, &BODY.replace("42", "43")).await, StatusCode::UNAUTHORIZED);
-}
-
-async fn deliver(signed: &str, sent: &str) -> StatusCode {
+async fn a_signed_delivery_is_handled_once_and_a_changed_one_never() {
     let secret = Secret::new("s3cret").unwrap();
-    let mut request = TestRequest::post().uri("/webhooks/twenty").set_payload(sent.to_owned());
-    for (name, value) in &Signer::new(secret.clone()).sign(signed.as_bytes()) {
-        request = request.insert_header((name.as_str(), value.as_bytes()));
+    let app = init_service(crate::app(TwentyWebhookMiddleware::new(secret.clone()))).await;
+    let send = async |request: SignedRequest| call_service(&app, request.actix().to_request()).await;
+
+    for name in ["person.created", "opportunity.updated", "rocket.destroyed", "metadata.view.created"] {
+        let delivery = event(name).signed_with(&secret);
+        send(delivery.clone()).await.assert_handled();
+        send(delivery.rerun()).await.assert_duplicate();
+        send(delivery.tampered(Tamper::Body)).await.assert_refused("signature_mismatch");
     }
-    let app = init_service(crate::app(TwentyWebhookMiddleware::new(secret))).await;
-    call_service(&app, request.to_request()).await.status()
 }

@@ -1,25 +1,20 @@
-//! How a receiver is tested without a network: sign a body, and call the app.
+//! How a receiver is tested without a network: see docs/testing.md.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
 use tower::ServiceExt;
-use twenty_webhook_axum::{Secret, Signer, TwentyWebhookLayer};
-
-const BODY: &str = r#"{"eventName":"person.created","record":{"id":"42"}}"#;
-
-#[tokio::test]
-async fn a_signed_delivery_is_handled() {
-    assert_eq!(deliver(BODY, BODY).await, StatusCode::OK);
-}
+use twenty_webhook_axum::{Secret, TwentyWebhookLayer};
+use twenty_webhook_testing::{ReceiverResponse, SignedRequest, Tamper, event};
 
 #[tokio::test]
-async fn a_changed_delivery_is_refused() {
-    assert_eq!(deliver(BODY, &BODY.replace("42", "43")).await, StatusCode::UNAUTHORIZED);
-}
-
-async fn deliver(signed: &str, sent: &str) -> StatusCode {
+async fn a_signed_delivery_is_handled_once_and_a_changed_one_never() {
     let secret = Secret::new("s3cret").unwrap();
-    let mut request = Request::post("/webhooks/twenty").body(Body::from(sent.to_owned())).unwrap();
-    request.headers_mut().extend(Signer::new(secret.clone()).sign(signed.as_bytes()));
-    crate::app(TwentyWebhookLayer::new(secret)).oneshot(request).await.unwrap().status()
+    let app = crate::app(TwentyWebhookLayer::new(secret.clone()));
+    let send = async |request: SignedRequest| app.clone().oneshot(request.http::<Body>()).await.unwrap();
+
+    for name in ["person.created", "opportunity.updated", "rocket.destroyed", "metadata.view.created"] {
+        let delivery = event(name).signed_with(&secret);
+        send(delivery.clone()).await.assert_handled();
+        send(delivery.rerun()).await.assert_duplicate();
+        send(delivery.tampered(Tamper::Body)).await.assert_refused("signature_mismatch");
+    }
 }
