@@ -13,6 +13,7 @@ mod properties;
 mod real;
 mod records;
 mod router;
+mod router_model;
 mod secret;
 mod tolerance;
 mod vectors;

@@ -1,5 +1,6 @@
 //! A Twenty in the test's process: records, webhooks that lose events as the real ones do, and the REST API.
 
+mod builder;
 mod calls;
 mod change;
 mod data;
@@ -13,8 +14,9 @@ mod state;
 mod twenty;
 mod webhooks;
 
+pub use builder::FakeTwentyBuilder;
 pub use faults::{ApiFailure, Faults};
 pub use ledger::{Call, Change, Fate, Ledger, Outcome};
 pub use rate::RateLimit;
 pub use role::Role;
-pub use twenty::{FakeTwenty, FakeTwentyBuilder};
+pub use twenty::FakeTwenty;

@@ -1,18 +1,17 @@
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
-use twenty_webhook_core::{Clock, UnixMillis};
+use twenty_webhook_core::UnixMillis;
 
 use super::change::ChangeError;
 use super::state::Shared;
 use super::webhooks::Webhook;
-use super::{ApiFailure, Faults, Ledger, Role, rest};
-use crate::sample::Version;
+use super::{ApiFailure, FakeTwentyBuilder, Faults, Ledger, Role};
 
 /// A Twenty in the test's process: records in memory, webhooks that are delivered over HTTP, and the REST API.
 ///
@@ -41,96 +40,11 @@ use crate::sample::Version;
 ///
 /// It runs in a thread of its own, so it can be used in tests of any runtime, and of none. It stops when it is dropped.
 pub struct FakeTwenty {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    api_key: String,
-    _stop: oneshot::Sender<()>,
-}
-
-/// Settings of a [`FakeTwenty`] that cannot change. Made by [`FakeTwenty::builder`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct FakeTwentyBuilder {
-    clock: Clock,
-    version: Version,
-    call_timeout: Duration,
-    workers: usize,
-    bare_records: bool,
-    seed: u64,
-    address: SocketAddr,
-}
-
-impl FakeTwentyBuilder {
-    /// Sets the clock, for all dates, timestamps and windows of time. The default is the system's. Time-outs of sockets are real.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Sets the version, for what is sent. The default is the newest.
-    pub fn version(mut self, version: Version) -> Self {
-        self.version = version;
-        self
-    }
-
-    /// Sets how long a receiver has to answer, in real time. The default is 5 seconds, as in Twenty.
-    pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.call_timeout = timeout;
-        self
-    }
-
-    /// Sets how many workers run jobs, each one job at a time. The default is 1.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers.max(1);
-        self
-    }
-
-    /// Makes records that have an id, dates, and what they are given, for tests with very many.
-    pub fn bare_records(mut self) -> Self {
-        self.bare_records = true;
-        self
-    }
-
-    /// Sets what ids, made-up values and random choices are made of. The default is 0.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets where the REST API listens. The default is a free port on 127.0.0.1.
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.address = address;
-        self
-    }
-
-    /// Starts it.
-    ///
-    /// # Panics
-    /// If the port is taken, or there can be no thread.
-    #[track_caller]
-    pub fn start(self) -> FakeTwenty {
-        let shared = Arc::new(Shared::new(self.clock, self.version, self.call_timeout, self.bare_records, self.seed));
-        let listener = TcpListener::bind(self.address).expect("the address is free");
-        listener.set_nonblocking(true).expect("a listener that does not block");
-        let address = listener.local_addr().expect("the listener has an address");
-        let (stop, stopped) = oneshot::channel();
-        let (serving, workers) = (Arc::clone(&shared), self.workers);
-        let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                for _ in 0..workers {
-                    tokio::spawn(Arc::clone(&serving).work());
-                }
-                tokio::spawn(rest::serve(listener, serving));
-                // An error says that the handle was dropped.
-                let _ = stopped.await;
-            });
-        };
-        thread::Builder::new().name("fake-twenty".to_owned()).spawn(run).expect("a thread");
-        let twenty = FakeTwenty { shared, address, api_key: String::new(), _stop: stop };
-        let api_key = twenty.add_api_key(Role::default());
-        FakeTwenty { api_key, ..twenty }
-    }
+    pub(super) shared: Arc<Shared>,
+    pub(super) address: SocketAddr,
+    pub(super) api_key: String,
+    /// It stops when this is dropped.
+    pub(super) _stop: oneshot::Sender<()>,
 }
 
 impl FakeTwenty {
@@ -142,15 +56,7 @@ impl FakeTwenty {
 
     /// Settings that cannot change later.
     pub fn builder() -> FakeTwentyBuilder {
-        FakeTwentyBuilder {
-            clock: Clock::system(),
-            version: Version::default(),
-            call_timeout: Duration::from_secs(5),
-            workers: 1,
-            bare_records: false,
-            seed: 0,
-            address: ([127, 0, 0, 1], 0).into(),
-        }
+        FakeTwentyBuilder::default()
     }
 
     /// The base of its API: `http://127.0.0.1:…`.

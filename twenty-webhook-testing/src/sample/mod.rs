@@ -4,6 +4,7 @@ mod body;
 mod builder;
 mod dates;
 mod envelope;
+mod error;
 mod fields;
 mod form;
 mod name;
@@ -14,7 +15,8 @@ mod records;
 mod values;
 mod version;
 
-pub use builder::{EventBuilder, SampleError, event};
+pub use builder::{EventBuilder, event};
+pub use error::SampleError;
 pub use form::Form;
 pub use version::Version;
 #[cfg(feature = "fake-twenty")]

@@ -1,0 +1,143 @@
+//! Random tables of routes against a model that tries each route in turn: the same route runs, and exactly those are refused that no event
+//! could reach.
+
+use std::future::ready;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use twenty_webhook_core::{EventRouter, WebhookEvent};
+
+const OBJECTS: [&str; 3] = ["a", "b", "*"];
+const ACTIONS: [&str; 3] = ["created", "updated", "*"];
+const FIELDS: [&str; 2] = ["x", "y"];
+
+#[derive(Clone, Debug)]
+struct Route {
+    is_metadata: bool,
+    object: &'static str,
+    action: &'static str,
+    takes_record: bool,
+    changed: Vec<&'static str>,
+}
+
+impl Route {
+    fn pattern(&self) -> String {
+        format!("{}{}.{}", if self.is_metadata { "metadata." } else { "" }, self.object, self.action)
+    }
+
+    fn takes(&self, item: &Item) -> bool {
+        let is_everything = !self.is_metadata && self.object == "*" && self.action == "*";
+        (self.is_metadata == item.is_metadata || is_everything)
+            && (self.object == "*" || self.object == item.object)
+            && (self.action == "*" || self.action == item.action)
+            && !(self.takes_record && item.is_metadata)
+            && (self.changed.is_empty() || self.changed.iter().any(|field| item.changed.contains(field)))
+    }
+
+    /// `None` if it is refused.
+    fn add_to(&self, router: &EventRouter, number: usize, called: &Called) -> Option<EventRouter> {
+        let (router, pattern, called) = (router.clone(), self.pattern(), called.clone());
+        let build = move || {
+            let router = if self.takes_record {
+                router.on(&pattern, move |_: WebhookEvent, _: Value| ready(called.push(number)))
+            } else {
+                router.on(&pattern, move |_: WebhookEvent| ready(called.push(number)))
+            };
+            if self.changed.is_empty() { router } else { router.when_changed(self.changed.clone()) }
+        };
+        catch_unwind(AssertUnwindSafe(build)).ok()
+    }
+}
+
+fn routes() -> impl Strategy<Value = Vec<Route>> {
+    let changed = prop::sample::subsequence(FIELDS.to_vec(), 0..=FIELDS.len());
+    let route = (any::<bool>(), prop::sample::select(&OBJECTS), prop::sample::select(&ACTIONS), any::<bool>(), changed);
+    let route = route.prop_map(|(is_metadata, object, action, takes_record, changed)| Route {
+        is_metadata,
+        object,
+        action,
+        takes_record,
+        changed,
+    });
+    prop::collection::vec(route, 1..8)
+}
+
+/// What may arrive: of objects, actions and fields also one each that no route names.
+#[derive(Debug)]
+struct Item {
+    is_metadata: bool,
+    object: &'static str,
+    action: &'static str,
+    changed: Vec<&'static str>,
+}
+
+impl Item {
+    fn all() -> Vec<Self> {
+        let mut items = Vec::new();
+        for is_metadata in [false, true] {
+            for object in ["a", "b", "other"] {
+                items.push(Self { is_metadata, object, action: "created", changed: vec![] });
+                for action in ["updated", "other"] {
+                    for changed in [vec![], vec!["x"], vec!["y"], vec!["x", "y"], vec!["other"], vec!["other", "y"]] {
+                        items.push(Self { is_metadata, object, action, changed });
+                    }
+                }
+            }
+        }
+        items
+    }
+
+    fn event(&self) -> WebhookEvent {
+        let (object, action, changed) = (self.object, self.action, &self.changed);
+        let body = if self.is_metadata {
+            json!({ "eventName": format!("metadata.{object}.{action}"), "event": { "properties": { "updatedFields": changed } } })
+        } else {
+            json!({ "eventName": format!("{object}.{action}"), "record": {}, "updatedFields": changed })
+        };
+        WebhookEvent::from_stored(body.to_string()).unwrap()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Called(Arc<Mutex<Vec<usize>>>);
+
+impl Called {
+    fn push(&self, number: usize) {
+        self.0.lock().unwrap().push(number);
+    }
+
+    /// The routes that ran for an event. Their futures are ready at once.
+    fn by(&self, router: &EventRouter, event: WebhookEvent) -> Vec<usize> {
+        let polled = pin!(router.handle(event)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(()))));
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_route_runs_and_only_unreachable_ones_are_refused(routes in routes()) {
+        let (called, items) = (Called::default(), Item::all());
+        let mut router = EventRouter::new();
+        let mut accepted: Vec<Route> = Vec::new();
+        for route in routes {
+            let added = route.add_to(&router, accepted.len(), &called);
+            let is_reachable = items.iter().any(|item| route.takes(item) && !accepted.iter().any(|earlier| earlier.takes(item)));
+            prop_assert_eq!(added.is_some(), is_reachable, "{:?} after {:?}", route, accepted);
+            if let Some(added) = added {
+                router = added;
+                accepted.push(route);
+            }
+        }
+        for item in &items {
+            let expected: Vec<_> = accepted.iter().position(|route| route.takes(item)).into_iter().collect();
+            prop_assert_eq!(called.by(&router, item.event()), expected, "{:?} in {:?}", item, router);
+        }
+    }
+}
