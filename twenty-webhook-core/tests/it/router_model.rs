@@ -1,7 +1,7 @@
 //! Random tables of routes against a model that tries each route in turn: the same route runs, and exactly those are refused that no event
 //! could reach.
 
-use std::future::ready;
+use std::future::{Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -43,9 +43,9 @@ impl Route {
         let (router, pattern, called) = (router.clone(), self.pattern(), called.clone());
         let build = move || {
             let router = if self.takes_record {
-                router.on(&pattern, move |_: WebhookEvent, _: Value| ready(called.push(number)))
+                router.on(&pattern, move |_: WebhookEvent, _: Value| called.push(number))
             } else {
-                router.on(&pattern, move |_: WebhookEvent| ready(called.push(number)))
+                router.on(&pattern, move |_: WebhookEvent| called.push(number))
             };
             if self.changed.is_empty() { router } else { router.when_changed(self.changed.clone()) }
         };
@@ -106,8 +106,10 @@ impl Item {
 struct Called(Arc<Mutex<Vec<usize>>>);
 
 impl Called {
-    fn push(&self, number: usize) {
+    /// What a handler does.
+    fn push(&self, number: usize) -> Ready<()> {
         self.0.lock().unwrap().push(number);
+        ready(())
     }
 
     /// The routes that ran for an event. Their futures are ready at once.
