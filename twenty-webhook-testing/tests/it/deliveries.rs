@@ -123,7 +123,7 @@ async fn subscriptions_match_by_exact_membership() {
 #[tokio::test]
 async fn a_failed_call_is_never_repeated_and_a_slow_one_is_given_up() {
     let receiver = Receiver::start().await;
-    let twenty = FakeTwenty::builder().call_timeout(Duration::from_millis(100)).start();
+    let twenty = FakeTwenty::builder().call_timeout(Duration::from_secs(1)).start();
     let failing = twenty.add_webhook(receiver.at("/503"), ["*.*"], "s3cret");
     let hanging = twenty.add_webhook(receiver.at("/never"), ["*.*"], "s3cret");
     let closed = {
@@ -145,16 +145,20 @@ async fn a_failed_call_is_never_repeated_and_a_slow_one_is_given_up() {
 async fn twenty_of_a_job_are_under_way_at_once_and_jobs_run_one_after_another() {
     let receiver = Receiver::start().await;
     let twenty = FakeTwenty::start();
-    twenty.add_webhook(receiver.at("/slow"), ["person.*"], "s3cret");
+    twenty.add_webhook(receiver.at("/held"), ["person.*"], "s3cret");
     twenty.create_many("person", (0..45).map(|_| json!({})));
+    receiver.wait_for(20).await;
+    receiver.release();
     twenty.idle().await;
     assert_eq!((receiver.arrived().len(), receiver.most_at_once()), (45, 20));
 
     let one_by_one = Receiver::start().await;
-    twenty.add_webhook(one_by_one.at("/slow"), ["company.*"], "s3cret");
+    twenty.add_webhook(one_by_one.at("/held"), ["company.*"], "s3cret");
     for _ in 0..3 {
         twenty.create("company", json!({}));
     }
+    one_by_one.wait_for(1).await;
+    one_by_one.release();
     twenty.idle().await;
     assert_eq!((one_by_one.arrived().len(), one_by_one.most_at_once()), (3, 1));
 }

@@ -1,7 +1,6 @@
 //! A receiver that notes what it gets, and a client of the REST API.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use twenty_webhook_core::WebhookEvent;
 use twenty_webhook_testing::FakeTwenty;
 
@@ -35,10 +35,11 @@ impl Arrived {
 struct Shared {
     arrived: Arc<Mutex<Vec<Arrived>>>,
     under_way: Arc<Mutex<(usize, usize)>>,
+    released: Arc<watch::Sender<bool>>,
 }
 
-/// A server that notes each request. By its path it answers: `/204` at once with that status, `/slow` after 50 ms, `/never`, and `/moved/307` with
-/// that status to `/204`.
+/// A server that notes each request. By its path it answers: `/204` at once with that status, `/held` when it is released, `/never`, and
+/// `/moved/307` with that status to `/204`.
 pub(crate) struct Receiver {
     pub(crate) url: String,
     shared: Shared,
@@ -66,6 +67,18 @@ impl Receiver {
         self.arrived().iter().map(|arrived| arrived.event().name().to_string()).collect()
     }
 
+    /// Waits until so many requests have arrived.
+    pub(crate) async fn wait_for(&self, requests: usize) {
+        while self.arrived().len() < requests {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Answers what is held, and what comes later.
+    pub(crate) fn release(&self) {
+        self.shared.released.send_replace(true);
+    }
+
     /// How many requests were under way at once at most.
     pub(crate) fn most_at_once(&self) -> usize {
         self.shared.under_way.lock().unwrap().1
@@ -82,8 +95,8 @@ async fn receive(State(shared): State<Shared>, method: Method, uri: Uri, headers
     shared.arrived.lock().unwrap().push(Arrived { method, path: path.clone(), headers, body });
     let response = match &path[1..] {
         "never" => std::future::pending().await,
-        "slow" => {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        "held" => {
+            shared.released.subscribe().wait_for(|released| *released).await.unwrap();
             StatusCode::NO_CONTENT.into_response()
         }
         other => match other.strip_prefix("moved/") {
