@@ -8,7 +8,8 @@ use axum::routing::post;
 use tower::ServiceExt;
 use twenty_webhook_actix::TwentyWebhookMiddleware;
 use twenty_webhook_axum::TwentyWebhookLayer;
-use twenty_webhook_core::{EventRouter, Person, Secret, WebhookEvent};
+use twenty_webhook_core::records::Person;
+use twenty_webhook_core::{EventRouter, Secret, WebhookEvent};
 use twenty_webhook_testing::{ReceiverResponse, Recorder, SignedRequest, Tamper, event};
 
 fn secret() -> Secret {

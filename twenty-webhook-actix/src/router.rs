@@ -12,7 +12,8 @@ use crate::Webhook;
 ///
 /// ```
 /// use actix_web::{App, HttpServer, web};
-/// use twenty_webhook_actix::{EventRouter, Person, Secret, TwentyWebhookMiddleware, WebhookEvent};
+/// use twenty_webhook_actix::records::Person;
+/// use twenty_webhook_actix::{EventRouter, Secret, TwentyWebhookMiddleware, WebhookEvent};
 ///
 /// async fn greet(_: WebhookEvent, person: Person) -> Result<(), std::io::Error> {
 ///     println!("welcome, {}", person.name.unwrap_or_default());

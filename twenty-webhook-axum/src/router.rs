@@ -18,7 +18,8 @@ pub struct RouterHandler;
 ///
 /// ```
 /// use axum::{Router, routing::post};
-/// use twenty_webhook_axum::{EventRouter, Person, Secret, TwentyWebhookLayer, WebhookEvent};
+/// use twenty_webhook_axum::records::Person;
+/// use twenty_webhook_axum::{EventRouter, Secret, TwentyWebhookLayer, WebhookEvent};
 ///
 /// async fn greet(_: WebhookEvent, person: Person) -> Result<(), std::io::Error> {
 ///     println!("welcome, {}", person.name.unwrap_or_default());

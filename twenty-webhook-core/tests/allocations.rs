@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use allocation_counter::measure;
 use bytes::Bytes;
 use serde_json::json;
-use twenty_webhook_core::{EventRouter, WebhookEvent};
 use twenty_webhook_core::records::Person;
+use twenty_webhook_core::{EventRouter, WebhookEvent};
 
 /// A record of 20 KiB, with escapes, nesting, and custom fields.
 fn body() -> Bytes {

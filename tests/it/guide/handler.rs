@@ -1,5 +1,6 @@
 use serde_json::json;
-use twenty_webhook_core::{EventRouter, Opportunity, WebhookEvent};
+use twenty_webhook_core::records::Opportunity;
+use twenty_webhook_core::{EventRouter, WebhookEvent};
 use twenty_webhook_testing::event;
 
 async fn won(_: WebhookEvent, deal: Opportunity) -> Result<(), String> {

@@ -13,7 +13,8 @@ use crate::{EventPattern, RouteError, WebhookEvent, escaped};
 /// Hands events to handlers by their names. Cheap to clone.
 ///
 /// ```
-/// use twenty_webhook_core::{EventRouter, Opportunity, Person, WebhookEvent};
+/// use twenty_webhook_core::records::{Opportunity, Person};
+/// use twenty_webhook_core::{EventRouter, WebhookEvent};
 ///
 /// async fn greet(event: WebhookEvent, person: Person) -> Result<(), std::io::Error> {
 ///     println!("{}: welcome, {}", event.name(), person.name.unwrap_or_default());

@@ -15,7 +15,7 @@ pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>
 /// | arguments | called |
 /// |---|---|
 /// | `WebhookEvent` | once for an event, whatever its form |
-/// | `WebhookEvent, R` | for each record of an event, decoded into `R`: [`Person`](crate::Person), or any `DeserializeOwned` of your own |
+/// | `WebhookEvent, R` | for each record of an event, decoded into `R`: [`Person`](crate::records::Person), or any `DeserializeOwned` of your own |
 /// | `S, WebhookEvent` and `S, WebhookEvent, R` | the same, with a clone of the state of [`with_state`](crate::EventRouter::with_state) first |
 ///
 /// They return `()` or `Result<(), E>`, where `E` is an error, a text, or anything else that becomes a boxed error. A closure must write

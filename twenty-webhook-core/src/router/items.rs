@@ -8,19 +8,18 @@ pub(super) struct Item<'a> {
     pub(super) in_batch: bool,
 }
 
-/// Each record of an event: one, or those of a batch. A change of the data model is one item without a record.
+/// The items of an event: each record, or the one change of the data model.
 pub(super) fn items(event: &WebhookEvent) -> impl Iterator<Item = Item<'_>> {
-    let updated_fields = event.updated_fields().unwrap_or_default();
-    let (one, batch) = match event.payload() {
-        Payload::Record { record } => {
-            (Some(Item { record: Some(record), updated_fields, in_batch: false }), [].as_slice())
-        }
-        Payload::Metadata(_) => (Some(Item { record: None, updated_fields, in_batch: false }), [].as_slice()),
-        Payload::Batch { items } => (None, items.as_slice()),
-    };
-    one.into_iter().chain(batch.iter().map(|item| Item {
-        record: Some(&item.record),
-        updated_fields: item.updated_fields.as_deref().unwrap_or_default(),
-        in_batch: true,
-    }))
+    let in_batch = matches!(event.payload(), Payload::Batch { .. });
+    let data_model = matches!(event.payload(), Payload::Metadata(_)).then(|| Item {
+        record: None,
+        updated_fields: event.updated_fields().unwrap_or_default(),
+        in_batch,
+    });
+    let records = event.items().map(move |item| Item {
+        record: Some(item.raw_record()),
+        updated_fields: item.updated_fields().unwrap_or_default(),
+        in_batch,
+    });
+    data_model.into_iter().chain(records)
 }

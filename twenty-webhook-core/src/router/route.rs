@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::handler::{EventHandler, HandlerFuture};
 use super::items::Item;
-use crate::{Action, DecodeError, EventPattern, RawJson, WebhookEvent};
+use crate::{Action, DecodeError, EventName, EventPattern, RawJson, WebhookEvent};
 
 /// A handler, and which items it gets.
 pub(super) struct Route<S> {
@@ -47,7 +47,7 @@ impl<S> Route<S> {
     }
 
     pub(super) fn takes(&self, event: &WebhookEvent, item: &Item<'_>) -> bool {
-        self.pattern.as_ref().is_none_or(|pattern| pattern.matches(event.name()))
+        self.pattern.as_ref().is_none_or(|pattern| pattern.matches(event))
             && (item.record.is_some() || !self.takes_record)
             && (self.changed.is_empty() || self.changed.iter().any(|field| item.updated_fields.contains(field)))
     }
@@ -122,7 +122,10 @@ impl<S> Route<S> {
         let mut patterns: Vec<EventPattern> = Vec::new();
         for pattern in routes.iter().filter_map(|route| route.pattern.as_ref()) {
             let includes = |wide: &EventPattern, narrow: &EventPattern| {
-                Pattern::from(wide).covers(&Pattern::from(narrow)) && (wide == narrow || !is_sent_by_name_only(narrow))
+                let name = narrow.to_string();
+                // Twenty sends some events to no wildcard.
+                let sends = || name.contains('*') || wide.covers(&EventName::from(name.as_str()));
+                wide == narrow || Pattern::from(wide).covers(&Pattern::from(narrow)) && sends()
             };
             if !patterns.iter().any(|other| includes(other, pattern)) {
                 patterns.retain(|other| !includes(pattern, other));
@@ -131,11 +134,6 @@ impl<S> Route<S> {
         }
         patterns
     }
-}
-
-/// Twenty 2.40 and later send it only to subscriptions that name it.
-fn is_sent_by_name_only(pattern: &EventPattern) -> bool {
-    pattern.to_string() == "workflowRun.updated"
 }
 
 impl<S> Clone for Route<S> {

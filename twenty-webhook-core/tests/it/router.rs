@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use twenty_webhook_core::{EventRouter, Opportunity, Person, RouteError, WebhookEvent};
+use twenty_webhook_core::records::{Opportunity, Person};
+use twenty_webhook_core::{EventRouter, RouteError, WebhookEvent};
 
 /// What the handlers were called with, in order.
 #[derive(Clone, Default)]

@@ -17,7 +17,7 @@ use crate::SignedRequest;
 ///
 /// ```
 /// use serde_json::json;
-/// use twenty_webhook_core::Opportunity;
+/// use twenty_webhook_core::records::Opportunity;
 /// use twenty_webhook_testing::event;
 ///
 /// let won = event("opportunity.updated").record(json!({ "stage": "WON" })).stored();

@@ -1,7 +1,8 @@
 //! Samples of every object, form and version are events, and what they promise.
 
 use serde_json::json;
-use twenty_webhook_core::{Action, Company, Opportunity, Payload, Person, UnixMillis};
+use twenty_webhook_core::records::{Company, Opportunity, Person};
+use twenty_webhook_core::{Action, Payload, UnixMillis};
 use twenty_webhook_testing::{EventBuilder, Form, SampleError, Version, event};
 
 const OBJECTS: &str = "company person opportunity task note workspaceMember noteTarget taskTarget attachment calendarEvent \
