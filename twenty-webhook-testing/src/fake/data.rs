@@ -16,16 +16,12 @@ pub(super) struct Table {
 pub(super) struct Data(BTreeMap<String, Table>);
 
 /// The fields that every record has.
-const BASE_FIELDS: [(&str, &str); 8] = [
-    ("id", "UUID"),
-    ("createdAt", "DATE_TIME"),
-    ("updatedAt", "DATE_TIME"),
-    ("deletedAt", "DATE_TIME"),
-    ("createdBy", "ACTOR"),
-    ("updatedBy", "ACTOR"),
-    ("position", "POSITION"),
-    ("searchVector", "TS_VECTOR"),
-];
+const BASE_FIELDS: [(&str, &str); 4] =
+    [("id", "UUID"), ("createdAt", "DATE_TIME"), ("updatedAt", "DATE_TIME"), ("deletedAt", "DATE_TIME")];
+
+/// The fields that the records of most objects have.
+const COMMON_FIELDS: [(&str, &str); 4] =
+    [("createdBy", "ACTOR"), ("updatedBy", "ACTOR"), ("position", "POSITION"), ("searchVector", "TS_VECTOR")];
 
 impl Data {
     pub(super) fn standard() -> Self {
@@ -62,7 +58,8 @@ impl Table {
     /// The names and types of all fields.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &'static str)> {
         let own = self.object.fields.iter().map(|(name, kind)| (name.as_str(), kind.as_metadata()));
-        BASE_FIELDS.into_iter().chain(own)
+        let common = COMMON_FIELDS.into_iter().filter(|_| self.object.has_common_fields);
+        BASE_FIELDS.into_iter().chain(common).chain(own)
     }
 
     pub(super) fn has_field(&self, name: &str) -> bool {

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use twenty_webhook_core::{Secret, UnixMillis, WebhookEvent};
 
@@ -83,12 +84,13 @@ impl EventBuilder {
         self.name.to_string()
     }
 
-    /// Sets members of the record, beside those that are made up. Null is sent as null.
+    /// Sets members of the record, beside those that are made up: of a `json!` object, where null is sent as null, or of a record, as
+    /// [`Person::build`](twenty_webhook_core::records::Person::build) makes it.
     ///
     /// # Panics
-    /// If `fields` is no JSON object.
+    /// If `fields` does not serialize to a JSON object.
     #[track_caller]
-    pub fn record(mut self, fields: Value) -> Self {
+    pub fn record(mut self, fields: impl Serialize) -> Self {
         self.record.extend(object(fields));
         self
     }
@@ -102,9 +104,9 @@ impl EventBuilder {
     /// Adds an item, with its own record and changed fields, to a [batch](Form::Batch).
     ///
     /// # Panics
-    /// If `fields` is no JSON object.
+    /// If `fields` does not serialize to a JSON object.
     #[track_caller]
-    pub fn item<F: Into<String>>(mut self, fields: Value, changed: impl IntoIterator<Item = F>) -> Self {
+    pub fn item<F: Into<String>>(mut self, fields: impl Serialize, changed: impl IntoIterator<Item = F>) -> Self {
         self.items.push((object(fields), changed.into_iter().map(Into::into).collect()));
         self.form(Form::Batch)
     }
@@ -292,9 +294,9 @@ fn usually_changed(object: &Object, given: &Map<String, Value>) -> Vec<String> {
 }
 
 #[track_caller]
-fn object(fields: Value) -> Map<String, Value> {
-    match fields {
-        Value::Object(fields) => fields,
+fn object(fields: impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(fields) {
+        Ok(Value::Object(fields)) => fields,
         _ => panic!("a record is a JSON object, as {}", json!({ "stage": "WON" })),
     }
 }

@@ -9,8 +9,8 @@ pub(crate) struct Object {
     pub(crate) plural: String,
     /// Beside those that every record has.
     pub(crate) fields: Vec<(String, Kind)>,
-    /// Whether its records say who created and changed them.
-    pub(crate) has_actors: bool,
+    /// Whether its records have `createdBy`, `updatedBy`, `position` and `searchVector`.
+    pub(crate) has_common_fields: bool,
     #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the metadata API tells it"))]
     pub(crate) is_custom: bool,
 }
@@ -194,8 +194,8 @@ const STANDARD: &[(&str, &str, &str)] = &[
     ("blocklist", "blocklists", "handle scope workspaceMemberId:relation"),
 ];
 
-/// Of these, records do not say who created and changed them.
-const WITHOUT_ACTORS: [&str; 2] = ["messageSuppression", "campaignDelivery"];
+/// Of these, records have no `createdBy`, `updatedBy`, `position` and `searchVector`.
+const WITHOUT_COMMON_FIELDS: [&str; 2] = ["messageSuppression", "campaignDelivery"];
 
 /// By their singular names.
 pub(crate) static OBJECTS: LazyLock<BTreeMap<&str, Object>> = LazyLock::new(|| {
@@ -213,7 +213,7 @@ impl Object {
             singular: singular.to_owned(),
             plural: plural.to_owned(),
             fields: fields.split(' ').map(field).collect(),
-            has_actors: !WITHOUT_ACTORS.contains(&singular),
+            has_common_fields: !WITHOUT_COMMON_FIELDS.contains(&singular),
             is_custom: false,
         }
     }

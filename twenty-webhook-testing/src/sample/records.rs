@@ -21,13 +21,13 @@ impl Object {
         for (name, kind) in &self.fields {
             record.set(name, sample_value(self, name, *kind, dates, random));
         }
-        record.set("position", json!(f64::from(random.below(2000)) - 1000.0));
-        if self.has_actors {
+        if self.has_common_fields {
             let actor = actor(random);
+            record.set("position", json!(f64::from(random.below(2000)) - 1000.0));
             record.set("createdBy", actor.clone());
             record.set("updatedBy", actor);
+            record.set("searchVector", json!(format!("'{}':1", self.singular.to_lowercase())));
         }
-        record.set("searchVector", json!(format!("'{}':1", self.singular.to_lowercase())));
         record
     }
 

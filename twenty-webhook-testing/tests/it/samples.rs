@@ -1,7 +1,7 @@
 //! Samples of every object, form and version are events, and what they promise.
 
 use serde_json::json;
-use twenty_webhook_core::records::{Company, Opportunity, Person};
+use twenty_webhook_core::records::{self, Company, Opportunity, Person};
 use twenty_webhook_core::{Action, Payload, UnixMillis};
 use twenty_webhook_testing::{EventBuilder, Form, SampleError, Version, event};
 
@@ -26,6 +26,36 @@ fn every_object_action_and_version_is_an_event_of_that_name() {
             }
         }
     }
+}
+
+/// Nothing is left over: the sample has the fields that the record has, each as it should be.
+#[test]
+fn every_sample_fits_its_record() {
+    macro_rules! check {
+        ($($record:ident)+) => {$(
+            let name = format!("{}.created", records::$record::OBJECT);
+            for version in VERSIONS {
+                let record: records::$record = event(&name).version(version).stored().record().unwrap();
+                let extra: Vec<_> = record.extra.iter().map(|(name, _)| name).collect();
+                assert_eq!(extra, [""; 0], "{name} {version:?}");
+                assert!(record.id.is_some() && record.updated_at.is_some(), "{name}");
+            }
+        )+};
+    }
+    check!(
+        Company Person Opportunity Task Note WorkspaceMember NoteTarget TaskTarget Attachment CalendarEvent
+        CalendarEventParticipant CalendarEventTarget MessageThreadTarget CalendarChannelEventAssociation CallRecording Message
+        MessageThread MessageParticipant MessageChannelMessageAssociation MessageCampaign MessageList MessageListMember
+        MessageSuppression CampaignDelivery Workflow WorkflowVersion WorkflowRun WorkflowAutomatedTrigger Dashboard Blocklist
+    );
+}
+
+#[test]
+fn a_record_that_was_built_is_what_it_says() {
+    let person = Person::build(|person| person.city = Some("Nantes".to_owned()));
+    let event = event("person.updated").record(person).stored();
+    assert_eq!(event.updated_fields().unwrap(), ["city"]);
+    assert_eq!(event.record::<Person>().unwrap().city.as_deref(), Some("Nantes"));
 }
 
 trait ListsFields {
