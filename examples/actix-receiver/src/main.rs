@@ -6,7 +6,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use twenty_webhook_actix::records::{Opportunity, Person};
-use twenty_webhook_actix::{TwentyWebhookMiddleware, Webhook, WebhookEvent, listener, serve, shutdown_signal};
+use twenty_webhook_actix::{EventRouter, TwentyWebhookMiddleware, WebhookEvent, listener, serve, shutdown_signal};
 
 #[cfg(test)]
 mod tests;
@@ -39,39 +39,26 @@ fn app(
     >,
 > {
     App::new()
-        .service(web::resource("/webhooks/twenty").wrap(webhook).route(web::post().to(receive)))
+        .service(web::resource("/webhooks/twenty").wrap(webhook).route(web::post().to(events())))
         .route("/health", web::get().to(HttpResponse::NoContent))
 }
 
-/// Runs only for deliveries that were freshly signed by Twenty, and not handled before.
-async fn receive(Webhook(event): Webhook) -> HttpResponse {
-    match handle(&event) {
-        Ok(()) => HttpResponse::Ok().finish(),
-        Err(error) => {
-            tracing::error!(%error, delivery_id = %event.delivery_id(), "not handled");
-            HttpResponse::InternalServerError().finish()
-        }
-    }
+/// The handlers run only for deliveries that were freshly signed by Twenty, and not handled before. Twenty never retries: a handler whose
+/// work may fail returns an error, and `Ok` only when the work is done, or safely stored.
+fn events() -> EventRouter {
+    EventRouter::new()
+        .on("person.*", person)
+        .on("opportunity.*", opportunity)
+        .fallback(async |event: WebhookEvent| demo::print(&event))
 }
 
-/// Twenty never retries: answer 2xx only when the work is done, or safely stored.
-fn handle(event: &WebhookEvent) -> anyhow::Result<()> {
-    let action = event.action();
-    match event.object() {
-        Person::OBJECT => {
-            for person in event.records::<Person>() {
-                tracing::info!("person {action}: {}", person?.name.unwrap_or_default());
-            }
-        }
-        Opportunity::OBJECT => {
-            for deal in event.records::<Opportunity>() {
-                let Opportunity { name, amount, .. } = deal?;
-                let (name, amount) = (name.unwrap_or_default(), amount.unwrap_or_default());
-                tracing::info!("opportunity {action}: {name}, worth {amount}");
-            }
-        }
-        _ => {}
-    }
-    demo::print(event);
-    Ok(())
+async fn person(event: WebhookEvent, person: Person) {
+    tracing::info!("person {}: {}", event.action(), person.name.unwrap_or_default());
+    demo::print(&event);
+}
+
+async fn opportunity(event: WebhookEvent, deal: Opportunity) {
+    let (name, amount) = (deal.name.unwrap_or_default(), deal.amount.unwrap_or_default());
+    tracing::info!("opportunity {}: {name}, worth {amount}", event.action());
+    demo::print(&event);
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use twenty_webhook_axum::records::{Opportunity, Person};
-use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookEvent, listener, serve, shutdown_signal};
+use twenty_webhook_axum::{EventRouter, TwentyWebhookLayer, WebhookEvent, listener, serve, shutdown_signal};
 
 #[cfg(test)]
 mod tests;
@@ -26,38 +26,25 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn app(webhook: TwentyWebhookLayer) -> Router {
-    Router::new().route("/webhooks/twenty", post(receive).layer(webhook)).route("/health", get(StatusCode::NO_CONTENT))
+    Router::new().route("/webhooks/twenty", post(events()).layer(webhook)).route("/health", get(StatusCode::NO_CONTENT))
 }
 
-/// Runs only for deliveries that were freshly signed by Twenty, and not handled before.
-async fn receive(Webhook(event): Webhook) -> StatusCode {
-    match handle(&event) {
-        Ok(()) => StatusCode::OK,
-        Err(error) => {
-            tracing::error!(%error, delivery_id = %event.delivery_id(), "not handled");
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
-    }
+/// The handlers run only for deliveries that were freshly signed by Twenty, and not handled before. Twenty never retries: a handler whose
+/// work may fail returns an error, and `Ok` only when the work is done, or safely stored.
+fn events() -> EventRouter {
+    EventRouter::new()
+        .on("person.*", person)
+        .on("opportunity.*", opportunity)
+        .fallback(async |event: WebhookEvent| demo::print(&event))
 }
 
-/// Twenty never retries: answer 2xx only when the work is done, or safely stored.
-fn handle(event: &WebhookEvent) -> anyhow::Result<()> {
-    let action = event.action();
-    match event.object() {
-        Person::OBJECT => {
-            for person in event.records::<Person>() {
-                tracing::info!("person {action}: {}", person?.name.unwrap_or_default());
-            }
-        }
-        Opportunity::OBJECT => {
-            for deal in event.records::<Opportunity>() {
-                let Opportunity { name, amount, .. } = deal?;
-                let (name, amount) = (name.unwrap_or_default(), amount.unwrap_or_default());
-                tracing::info!("opportunity {action}: {name}, worth {amount}");
-            }
-        }
-        _ => {}
-    }
-    demo::print(event);
-    Ok(())
+async fn person(event: WebhookEvent, person: Person) {
+    tracing::info!("person {}: {}", event.action(), person.name.unwrap_or_default());
+    demo::print(&event);
+}
+
+async fn opportunity(event: WebhookEvent, deal: Opportunity) {
+    let (name, amount) = (deal.name.unwrap_or_default(), deal.amount.unwrap_or_default());
+    tracing::info!("opportunity {}: {name}, worth {amount}", event.action());
+    demo::print(&event);
 }
