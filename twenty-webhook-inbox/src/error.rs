@@ -18,6 +18,9 @@ pub enum InboxError {
     /// The database file was deleted or replaced while it was open: what is written now is lost when the process ends.
     #[error("the inbox's file {0:?} was deleted or replaced while it was open; start again")]
     FileGone(PathBuf),
+    /// It was to be opened as it is, and it is not an inbox.
+    #[error("this is no inbox: {0}")]
+    NotAnInbox(String),
     /// The event did not come out of a verification in this process, so nothing says that Twenty sent it.
     #[error("only an event that was just verified can be stored")]
     Unverified,

@@ -1,120 +1,100 @@
 use std::error::Error;
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use apalis_core::error::BoxDynError;
-use apalis_core::task::Task;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
-use tower_service::Service;
-use tracing::{Instrument, Span, info_span};
 use twenty_webhook_core::WebhookEvent;
 
-use crate::job::printable;
-use crate::worker::Terms;
+use crate::Job;
 
-/// The user's handler.
-pub(crate) type Handler = Arc<dyn Fn(WebhookEvent) -> BoxFuture<'static, Result<(), BoxDynError>> + Send + Sync>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How a job ended that did not fail.
+/// What a worker calls for each event: an async function of a [`WebhookEvent`], or of a [`WebhookEvent`] and its [`Job`]. Its error is
+/// anything that becomes a boxed error; a [`HandlerError`](crate::HandlerError) says more.
+///
+/// ```
+/// use twenty_webhook_inbox::{Inbox, Job, Store, WebhookEvent};
+///
+/// async fn sync(event: WebhookEvent) -> Result<(), std::io::Error> { Ok(()) }
+/// async fn audit(event: WebhookEvent, job: Job) -> Result<(), std::io::Error> { Ok(()) }
+///
+/// fn workers(inbox: &Inbox<impl Store>) {
+///     let worker = inbox.worker("sync", sync);
+///     let worker = inbox.worker("audit", audit);
+/// }
+/// ```
+///
+/// Types of your own may implement it, too. `A` only tells the implementations apart.
+pub trait Handler<A>: Send + Sync + 'static {
+    /// Handles one event.
+    fn handle(&self, event: WebhookEvent, job: Job) -> impl Future<Output = Result<(), BoxError>> + Send + 'static;
+}
+
+impl<H, F, E> Handler<(WebhookEvent,)> for H
+where
+    H: Fn(WebhookEvent) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn handle(&self, event: WebhookEvent, _: Job) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+        self(event).map(|handled| handled.map_err(Into::into))
+    }
+}
+
+impl<H, F, E> Handler<(WebhookEvent, Job)> for H
+where
+    H: Fn(WebhookEvent, Job) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn handle(&self, event: WebhookEvent, job: Job) -> impl Future<Output = Result<(), BoxError>> + Send + 'static {
+        self(event, job).map(|handled| handled.map_err(Into::into))
+    }
+}
+
+/// A handler with a state, which is cloned once for each event:
+///
+/// ```
+/// use std::sync::Arc;
+/// use twenty_webhook_inbox::{Inbox, Job, Store, WebhookEvent, with_state};
+///
+/// struct Crm {}
+///
+/// async fn sync(crm: Arc<Crm>, event: WebhookEvent, job: Job) -> Result<(), std::io::Error> { Ok(()) }
+///
+/// fn worker(inbox: &Inbox<impl Store>, crm: Arc<Crm>) {
+///     let worker = inbox.worker("sync", with_state(crm, sync));
+/// }
+/// ```
+pub fn with_state<T, H, F, E>(state: T, handler: H) -> impl Handler<(WebhookEvent, Job)>
+where
+    T: Clone + Send + Sync + 'static,
+    H: Fn(T, WebhookEvent, Job) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    move |event: WebhookEvent, job: Job| handler(state.clone(), event, job)
+}
+
+/// What the worker calls.
+pub(crate) type ErasedHandler =
+    Arc<dyn Fn(WebhookEvent, Job, Leased) -> BoxFuture<'static, Result<Handled, BoxError>> + Send + Sync>;
+
+/// The lease that the call is under.
+pub(crate) type Leased = i64;
+
+/// What a handler leaves to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    Handled,
-    /// The worker stopped before the handler was done. That is no attempt.
-    HandedBack,
+pub(crate) enum Handled {
+    /// The job is to be settled as done.
+    Unsettled,
+    /// It is settled, in one commit with what the handler wrote.
+    #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), expect(dead_code, reason = "made by the stores"))]
+    Settled,
 }
 
-/// The service that a worker of apalis calls for each job.
-#[derive(Clone)]
-pub(crate) struct Attempts {
-    pub(crate) handler: Handler,
-    pub(crate) terms: Arc<Terms>,
-    pub(crate) worker: Arc<str>,
-    /// Turns true when a stopping worker waits no longer.
-    pub(crate) cut_off: watch::Receiver<bool>,
-}
-
-impl Service<Task<Vec<u8>>> for Attempts {
-    type Response = Ended;
-    type Error = BoxDynError;
-    type Future = BoxFuture<'static, Result<Ended, BoxDynError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxDynError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, task: Task<Vec<u8>>) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move { this.attempt(task).await.map_err(Into::into) })
-    }
-}
-
-impl Attempts {
-    async fn attempt(mut self, task: Task<Vec<u8>>) -> Result<Ended, String> {
-        let (body, context) = task.take();
-        // apalis has counted this one already.
-        let attempt = context.attempt();
-        let job = context.task_id().map(ToString::to_string).unwrap_or_default();
-        let event =
-            WebhookEvent::from_stored(body).map_err(|error| format!("what is stored is not an event: {error}"))?;
-        let span = info_span!(
-            "inbox job", worker = %self.worker, job, delivery_id = %event.delivery_id(), name = %event.name(),
-            record_id = event.record_id(), attempt
-        );
-        let handled = if attempt > self.terms.attempts {
-            let tried = attempt - 1;
-            Err(format!("not tried again: it was tried {tried} times, of {} at most", self.terms.attempts))
-        } else {
-            self.handle(event, &span).await
-        };
-        let _entered = span.enter();
-        match &handled {
-            Ok(Ended::Handled) => tracing::debug!("handled"),
-            Ok(Ended::HandedBack) => tracing::info!("not finished, and handed back"),
-            Err(error) if attempt >= self.terms.attempts => {
-                tracing::error!(error, "failed for the last time: a dead letter");
-            }
-            Err(error) => tracing::warn!(error, "failed, and will be tried again"),
-        }
-        handled
-    }
-
-    /// In a task of its own, so that a handler that panics or never yields does not take the worker with it.
-    async fn handle(&mut self, event: WebhookEvent, span: &Span) -> Result<Ended, String> {
-        let (handler, limit) = (Arc::clone(&self.handler), self.terms.timeout);
-        // A set ends its tasks when it is dropped.
-        let mut handling = JoinSet::new();
-        handling.spawn(async move { handler(event).await }.instrument(span.clone()));
-        tokio::select! {
-            // What has finished is finished, though the time is over too.
-            biased;
-            ended = handling.join_next() => match ended {
-                Some(Ok(Ok(()))) => Ok(Ended::Handled),
-                Some(Ok(Err(error))) => Err(printable(&with_sources(&*error))),
-                Some(Err(error)) => panicked(error),
-                None => Err("the handler vanished".to_owned()),
-            },
-            () = tokio::time::sleep(limit) => Err(format!("not finished within {limit:?}")),
-            Ok(_) = self.cut_off.wait_for(|cut_off| *cut_off) => Ok(Ended::HandedBack),
-        }
-    }
-}
-
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _ = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
-}
-
-fn panicked(error: JoinError) -> Result<Ended, String> {
-    // What is not a panic is a runtime that ends.
-    let Ok(panic) = error.try_into_panic() else { return Ok(Ended::HandedBack) };
-    let message = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref().cloned());
-    Err(printable(&format!("the handler panicked: {}", message.unwrap_or_default())))
+pub(crate) fn erase<A>(handler: impl Handler<A>) -> ErasedHandler {
+    Arc::new(move |event, job, _| {
+        handler.handle(event, job).map(|handled| handled.map(|()| Handled::Unsettled)).boxed()
+    })
 }

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 use twenty_webhook_core::WebhookEvent;
 
-use crate::writer::Writer;
-use crate::{InboxError, NewJob, Store, Worker};
+use crate::group_commit::GroupCommit;
+use crate::{Handler, InboxError, NewJob, Store, Worker};
 
 /// Keeps deliveries on disk until a worker has handled them. Cheap to clone.
 ///
@@ -24,36 +24,46 @@ use crate::{InboxError, NewJob, Store, Worker};
 /// # Ok(()) }
 /// ```
 ///
-/// It must be opened in a tokio runtime with time enabled, and lives as long as that runtime. One database is one inbox: two
-/// applications that must not share their events need two.
+/// It must be opened in a tokio runtime with time enabled, and lives as long as that runtime. Two applications that must not share their
+/// events need two inboxes: two files, or two schemas.
 #[derive(Clone, Debug)]
 pub struct Inbox<S> {
     pub(crate) store: S,
-    writer: Writer,
-    deadline: Duration,
+    group_commit: GroupCommit,
+    pub(crate) deadline: Duration,
     pub(crate) retention: Duration,
+    pub(crate) dead_retention: Option<Duration>,
     pub(crate) wake: Arc<Notify>,
+    /// Every handler holds it shared; one that crashed its process twice holds it alone.
+    pub(crate) alone: Arc<RwLock<()>>,
 }
 
 impl<S: Store> Inbox<S> {
     /// An inbox on this database.
     pub fn on(store: S) -> Self {
         let (deadline, wake) = (Duration::from_secs(3), Arc::default());
-        let writer = Writer::spawn(store.clone(), deadline, Arc::clone(&wake));
-        Self { store, writer, deadline, retention: Duration::from_hours(168), wake }
+        let group_commit = GroupCommit::spawn(store.clone(), deadline, Arc::clone(&wake));
+        let retention = Duration::from_hours(7 * 24);
+        Self { store, group_commit, deadline, retention, dead_retention: None, wake, alone: Arc::default() }
     }
 
-    /// Sets how long a delivery may take to be stored before its caller is told that it is not. Twenty gives up after 5 seconds, so the
-    /// default is 3.
+    /// The database that it is on.
+    pub fn database(&self) -> &S {
+        &self.store
+    }
+
+    /// Sets how long a delivery may take to be stored before its caller is told that it is not. A commit that fails is tried again until
+    /// then. Twenty gives up after 5 seconds, so the default is 3.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
-        self.writer = Writer::spawn(self.store.clone(), deadline, Arc::clone(&self.wake));
+        self.group_commit = GroupCommit::spawn(self.store.clone(), deadline, Arc::clone(&self.wake));
         self
     }
 
-    /// Sets how long a handled job is kept: for so long a duplicate of it is known, and not handled again. The default is 7 days, and
-    /// what is less than an hour is taken for an hour: it must outlast the tolerance of signatures, or a replay would get through.
+    /// Sets how long a handled job is kept. For this long a duplicate of it is known, and not handled again, and it can be
+    /// [rerun](Self::rerun). The default is 7 days. An hour is the least: it must outlast the tolerance of signatures, or a replay would
+    /// get through.
     ///
     /// Workers delete what is older. Dead letters stay until somebody looks at them.
     #[must_use]
@@ -62,10 +72,17 @@ impl<S: Store> Inbox<S> {
         self
     }
 
+    /// Sets an age at which workers delete dead letters, counted from their last attempt. By default there is none. An hour is the least.
+    #[must_use]
+    pub fn dead_retention(mut self, retention: Duration) -> Self {
+        self.dead_retention = Some(retention.max(Duration::from_hours(1)));
+        self
+    }
+
     /// Stores a verified event. When this returns `Ok` the event is on disk and will be handled at least once: answer 202. It is `Ok`,
     /// too, if the same delivery was stored before. When it returns an error, answer 503.
     ///
-    /// [`receiver`](Self::receiver) does both on axum. Elsewhere:
+    /// `receiver` does both on axum. Elsewhere:
     ///
     /// ```
     /// # use twenty_webhook_inbox::{Inbox, Store, WebhookEvent};
@@ -80,25 +97,23 @@ impl<S: Store> Inbox<S> {
     /// }
     /// ```
     ///
-    /// Switch off the replay guard of what verifies (`WebhookConfig::new(secret).without_replay_guard()` on actix-web): its extractor
-    /// completes a delivery before this is called, so one that could not be stored would be answered 200 when it comes again.
+    /// Switch off the replay guard of what verifies (`WebhookConfig::new(secret).without_replay_guard()` on actix-web): the store knows
+    /// duplicates, also those from before a restart.
     ///
     /// # Errors
     /// If it is not known to be on disk within the [deadline](Self::deadline), or was not [verified](WebhookEvent::delivery).
     pub async fn store(&self, event: &WebhookEvent) -> Result<(), InboxError> {
-        let stored = self.writer.store(NewJob::new(event)?);
+        #[cfg(feature = "metrics")]
+        let _timer = crate::metrics::StoreTimer::start();
+        let stored = self.group_commit.store(NewJob::new(event)?);
         tokio::time::timeout(self.deadline, stored).await.unwrap_or(Err(InboxError::Deadline(self.deadline)))
     }
 
-    /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what it does when it does not.
+    /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what happens when it does not, and
+    /// [`Handler`] for what a handler may be.
     ///
-    /// `name` is for logs and the board: any number of workers, in any number of processes, share the work, whatever their names.
-    pub fn worker<H, F, E>(&self, name: impl Into<String>, handler: H) -> Worker<S>
-    where
-        H: Fn(WebhookEvent) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
-    {
-        Worker::new(self.clone(), name.into(), handler)
+    /// `name` is for logs: any number of workers, in any number of processes, share the work, whatever their names.
+    pub fn worker<A>(&self, name: impl Into<String>, handler: impl Handler<A>) -> Worker<S> {
+        Worker::new(self.clone(), name.into(), crate::handler::erase(handler))
     }
 }

@@ -74,50 +74,62 @@
 //! SQLite by default: one file, no server, any number of processes on one machine. With the feature `postgres`,
 //! `Inbox::postgres(url)`: receivers and workers on any number of machines; the feature `tls` to reach it over TLS. Any other one
 //! through [`Store`].
-//!
-//! The engine is [apalis](https://docs.rs/apalis): its schema, its queries, its workers, and its board as a web page (the feature
-//! `board`).
+//
 
+mod admin;
+mod attempt;
 mod backoff;
-#[cfg(feature = "board")]
-mod board;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod claiming;
+mod coalesce;
+mod config;
 mod error;
+mod fetcher;
+mod group_commit;
 mod handler;
-mod heart;
-mod house;
+mod handler_error;
+mod heartbeat;
 mod inbox;
 mod job;
-mod operate;
+mod job_filter;
+mod job_id;
+mod job_info;
+mod lateness;
+mod leases;
+mod maintenance;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod new_job;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "axum")]
 mod receiver;
-mod source;
+mod settler;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod text;
 mod worker;
-mod writer;
 
-pub use apalis_core::task::Task;
-pub use apalis_core::task::builder::TaskBuilder;
-pub use apalis_core::task::task_id::TaskId;
-pub use apalis_core::worker::context::WorkerContext;
 pub use backoff::Backoff;
 pub use bytes::Bytes;
 pub use error::InboxError;
+pub use handler::{Handler, with_state};
+pub use handler_error::HandlerError;
 pub use inbox::Inbox;
-pub use job::{Counts, Job, NewJob, State};
-pub use operate::Select;
+pub use job::Job;
+pub use job_filter::JobFilter;
+pub use job_id::JobId;
+pub use job_info::{Counts, JobInfo, State};
+pub use new_job::NewJob;
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresConfig, PostgresStore};
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
-pub use store::{Outcome, Settled, Store};
+pub use sqlite::{SqliteConfig, SqliteStore, SqliteTransaction};
+pub use store::{Change, Claim, Claimed, ClaimedJob, Crashed, Maintenance, Order, Outcome, Settled, Store};
 #[cfg(feature = "axum")]
 pub use twenty_webhook_axum::TwentyWebhookLayer;
 pub use twenty_webhook_core::{Action, EventName, Secret, Verifier, WebhookEvent};
 pub use worker::Worker;
-
-/// What apalis calls this inbox: its queue.
-pub const QUEUE: &str = "twenty-webhook";

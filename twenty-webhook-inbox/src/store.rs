@@ -1,79 +1,160 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use apalis_core::backend::TaskResult;
-use apalis_core::task::Task;
-use apalis_core::task::status::Status;
-use apalis_core::task::task_id::TaskId;
-use apalis_core::worker::context::WorkerContext;
 use bytes::Bytes;
-use serde_json::Value;
 
-use crate::{Counts, InboxError, Job, NewJob, State};
+use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
 
-/// A database that apalis keeps jobs in: what the inbox asks of it, most of which apalis' crates have a query for.
+/// The database of an inbox.
 ///
 /// `SqliteStore` and `PostgresStore` are two. Another one is some statements in your own crate, and [`Inbox::on`](crate::Inbox::on) takes
-/// it; nothing here needs to change. `tests/it/memory.rs` is the whole of one.
+/// it; nothing here needs to change. `tests/it/memory.rs` is the whole of one, and shows the rules of order in their shortest form.
 ///
-/// Every method may be cancelled, and may be called again when it failed. What receivers and workers call is given a deadline; what
-/// operators call (counts, pages, retries) is not.
+/// Every method may be cancelled, and may be called again when it failed. All times are the database's own.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Adds these jobs in one transaction and leaves out those whose key is there. Returns how many are new, *after* the commit is on
-    /// disk: what this says is stored is answered 2xx, and Twenty never sends it again.
+    /// Adds these jobs in one transaction, due now, and leaves out those whose key is there. Returns how many are new, *after* the commit
+    /// is on disk: what this says is stored is answered 2xx, and Twenty never sends it again.
     fn push(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Makes a worker known, under a name that no worker had before.
-    fn register(&self, worker: &WorkerContext) -> impl Future<Output = Result<(), InboxError>> + Send;
+    /// Gives a worker up to `limit` jobs that are due, under a lease. See [`Claim`].
+    fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, InboxError>> + Send;
 
-    /// Says that a worker is alive, and gives back the jobs of those that have not said so for `dead_after`. `false` if there is no such
-    /// worker (any more).
-    fn beat(
+    /// Records how attempts ended, for those jobs whose lease is still this one. Returns whether a job that waited for one of these is due
+    /// now.
+    fn settle(&self, settled: &[Settled]) -> impl Future<Output = Result<bool, InboxError>> + Send;
+
+    /// Gives back all jobs of a claim whose answer was lost, as if they had never been claimed.
+    fn release_claim(&self, token: i64) -> impl Future<Output = Result<(), InboxError>> + Send;
+
+    /// The same database over a connection of its own. A heartbeat calls this on its own thread, in a runtime of its own.
+    fn reconnect(&self) -> impl Future<Output = Result<Self, InboxError>> + Send;
+
+    /// Extends these leases to `lease` from now. Returns the jobs whose lease is still theirs.
+    fn renew(
         &self,
-        worker: &WorkerContext,
-        dead_after: Duration,
-    ) -> impl Future<Output = Result<bool, InboxError>> + Send;
+        leases: &[(JobId, i64)],
+        lease: Duration,
+    ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
-    /// Takes up to `limit` jobs that are due.
-    fn take(
-        &self,
-        worker: &WorkerContext,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Task<Vec<u8>>>, InboxError>> + Send;
+    /// Takes jobs back whose lease ran out more than `late` ago: their process ended, or lost the database. Each counts as a crash: due
+    /// again after a second, two, four and so on; dead after `max_crashes`. Attempts are not counted. Returns how many there were.
+    fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Writes down how attempts ended, for those jobs that this worker still has.
-    fn settle(&self, worker: &str, settled: Vec<Settled>) -> impl Future<Output = Result<(), InboxError>> + Send;
+    /// Deletes jobs past their retention, and repairs timestamps left in the future after the clock was set back. Returns whether there
+    /// is more to delete.
+    fn maintain(&self, maintenance: &Maintenance) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
-    /// Gives back what a worker has, as if it had never been taken, all but the jobs in `but`.
-    fn hand_back(&self, worker: &str, but: &[String]) -> impl Future<Output = Result<u64, InboxError>> + Send;
-
-    /// Deletes up to `limit` jobs that were done longer than `retention` ago, and undoes what a clock that was set back has done: no
-    /// job waits longer than `longest_wait`, none that was not tried waits at all, no worker was seen in the future. Returns how many were deleted.
-    fn tidy(
-        &self,
-        retention: Duration,
-        longest_wait: Duration,
-        limit: u32,
-    ) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    /// Whether the database answers, and is the one that was opened.
+    fn health(&self) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Counts jobs by state.
     fn counts(&self) -> impl Future<Output = Result<Counts, InboxError>> + Send;
 
-    /// A page of jobs in these states, the newest first: those with an id less than `before`.
+    /// A page of jobs, the newest first: up to `limit` of those that the filter may match and whose id is less than `before`. The caller
+    /// applies [`JobFilter::matches`]; a store uses the filter to read less.
     fn page(
         &self,
-        states: &[State],
-        before: Option<&str>,
+        filter: &JobFilter,
+        before: Option<JobId>,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<Job>, InboxError>> + Send;
+    ) -> impl Future<Output = Result<Vec<JobInfo>, InboxError>> + Send;
 
-    /// One job, and its body.
-    fn find(&self, id: &str) -> impl Future<Output = Result<Option<(Job, Bytes)>, InboxError>> + Send;
+    /// One job, and its body if it was not erased.
+    fn find(&self, id: JobId) -> impl Future<Output = Result<Option<(JobInfo, Option<Bytes>)>, InboxError>> + Send;
 
-    /// Makes dead and retrying jobs pending again, with all their attempts. Returns how many there were.
-    fn retry(&self, ids: &[String]) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    /// Changes these jobs. Returns how many there were that could be.
+    fn change(&self, change: Change, ids: &[JobId]) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Deletes jobs that no worker has. Returns how many there were.
-    fn remove(&self, ids: &[String]) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    /// Stops or starts all workers on this database. Survives a restart.
+    fn set_paused(&self, paused: bool) -> impl Future<Output = Result<(), InboxError>> + Send;
+
+    /// Whether workers are stopped.
+    fn is_paused(&self) -> impl Future<Output = Result<bool, InboxError>> + Send;
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Claim {
+    /// Random. The jobs' lease is known by it.
+    pub token: i64,
+    /// At most this many jobs, merged ones not counted.
+    pub limit: usize,
+    /// The lease runs out this long from now, unless it is renewed.
+    pub lease: Duration,
+    /// Which jobs whose process crashed may be among them.
+    pub crashed: Crashed,
+    /// The rules of order. `None`: any job that is due.
+    pub order: Option<Order>,
+}
+
+impl Claim {
+    /// Up to this many jobs, in order per record, for this long.
+    pub fn new(token: i64, limit: usize, lease: Duration) -> Self {
+        Self { token, limit, lease, crashed: Crashed::Alone, order: Some(Order::default()) }
+    }
+}
+
+/// Which jobs whose process crashed a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crashed {
+    /// None: the worker has one, or waits to be idle.
+    No,
+    /// One that crashed once.
+    Once,
+    /// One that crashed once, or else one that crashed more often, and then nothing else.
+    Alone,
+}
+
+/// Order per record: a job waits as long as another job of one of its lanes is running, or is open and precedes it by
+/// (`updated_at` or else arrival, `event_date`, id).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Order {
+    /// A job that has been failing for this long holds up the later ones of its record no more.
+    pub gives_up_after: Option<Duration>,
+    /// Merge a burst of `updated` of one record that has been quiet for this long.
+    pub coalesce: Option<Duration>,
+}
+
+/// What a worker got.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    /// The jobs.
+    pub jobs: Vec<ClaimedJob>,
+    /// Others are due, so ask again at once.
+    pub more: bool,
+    /// A job that crashed twice is due, and was not asked for.
+    pub alone_is_due: bool,
+}
+
+/// A job under a lease.
+#[derive(Clone)]
+pub struct ClaimedJob {
+    /// Its number.
+    pub id: JobId,
+    /// Its key.
+    pub key: [u8; 32],
+    /// The tenant whose secret signed it.
+    pub tenant: Option<String>,
+    /// What was signed.
+    pub body: Bytes,
+    /// How many attempts have ended.
+    pub attempts: u32,
+    /// How often its process crashed.
+    pub crashes: u32,
+    /// When it was stored.
+    pub stored_at: SystemTime,
+    /// A newer state of its record was handled before.
+    pub stale: bool,
+    /// Older `updated` of the same record that are under the same lease, the oldest first.
+    pub merged: Vec<ClaimedJob>,
+}
+
+/// Without the payload.
+impl std::fmt::Debug for ClaimedJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClaimedJob").field("id", &self.id).field("attempts", &self.attempts).finish_non_exhaustive()
+    }
 }
 
 /// How an attempt ended.
@@ -81,11 +162,18 @@ pub trait Store: Clone + Send + Sync + 'static {
 #[non_exhaustive]
 pub struct Settled {
     /// The job.
-    pub id: TaskId,
-    /// Which attempt it was, counted from 1.
-    pub attempt: usize,
+    pub id: JobId,
+    /// Its lease.
+    pub token: i64,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+impl Settled {
+    /// This job, under this lease, ended so.
+    pub fn new(id: JobId, token: i64, outcome: Outcome) -> Self {
+        Self { id, token, outcome }
+    }
 }
 
 /// What came of an attempt.
@@ -95,26 +183,42 @@ pub enum Outcome {
     Done,
     /// It failed, and is due again after this long.
     Retry(Duration, String),
-    /// It failed for the last time.
+    /// It failed for good.
     Dead(String),
+    /// It was not finished, and does not count as an attempt. Due at once.
+    Released,
 }
 
-impl Settled {
-    /// What apalis' own queries take.
-    pub fn to_task_result(&self) -> TaskResult<Value> {
-        let (status, result) = match &self.outcome {
-            Outcome::Done => (Status::Done, Ok(Value::Null)),
-            Outcome::Retry(_, error) => (Status::Failed, Err(error.clone())),
-            Outcome::Dead(error) => (Status::Killed, Err(error.clone())),
-        };
-        TaskResult { task_id: self.id.clone(), attempt: self.attempt, status, result }
-    }
+/// What is done for a database once a minute.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Maintenance {
+    /// Delete what was done longer ago.
+    pub retention: Duration,
+    /// Delete dead letters that died longer ago.
+    pub dead_retention: Option<Duration>,
+    /// No lease is longer.
+    pub lease: Duration,
+    /// Delete at most this many of each.
+    pub limit: u32,
+}
 
-    /// In how many whole seconds it is due again, if it is.
-    pub fn due_in(&self) -> Option<u64> {
-        match &self.outcome {
-            Outcome::Retry(after, _) => Some(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
-            _ => None,
-        }
+impl Maintenance {
+    /// Keeps done jobs for this long, and dead letters for ever.
+    pub fn new(retention: Duration, lease: Duration) -> Self {
+        Self { retention, dead_retention: None, lease, limit: 500 }
     }
+}
+
+/// What an operator does to jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Dead and retrying jobs are pending and due, with all their attempts.
+    Retry,
+    /// Done jobs are pending and due, with all their attempts.
+    Rerun,
+    /// Gone for good, unless it is running.
+    Delete,
+    /// The body and the error are gone. A job that was not handled is done. The key stays, so a duplicate is known.
+    Erase,
 }

@@ -1,22 +1,21 @@
-use std::error::Error;
+use std::collections::HashSet;
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::layers::WorkerBuilderExt;
-use apalis_core::error::WorkerError;
-use apalis_core::worker::builder::WorkerBuilder;
-use apalis_core::worker::context::WorkerContext;
 use futures_util::FutureExt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
-use twenty_webhook_core::WebhookEvent;
+use tokio::time::{sleep, timeout};
 
-use crate::handler::{Attempts, Handler};
-use crate::source::{Persist, Source};
-use crate::{Backoff, Inbox, Store, heart, house};
+use crate::attempt::Attempts;
+use crate::config::WorkerConfig;
+use crate::fetcher::Fetcher;
+use crate::handler::ErasedHandler;
+use crate::heartbeat::Heartbeat;
+use crate::leases::Leases;
+use crate::settler::{OnDead, settle};
+use crate::{Backoff, Inbox, JobId, Store, maintenance};
 
 /// Handles what is stored. Made by [`Inbox::worker`].
 ///
@@ -24,101 +23,122 @@ use crate::{Backoff, Inbox, Store, heart, house};
 /// |---|---|
 /// | returns `Ok` | the job is done |
 /// | returns an error, panics, or takes longer than the [timeout](Self::timeout) | it is tried again after the [back-off](Self::backoff) |
-/// | … for the last of its [attempts](Self::attempts) | it is a dead letter, with the error, until you [retry](Inbox::retry) or [drop](Inbox::drop_jobs) it |
+/// | … for the last of its [attempts](Self::attempts) | it is a dead letter, with the error, until you [retry](Inbox::retry) or [delete](Inbox::delete) it |
+/// | returns [`HandlerError::permanent`](crate::HandlerError::permanent) | it is a dead letter now |
+/// | returns [`HandlerError::retry_after`](crate::HandlerError::retry_after) | it is tried again then |
 /// | is under way when its process is killed | another worker, or the next process, takes the job [soon](Self::recover_after) |
 /// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is handed back, untried |
+/// | blocks its thread (no `.await`) beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
 ///
-/// None of it disturbs other jobs: one that waits for its next attempt holds no place. A handler that blocks its thread (no `.await`)
-/// holds a thread of the runtime; the worker goes on where there are others.
+/// # Order
+///
+/// By default jobs of one record run one at a time: of those that wait, the oldest `updatedAt` first, then the oldest `eventDate`, then the
+/// first to arrive. A job that waits for a retry holds up the later ones of its record, and no others, until it succeeds or is dead. A
+/// record is an object and an id, in a workspace or of a tenant; a batch is of each of its records. [`unordered`](Self::unordered) opts
+/// out.
+///
+/// # Crashes
+///
+/// A job whose process ended while it was handled (killed, aborted, out of memory) comes back once its lease has run out. What crashed its
+/// process twice is handled alone in its process, and after [`max_crashes`](Self::max_crashes) is a dead letter.
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker<S> {
     inbox: Inbox<S>,
     name: String,
-    handler: Handler,
-    terms: Terms,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Terms {
-    pub(crate) concurrency: usize,
-    pub(crate) attempts: usize,
-    pub(crate) timeout: Duration,
-    pub(crate) backoff: Backoff,
-    pub(crate) grace: Duration,
-    /// After how long without a sign of life a worker is taken for dead.
-    pub(crate) silence: Duration,
-    pub(crate) poll: Duration,
-}
-
-impl Terms {
-    pub(crate) fn heartbeat(&self) -> Duration {
-        self.silence / 3
-    }
+    handler: ErasedHandler,
+    config: WorkerConfig,
+    on_dead: Option<OnDead>,
 }
 
 impl<S: Store> Worker<S> {
-    pub(crate) fn new<H, F, E>(inbox: Inbox<S>, name: String, handler: H) -> Self
-    where
-        H: Fn(WebhookEvent) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<Box<dyn Error + Send + Sync>> + 'static,
-    {
-        let handler = Arc::new(move |event| handler(event).map(|handled| handled.map_err(Into::into)).boxed());
-        let terms = Terms {
-            concurrency: 8,
-            attempts: 20,
-            timeout: Duration::from_mins(1),
-            backoff: Backoff::default(),
-            grace: Duration::from_secs(20),
-            silence: Duration::from_secs(15),
-            poll: Duration::from_millis(500),
-        };
-        Self { inbox, name, handler, terms }
+    pub(crate) fn new(inbox: Inbox<S>, name: String, handler: ErasedHandler) -> Self {
+        Self { inbox, name, handler, config: WorkerConfig::default(), on_dead: None }
     }
 
     /// Sets how many jobs are handled at a time. The default is 8.
     pub fn concurrency(mut self, jobs: usize) -> Self {
-        self.terms.concurrency = jobs.max(1);
+        self.config.concurrency = jobs.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         self
     }
 
-    /// Sets how often a job is tried before it is a dead letter. The default is 20: with the default [`Backoff`], an outage of an hour
-    /// is survived.
-    pub fn attempts(mut self, attempts: usize) -> Self {
-        self.terms.attempts = attempts.max(1);
+    /// Sets how often a job is tried before it is a dead letter. The default is 27: with the default [`Backoff`], about three days.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.config.attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets how often the process may end while it handles a job, before that is a dead letter. The default is 5.
+    pub fn max_crashes(mut self, crashes: u32) -> Self {
+        self.config.max_crashes = crashes.max(1);
         self
     }
 
     /// Sets how long a job waits between attempts.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.terms.backoff = backoff;
+        self.config.backoff = backoff;
         self
     }
 
     /// Sets how long an attempt may take. The default is a minute.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.terms.timeout = timeout;
+        self.config.timeout = timeout;
         self
     }
 
     /// Sets how long jobs under way may take to finish once the worker is to stop. The default is 20 seconds, because Kubernetes kills
     /// after 30 and docker can be told to; plain `docker stop` kills after 10.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.terms.grace = grace;
+        self.config.grace = grace;
         self
     }
 
-    /// Sets after how long without a sign of life the jobs of a worker are given to others. The default is 15 seconds, what is less than
-    /// 3 is taken for 3. All workers on one inbox should agree on it.
-    pub fn recover_after(mut self, silence: Duration) -> Self {
-        self.terms.silence = silence.max(Duration::from_secs(3));
+    /// Sets how long a lease is: after this long without a heartbeat a worker's jobs are given to others. The default is 15 seconds, the
+    /// least is 3. All workers on one inbox should agree on it.
+    pub fn recover_after(mut self, lease: Duration) -> Self {
+        self.config.lease = lease.max(Duration::from_secs(3));
         self
     }
 
     /// Sets how often to look for jobs that another process has stored, and for those whose wait is over. The default is half a second.
-    /// What this process stores is taken at once.
+    /// What this process stores is claimed at once.
     pub fn poll_every(mut self, interval: Duration) -> Self {
-        self.terms.poll = interval.max(Duration::from_millis(10));
+        self.config.poll = interval.max(Duration::from_millis(10));
+        self
+    }
+
+    /// Opts out of order: every job runs when it is due, also beside others of its record.
+    pub fn unordered(mut self) -> Self {
+        self.config.order = None;
+        self
+    }
+
+    /// A job that has been failing for this long holds up the later ones of its record no more. By default it does until it is dead.
+    pub fn order_gives_up_after(mut self, failing: Duration) -> Self {
+        self.config.order.get_or_insert_default().gives_up_after = Some(failing);
+        self
+    }
+
+    /// Merges a burst of `updated` of one record into one call, once nothing has arrived for it for `quiet`: with the newest state, and the
+    /// fields that any of them changed. One edit in Twenty's UI is one event for each field.
+    ///
+    /// A call is at most ten times `quiet` late, and an event of another action is never merged across. [`Job::merged`](crate::Job::merged)
+    /// lists the others; all end as the one call does. The merged body is not what Twenty signed, so its
+    /// [`delivery_id`](twenty_webhook_core::WebhookEvent::delivery_id) is new: use [`Job::key`](crate::Job::key).
+    pub fn coalesce(mut self, quiet: Duration) -> Self {
+        self.config.order.get_or_insert_default().coalesce = Some(quiet);
+        self
+    }
+
+    /// Does not call the handler for a job that arrived after a newer state of its record was handled. For handlers that only keep a copy
+    /// in step: a late `created` may be the only one.
+    pub fn skip_stale(mut self) -> Self {
+        self.config.skip_stale = true;
+        self
+    }
+
+    /// Calls `alert` for each dead letter, with the job and the error. It must not block.
+    pub fn on_dead(mut self, alert: impl Fn(JobId, &str) + Send + Sync + 'static) -> Self {
+        self.on_dead = Some(Arc::new(alert));
         self
     }
 
@@ -126,89 +146,102 @@ impl<S: Store> Worker<S> {
     ///
     /// A database that fails does not end it: it says so in the log and tries again.
     pub async fn run_until(self, shutdown: impl Future) {
-        let mut shutdown = pin!(shutdown.fuse());
-        let mut pause = Duration::from_millis(250);
-        loop {
-            let began = tokio::time::Instant::now();
-            let Err(error) = self.run(shutdown.as_mut()).await else { return };
-            tracing::error!(%error, worker = self.name, "the worker broke off, and starts again");
-            if began.elapsed() > Duration::from_mins(1) {
-                pause = Duration::from_millis(250);
+        let (stop, stopped) = oneshot::channel::<()>();
+        // In a task of its own: its jobs go on while what awaits this does something else.
+        let mut worker = JoinSet::new();
+        worker.spawn(self.run(stopped.map(drop)));
+        tokio::select! {
+            ended = worker.join_next() => {
+                if let Some(Err(error)) = ended { resume(error) }
+                return;
             }
-            tokio::select! {
-                () = sleep(pause) => pause = (pause * 2).min(Duration::from_secs(10)),
-                _ = shutdown.as_mut() => return,
-            }
+            _ = shutdown => drop(stop),
+        }
+        if let Some(Err(error)) = worker.join_next().await {
+            resume(error);
         }
     }
 
-    /// Runs one worker of apalis, under a name that none had before: apalis tells workers by it, and takes over from its namesake.
-    async fn run(&self, shutdown: impl Future) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let name = format!("{}-{:016x}", self.name, getrandom::u64()?);
-        let context = WorkerContext::new(&name);
-        let terms = Arc::new(self.terms.clone());
-        let persist = Persist::new(self.inbox.store.clone(), Arc::clone(&terms));
-        let source = Source::new(persist.clone(), Arc::clone(&self.inbox.wake));
-        let (cut_off, when_cut_off) = watch::channel(false);
-        let attempts =
-            Attempts { handler: Arc::clone(&self.handler), terms, worker: name.as_str().into(), cut_off: when_cut_off };
-        let worker = WorkerBuilder::new(&context).backend(source).concurrency(self.terms.concurrency).build(attempts);
-        // In a task of its own: its jobs go on while we talk to the database, and if it panics this does not.
-        let mut engine = JoinSet::new();
-        engine.spawn(worker.run());
-
-        let mut living = pin!(async {
-            tokio::select! {
-                () = heart::beat(&persist, &context, &self.terms) => {}
-                () = house::keep(&persist, self.inbox.retention, &self.terms) => {}
+    async fn run(self, stop: impl Future<Output = ()>) {
+        let leases = Leases::default();
+        let mut stop = std::pin::pin!(stop.fuse());
+        let heartbeat = loop {
+            match Heartbeat::start(self.inbox.store.clone(), &self.config, leases.clone()) {
+                Ok(heartbeat) => break heartbeat,
+                Err(error) => tracing::error!(%error, "a worker cannot start its heartbeat, and tries again"),
             }
-        });
-        let mut ended = tokio::select! {
-            ended = engine.join_next() => Some(flat(ended)),
-            () = &mut living => Some(Err("the database does not know this worker any more".into())),
-            _ = shutdown => None,
+            tokio::select! {
+                () = &mut stop => return,
+                () = sleep(Duration::from_secs(1)) => {}
+            }
         };
-        if ended.is_none() {
-            // A worker that has not begun cannot be told to stop, and holds nothing.
-            if context.stop().is_err() {
-                engine.abort_all();
-            }
-            let given_time = async {
-                sleep(self.terms.grace).await;
-                let _ = cut_off.send(true);
-                sleep(Duration::from_secs(5)).await;
-            };
-            tokio::select! {
-                _ = engine.join_next() => {}
-                () = given_time => {}
-                () = &mut living => {}
-            }
-            ended = Some(Ok(()));
+        let concurrency = self.config.concurrency;
+        let (cut_off, when_cut_off) = watch::channel(false);
+        let (endings, ended) = mpsc::unbounded_channel();
+        let store = self.inbox.store.clone();
+        let mut background = JoinSet::new();
+        background.spawn(maintenance::run(self.inbox.clone(), self.config.lease, self.config.heartbeat()));
+        #[cfg(feature = "metrics")]
+        background.spawn(crate::metrics::gauges(self.inbox.clone()));
+        let mut settler = JoinSet::new();
+        settler.spawn(settle(
+            store.clone(),
+            leases.clone(),
+            self.on_dead,
+            Arc::clone(&self.inbox.wake),
+            concurrency,
+            ended,
+        ));
+        let attempts = Attempts {
+            handler: self.handler,
+            config: Arc::new(self.config),
+            worker: self.name.into(),
+            leases,
+            alone: Arc::clone(&self.inbox.alone),
+            cut_off: when_cut_off,
+        };
+        let grace = attempts.config.grace;
+        let mut fetcher = Fetcher {
+            store,
+            attempts,
+            wake: Arc::clone(&self.inbox.wake),
+            places: Arc::new(Semaphore::new(concurrency)),
+            endings,
+            running: JoinSet::new(),
+            lost: HashSet::new(),
+            crashed: Arc::default(),
+        };
+        fetcher.run_until(stop).await;
+        let Fetcher { store, lost, mut running, endings, .. } = fetcher;
+        drop(endings);
+        let all_ended = async { while running.join_next().await.is_some() {} };
+        if timeout(grace, all_ended).await.is_err() {
+            let _ = cut_off.send(true);
+            let all_ended = async { while running.join_next().await.is_some() {} };
+            let _ = timeout(Duration::from_secs(2), all_ended).await;
         }
-        engine.shutdown().await;
-        match persist.talk(move |store| async move { store.hand_back(&name, &[]).await }).await {
-            Ok(0) => {}
-            Ok(jobs) => tracing::info!(jobs, "handed back"),
-            Err(error) => {
-                tracing::warn!(%error, "cannot hand back jobs: another worker takes them when this one is missed");
+        running.shutdown().await;
+        let settled = async {
+            settler.join_next().await;
+            for token in lost {
+                let _ = store.release_claim(token).await;
             }
+        };
+        if timeout(Duration::from_secs(5), settled).await.is_err() {
+            tracing::warn!("cannot settle the last jobs: another worker takes them when their lease has run out");
         }
-        ended.unwrap_or(Ok(()))
+        drop(heartbeat);
     }
 }
 
-fn flat(
-    ended: Option<Result<Result<(), WorkerError>, tokio::task::JoinError>>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
-    match ended {
-        Some(Ok(Ok(()))) | None => Err("it stopped by itself".into()),
-        Some(Ok(Err(error))) => Err(error.into()),
-        Some(Err(error)) => Err(error.into()),
+fn resume(error: tokio::task::JoinError) {
+    if let Ok(panic) = error.try_into_panic() {
+        std::panic::resume_unwind(panic);
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for Worker<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("name", &self.name).field("terms", &self.terms).finish_non_exhaustive()
+        f.debug_struct("Worker").field("name", &self.name).field("config", &self.config).finish_non_exhaustive()
     }
 }

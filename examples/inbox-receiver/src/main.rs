@@ -22,8 +22,8 @@ async fn main() -> anyhow::Result<()> {
     let addr = listener.local_addr()?;
     let app = app(&inbox, demo::secret(addr)?);
     tracing::info!("listening on http://{addr}/webhooks/twenty");
-    #[cfg(feature = "board")]
-    tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, inbox.board()).into_future());
+    #[cfg(feature = "dashboard")]
+    tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, inbox.dashboard()).into_future());
 
     // The two could as well be two programs on one file.
     let server = serve(listener, app).with_graceful_shutdown(shutdown_signal());

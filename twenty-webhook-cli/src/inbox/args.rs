@@ -1,9 +1,6 @@
-use std::path::Path;
-
-use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use twenty_webhook_axum::EventPattern;
-use twenty_webhook_inbox::{Select, State};
+use twenty_webhook_inbox::{JobFilter, JobId, State};
 
 /// Look into an inbox and put it right: list jobs, retry or drop dead letters
 #[derive(Debug, Args)]
@@ -13,9 +10,9 @@ States: pending, running, retrying, done, dead.
 Examples:
   twenty-webhook inbox stats
   twenty-webhook inbox list --state dead --name 'person.*'
-  twenty-webhook inbox show 01JD4C8Q0V6T6R1Y8XW3K5ZB9N
+  twenty-webhook inbox show 4711
   twenty-webhook inbox retry --name 'person.*'
-  twenty-webhook inbox drop 01JD4C8Q0V6T6R1Y8XW3K5ZB9N --db postgres://twenty@db/inbox")]
+  twenty-webhook inbox drop 4711 --db postgres://twenty@db/inbox")]
 pub(crate) struct InboxArgs {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -53,7 +50,7 @@ pub(crate) enum Command {
     /// Print a job, and the body that Twenty sent
     Show {
         /// The job's id
-        id: String,
+        id: JobId,
     },
     /// Make dead letters pending again, with all their attempts
     Retry(Which),
@@ -65,17 +62,17 @@ pub(crate) enum Command {
 #[group(required = true, multiple = false)]
 pub(crate) struct Which {
     /// The ids of jobs
-    ids: Vec<String>,
+    ids: Vec<JobId>,
     /// All dead letters whose event has such a name: person.*, *.created, *.*
     #[arg(long, value_name = "PATTERN")]
     name: Option<EventPattern>,
 }
 
 impl Which {
-    pub(crate) fn selects(&self) -> Vec<Select> {
+    pub(crate) fn filters(&self) -> Vec<JobFilter> {
         match &self.name {
-            Some(name) => vec![Select::in_state(State::Dead).named(name.clone())],
-            None => self.ids.iter().map(Select::id).collect(),
+            Some(name) => vec![JobFilter::in_state(State::Dead).named(name.clone())],
+            None => self.ids.iter().copied().map(JobFilter::id).collect(),
         }
     }
 }
@@ -99,15 +96,4 @@ impl From<StateArg> for State {
             StateArg::Dead => Self::Dead,
         }
     }
-}
-
-/// A mistyped path is not to become an empty inbox.
-pub(crate) fn existing(path: &str) -> anyhow::Result<&Path> {
-    let path = Path::new(path);
-    let metadata =
-        path.metadata().with_context(|| format!("there is no inbox at {}; say where with --db", path.display()))?;
-    if !metadata.is_file() {
-        bail!("{} is not a file", path.display());
-    }
-    Ok(path)
 }

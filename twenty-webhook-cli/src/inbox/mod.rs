@@ -4,38 +4,38 @@ mod args;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use twenty_webhook_inbox::{Inbox, Job, Select, State, Store};
+use twenty_webhook_inbox::{Inbox, JobFilter, JobId, JobInfo, PostgresConfig, SqliteConfig, State, Store};
 
 pub(crate) use args::InboxArgs;
-use args::{Command, Which, existing};
+use args::{Command, Which};
 
 use crate::{NO, terminal};
 
 pub(crate) async fn run(args: InboxArgs) -> anyhow::Result<ExitCode> {
     if args.db.starts_with("postgres://") || args.db.starts_with("postgresql://") {
         // Without the URL: it holds a password.
-        let inbox = Inbox::postgres(&args.db).await.context("cannot open the inbox on Postgres")?;
-        return operate(&inbox, &args).await;
+        let inbox = async { PostgresConfig::new(&args.db)?.open_existing().await };
+        return operate(&inbox.await.context("cannot open the inbox on Postgres")?, &args).await;
     }
-    let path = existing(&args.db)?;
-    let inbox = Inbox::sqlite(path).await.with_context(|| format!("cannot open the inbox at {}", path.display()))?;
-    operate(&inbox, &args).await
+    let inbox = SqliteConfig::new(&args.db).open_existing().await;
+    operate(&inbox.context("cannot open the inbox; say with --db where it is")?, &args).await
 }
 
 async fn operate(inbox: &Inbox<impl Store>, args: &InboxArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Stats => stats(inbox, args.json).await,
         Command::List { state, name, limit } => {
-            let mut select = state.map_or_else(Select::all, |state| Select::in_state(state.into())).limit(*limit);
+            let mut select = state.map_or_else(JobFilter::all, |state| JobFilter::in_state(state.into())).limit(*limit);
             if let Some(name) = name {
                 select = select.named(name.clone());
             }
             list(&inbox.jobs(&select).await?, args.json)
         }
-        Command::Show { id } => show(inbox, id, args.json).await,
+        Command::Show { id } => show(inbox, *id, args.json).await,
         Command::Retry(which) => change(inbox, which, true, args.json).await,
         Command::Drop(which) => change(inbox, which, false, args.json).await,
     }
@@ -43,13 +43,7 @@ async fn operate(inbox: &Inbox<impl Store>, args: &InboxArgs) -> anyhow::Result<
 
 async fn stats(inbox: &Inbox<impl Store>, as_json: bool) -> anyhow::Result<ExitCode> {
     let counts = inbox.counts().await?;
-    let rows = [
-        (State::Pending, counts.pending),
-        (State::Running, counts.running),
-        (State::Retrying, counts.retrying),
-        (State::Done, counts.done),
-        (State::Dead, counts.dead),
-    ];
+    let rows = State::ALL.map(|state| (state, counts.of(state)));
     let mut out = terminal::stdout();
     if as_json {
         let rows = rows
@@ -66,7 +60,7 @@ async fn stats(inbox: &Inbox<impl Store>, as_json: bool) -> anyhow::Result<ExitC
     Ok(if counts.dead > 0 { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 
-fn list(jobs: &[Job], as_json: bool) -> anyhow::Result<ExitCode> {
+fn list(jobs: &[JobInfo], as_json: bool) -> anyhow::Result<ExitCode> {
     let mut out = terminal::stdout();
     for job in jobs {
         if as_json {
@@ -76,7 +70,7 @@ fn list(jobs: &[Job], as_json: bool) -> anyhow::Result<ExitCode> {
         let style = if job.state == State::Dead { terminal::BAD } else { anstyle::Style::new() };
         write!(
             out,
-            "{}  {style}{:<9}{style:#}{:>3}  {}",
+            "{:>8}  {style}{:<9}{style:#}{:>3}  {}",
             job.id,
             job.state,
             job.attempts,
@@ -90,16 +84,16 @@ fn list(jobs: &[Job], as_json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(inbox: &Inbox<impl Store>, id: &str, as_json: bool) -> anyhow::Result<ExitCode> {
+async fn show(inbox: &Inbox<impl Store>, id: JobId, as_json: bool) -> anyhow::Result<ExitCode> {
     let Some((job, event)) = inbox.job(id).await? else {
-        writeln!(anstream::stderr(), "no job has the id {}", terminal::plain(id, 60))?;
+        writeln!(anstream::stderr(), "no job has the id {id}")?;
         return Ok(ExitCode::from(NO));
     };
-    let body = String::from_utf8_lossy(event.body());
+    let body = event.as_ref().map(|event| String::from_utf8_lossy(event.body()));
     let mut out = terminal::stdout();
     if as_json {
         let mut shown = in_json(&job);
-        shown["body"] = body.into();
+        shown["body"] = body.as_deref().into();
         writeln!(out, "{shown}")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -110,10 +104,14 @@ async fn show(inbox: &Inbox<impl Store>, id: &str, as_json: bool) -> anyhow::Res
         job.attempts,
         terminal::plain(&job.name, 200)
     )?;
-    writeln!(out, "stored    {}\ndelivery  {}", stored(&job).unwrap_or_default(), job.delivery_id)?;
+    writeln!(out, "stored    {}\ndelivery  {}", stored(&job).unwrap_or_default(), job.key_in_hex())?;
     if let Some(error) = &job.last_error {
         writeln!(out, "error     {}", terminal::plain(error, 2_000))?;
     }
+    let (Some(event), Some(body)) = (event, body) else {
+        writeln!(out, "\nthe body was erased")?;
+        return Ok(ExitCode::SUCCESS);
+    };
     if out.is_terminal() {
         writeln!(out, "\n{}", terminal::harmless(&body))?;
     } else {
@@ -128,8 +126,8 @@ async fn show(inbox: &Inbox<impl Store>, id: &str, as_json: bool) -> anyhow::Res
 
 async fn change(inbox: &Inbox<impl Store>, which: &Which, retry: bool, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut changed = 0;
-    for select in which.selects() {
-        changed += if retry { inbox.retry(&select).await? } else { inbox.drop_jobs(&select).await? };
+    for select in which.filters() {
+        changed += if retry { inbox.retry(&select).await? } else { inbox.delete(&select).await? };
     }
     let done = if retry { "retried" } else { "dropped" };
     let mut out = terminal::stdout();
@@ -141,13 +139,18 @@ async fn change(inbox: &Inbox<impl Store>, which: &Which, retry: bool, as_json: 
     Ok(if changed == 0 { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 
-fn stored(job: &Job) -> Option<String> {
-    Some(jiff::Timestamp::try_from(job.stored_at()?).ok()?.to_string())
+fn stored(job: &JobInfo) -> Option<String> {
+    Some(jiff::Timestamp::try_from(job.stored_at).ok()?.to_string())
 }
 
-fn in_json(job: &Job) -> Value {
+fn in_json(job: &JobInfo) -> Value {
     json!({
-        "id": job.id, "state": job.state.as_str(), "name": job.name, "delivery_id": job.delivery_id, "attempts": job.attempts,
-        "last_error": job.last_error, "stored_at": stored(job), "due_at": job.due_at, "worker": job.worker, "bytes": job.len,
+        "id": job.id.number(), "state": job.state.as_str(), "name": job.name, "tenant": job.tenant, "record_id": job.record_id,
+        "key": job.key_in_hex(), "attempts": job.attempts, "crashes": job.crashes, "last_error": job.last_error, "stored_at": stored(job),
+        "due_at": job.due_at.map(unix_seconds), "bytes": job.len,
     })
+}
+
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

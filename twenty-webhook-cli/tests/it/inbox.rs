@@ -29,10 +29,10 @@ fn dead_letters_are_found_and_put_right() {
     assert_eq!(text(&run(&["list"]).stdout).lines().count(), 4);
     assert_eq!(text(&run(&["list", "--limit", "2"]).stdout).lines().count(), 2);
 
-    let id = people[0]["id"].as_str().unwrap();
+    let id = &people[0]["id"].to_string();
     let shown = text(&run(&["show", id]).stdout);
     assert!(shown.contains("state     dead") && shown.contains(r#""eventName":"person.created""#), "{shown}");
-    assert_eq!(run(&["show", "nothing"]).status.code(), Some(1));
+    assert_eq!(run(&["show", "4711"]).status.code(), Some(1));
 
     assert_eq!(text(&run(&["retry", id]).stdout), "1 retried\n");
     assert_eq!(text(&run(&["retry", "--name", "person.*"]).stdout), "1 retried\n");
@@ -52,7 +52,7 @@ fn a_body_is_harmless_on_a_terminal_and_whole_elsewhere() {
     leave(&path);
     let db = path.to_str().unwrap();
     let list = command(&["inbox", "list", "--limit", "1", "--json", "--db", db]).output().unwrap();
-    let id = json(&list)["id"].as_str().unwrap().to_owned();
+    let id = json(&list)["id"].to_string();
     let show = || command(&["inbox", "show", &id, "--db", db]);
     let on_a_terminal = spawn_command(show(), Some(30_000)).unwrap().exp_eof().unwrap();
     // `rexpect` takes each byte for a character; the one that commands would be the second of two.
@@ -77,7 +77,7 @@ fn a_mistyped_path_is_no_new_inbox() {
     let path = dir.path().join("inbax.db");
     let output = command(&["inbox", "stats", "--db", path.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("there is no inbox at"), "{output:?}");
+    assert!(text(&output.stderr).contains("this is no inbox: there is no file at"), "{output:?}");
     assert!(!path.exists());
 }
 

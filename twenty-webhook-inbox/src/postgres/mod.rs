@@ -1,237 +1,269 @@
-mod open;
+mod claim;
+mod connect;
+mod transaction;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use apalis_core::task::Task;
-use apalis_core::task::builder::TaskBuilder;
-use apalis_core::task::task_id::TaskId;
-use apalis_core::worker::context::WorkerContext;
-use apalis_postgres::{PgPool, queries};
 use bytes::Bytes;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgPool, PgRow};
+use sqlx::{PgConnection, Row as _};
 
-use crate::job::{Row, statuses};
-use crate::{Counts, InboxError, Job, NewJob, QUEUE, Settled, State, Store};
+pub use connect::PostgresConfig;
+
+use crate::new_job::lane;
+use crate::sql::{self, Dialect, millis};
+use crate::{
+    Change, Claim, Claimed, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome, Settled, Store,
+};
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
 ///
-/// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden, for each
-/// session: a pooler in transaction mode between the two would undo that, and is not supported. The first one to open it makes the
-/// schema `apalis` and the extensions `hstore` and `pgcrypto`, and must be allowed to. It touches nothing else outside
-/// that schema, so your own tables may be in the same database.
+/// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden. The first one to
+/// open it makes the schema `twenty_webhook`, or the one that [`PostgresConfig::schema`] names, and must be allowed to. It touches nothing
+/// outside that schema, so your own tables, and other inboxes, may be in the same database.
+///
+/// Settings are made for each session. Behind a pooler in transaction mode (`PgBouncer`) they are not kept: there, set
+/// `synchronous_commit`, `idle_in_transaction_session_timeout` and `lock_timeout` for the role (`ALTER ROLE … SET`), and let the pooler
+/// keep prepared statements (`max_prepared_statements`). All else works: no lock, listener or temporary table outlives a transaction.
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
     /// For those who look, so that nobody who stores waits for them.
     read: PgPool,
+    /// What the user brought, for handlers in a transaction.
+    handlers: PgPool,
+    dialect: Arc<Dialect>,
 }
 
 impl PostgresStore {
-    async fn change(&self, sql: &'static str, ids: &[String]) -> Result<u64, InboxError> {
-        let query = sqlx::query(sql).bind(QUEUE).bind(ids);
-        Ok(query.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected())
+    /// What waited for these jobs is due now. Returns whether there was any.
+    async fn wake(&self, tx: &mut PgConnection, followed: &[i64]) -> Result<bool, sqlx::Error> {
+        if followed.is_empty() {
+            return Ok(false);
+        }
+        // A statement of its own: it sees what was parked until the one before it had its locks.
+        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(followed).execute(tx).await?;
+        Ok(woken.rows_affected() > 0)
+    }
+
+    /// Those that have followers, of the rows that a statement returned.
+    fn followed(rows: &[PgRow]) -> Result<Vec<i64>, sqlx::Error> {
+        let mut followed = Vec::new();
+        for row in rows {
+            if row.try_get("has_followers")? {
+                followed.push(row.try_get("seq")?);
+            }
+        }
+        Ok(followed)
+    }
+
+    /// Returns how many of them were still under their lease, and whether others were woken.
+    async fn run_settle(&self, tx: &mut PgConnection, settled: &[Settled]) -> Result<(u64, bool), sqlx::Error> {
+        let columns: Vec<_> = settled.iter().map(|settled| sql::outcome(&settled.outcome)).collect();
+        let rows = sqlx::query(self.dialect.sql(SETTLE))
+            .bind(settled.iter().map(|settled| settled.id.number()).collect::<Vec<_>>())
+            .bind(settled.iter().map(|settled| settled.token).collect::<Vec<_>>())
+            .bind(columns.iter().map(|(state, ..)| *state).collect::<Vec<_>>())
+            .bind(columns.iter().map(|(_, delay, _)| *delay).collect::<Vec<_>>())
+            .bind(columns.iter().map(|(.., error)| error.map(ToOwned::to_owned)).collect::<Vec<_>>())
+            .bind(settled.iter().map(|settled| !matches!(settled.outcome, Outcome::Released)).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await?;
+        let followed = Self::followed(&rows)?;
+        Ok((rows.len() as u64, self.wake(tx, &followed).await?))
+    }
+
+    async fn execute(&self, template: &'static str) -> Result<(), InboxError> {
+        sqlx::query(self.dialect.sql(template)).execute(&self.pool).await.map_err(InboxError::database)?;
+        Ok(())
     }
 }
 
-fn seconds(duration: Duration) -> f64 {
-    duration.as_secs_f64()
-}
+const INSERT: &str = "WITH new AS (
+        INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
+        SELECT key, tenant, scope, name, object, action, record_id, lane, coalesce(order_at, {now}), order_at IS NOT NULL, event_date,
+            {now}, {now}, body
+        FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+            $10::bigint[], $11::bytea[])
+            AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
+        ON CONFLICT (key) DO NOTHING RETURNING key, seq
+    ), batch AS (
+        INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
+        JOIN new ON new.key = member.key ON CONFLICT DO NOTHING
+    ) SELECT count(*) FROM new";
 
-/// All of a job but its body.
-const COLUMNS: &str = "SELECT id, status, metadata -> 'name' AS name, idempotency_key, attempts::bigint AS attempts, \
-                       last_result::text AS last_result, extract(epoch FROM run_at)::bigint AS run_at, lock_by, \
-                       octet_length(job)::bigint AS len";
-
-fn job(row: &PgRow) -> Result<Job, sqlx::Error> {
-    Ok(Row {
-        id: row.try_get("id")?,
-        status: row.try_get("status")?,
-        name: row.try_get("name")?,
-        key: row.try_get("idempotency_key")?,
-        attempts: row.try_get("attempts")?,
-        last_result: row.try_get("last_result")?,
-        run_at: row.try_get("run_at")?,
-        worker: row.try_get("lock_by")?,
-        len: row.try_get("len")?,
-    }
-    .into())
-}
-
-fn task(row: &PgRow) -> Result<Task<Vec<u8>>, sqlx::Error> {
-    let attempts = row.try_get::<i32, _>("attempts")?.try_into().unwrap_or(0);
-    let id = TaskId::from_string(row.try_get::<String, _>("id")?);
-    Ok(TaskBuilder::new(row.try_get("job")?).task_id(id).attempt(attempts).build())
-}
+const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
+    attempts = {this}.attempts + s.counts::int,
+    run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
+    finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
+    failing_since = CASE WHEN NOT s.counts THEN {this}.failing_since WHEN s.state = 3 THEN NULL ELSE coalesce({this}.failing_since, {now}) END,
+    last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
+    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
+        AS s (seq, token, state, delay, error, counts)
+    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
 
 impl Store for PostgresStore {
     async fn push(&self, mut jobs: Vec<NewJob>) -> Result<u64, InboxError> {
         // In one order everywhere, or two receivers that insert the same two keys wait for each other.
-        jobs.sort_by_cached_key(NewJob::key);
-        let column = |of: fn(&NewJob) -> String| jobs.iter().map(of).collect::<Vec<_>>();
-        // apalis' own statement fails, with all the group, when one of them is a duplicate.
-        let sql = "INSERT INTO apalis.jobs \
-                   (id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata, idempotency_key) \
-                   SELECT id, $1, job, 'Pending', 0, $2, now(), 0, \
-                   (SELECT hstore(array_agg(key), array_agg(value)) FROM jsonb_each_text(metadata::jsonb)), key \
-                   FROM unnest($3::text[], $4::bytea[], $5::text[], $6::text[]) AS new (id, job, metadata, key) \
-                   ON CONFLICT (job_type, idempotency_key) DO NOTHING";
-        let inserted = sqlx::query(sql)
-            .bind(QUEUE)
-            .bind(i32::MAX)
-            .bind(column(NewJob::id))
+        jobs.sort_unstable_by(|one, other| one.key().cmp(other.key()));
+        let text = |of: fn(&NewJob) -> &str| jobs.iter().map(of).collect::<Vec<_>>();
+        let one = |job: &NewJob| if let [one] = job.record_ids() { Some(one.clone()) } else { None };
+        let batches = jobs.iter().filter(|job| job.record_ids().len() > 1);
+        let members =
+            batches.flat_map(|job| job.record_ids().iter().map(|id| (&job.key()[..], lane(job.object(), id))));
+        let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
+        let new: i64 = sqlx::query_scalar(self.dialect.sql(INSERT))
+            .bind(jobs.iter().map(|job| &job.key()[..]).collect::<Vec<_>>())
+            .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
+            .bind(text(NewJob::scope))
+            .bind(text(NewJob::name))
+            .bind(text(NewJob::object))
+            .bind(text(NewJob::action))
+            .bind(jobs.iter().map(one).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| one(job).map(|id| lane(job.object(), &id))).collect::<Vec<_>>())
+            .bind(jobs.iter().map(NewJob::updated_at).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| job.event_date().unwrap_or(0)).collect::<Vec<_>>())
             .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>())
-            .bind(column(|job| job.metadata().to_string()))
-            .bind(column(NewJob::key))
-            .execute(&self.pool)
+            .bind(member_keys)
+            .bind(member_lanes)
+            .fetch_one(&self.pool)
             .await
             .map_err(InboxError::database)?;
-        Ok(inserted.rows_affected())
+        Ok(new.unsigned_abs())
     }
 
-    async fn register(&self, worker: &WorkerContext) -> Result<(), InboxError> {
-        let mut tx = self.pool.begin().await.map_err(InboxError::database)?;
-        // By the clock of this machine; by the server's at once, for that is the one that tells who is dead.
-        queries::register_worker(&mut *tx, QUEUE, worker, &0.into(), "twenty-webhook-inbox")
-            .await
-            .map_err(InboxError::database)?;
-        queries::keep_alive(&mut *tx, QUEUE, worker).await.map_err(InboxError::database)?;
-        tx.commit().await.map_err(InboxError::database)
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
+        self.run_claim(claim).await.map_err(InboxError::database)
     }
 
-    async fn beat(&self, worker: &WorkerContext, dead_after: Duration) -> Result<bool, InboxError> {
-        let mut tx = self.pool.begin().await.map_err(InboxError::database)?;
-        match queries::keep_alive(&mut *tx, QUEUE, worker).await {
-            Err(apalis_postgres::Error::WorkerOutOfSync) => return Ok(false),
-            alive => alive.map_err(InboxError::database)?,
-        }
-        let orphans =
-            queries::reenqueue_orphaned(&mut *tx, QUEUE, dead_after.as_secs()).await.map_err(InboxError::database)?;
-        tx.commit().await.map_err(InboxError::database)?;
-        if orphans > 0 {
-            tracing::warn!(orphans, "took back the jobs of workers that are gone");
-        }
-        Ok(true)
+    async fn settle(&self, settled: &[Settled]) -> Result<bool, InboxError> {
+        let settle = async {
+            let mut tx = self.pool.begin().await?;
+            let (_, woken) = self.run_settle(&mut tx, settled).await?;
+            tx.commit().await?;
+            Ok(woken)
+        };
+        settle.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
-    async fn take(&self, worker: &WorkerContext, limit: usize) -> Result<Vec<Task<Vec<u8>>>, InboxError> {
-        // apalis asks a function, in which the limit is unknown to the planner: with a million jobs waiting it reads all of them for each few.
-        let sql = format!(
-            "WITH due AS (SELECT id FROM apalis.jobs WHERE (status = 'Pending' OR (status = 'Failed' AND attempts < max_attempts)) \
-             AND run_at <= now() AND job_type = $2 ORDER BY priority DESC, run_at LIMIT {limit} FOR UPDATE SKIP LOCKED) \
-             UPDATE apalis.jobs SET status = 'Queued', lock_by = $1, lock_at = now() \
-             WHERE id = ANY(ARRAY(SELECT id FROM due)) RETURNING id, job, attempts"
+    async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
+        let release = async {
+            let mut tx = self.pool.begin().await?;
+            let rows = sqlx::query(self.dialect.sql(sql::RELEASE_CLAIM)).bind(token).fetch_all(&mut *tx).await?;
+            self.wake(&mut tx, &Self::followed(&rows)?).await?;
+            tx.commit().await
+        };
+        release.await.map_err(InboxError::database)
+    }
+
+    async fn reconnect(&self) -> Result<Self, InboxError> {
+        self.another_connection().await
+    }
+
+    async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
+        let renew = self.dialect.sql(
+            "UPDATE {jobs} SET lease_until = {now} + $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (seq, token)
+             WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq",
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(worker.name())
-            .bind(QUEUE)
+        let (ids, tokens): (Vec<_>, Vec<_>) = leases.iter().map(|(id, token)| (id.number(), *token)).unzip();
+        let renewed: Vec<i64> = sqlx::query_scalar(renew)
+            .bind(ids)
+            .bind(tokens)
+            .bind(millis(lease))
             .fetch_all(&self.pool)
             .await
             .map_err(InboxError::database)?;
-        rows.iter().map(task).collect::<Result<_, _>>().map_err(InboxError::database)
+        Ok(renewed.into_iter().map(JobId::new).collect())
     }
 
-    async fn settle(&self, worker: &str, settled: Vec<Settled>) -> Result<(), InboxError> {
-        let results: Vec<_> = settled.iter().map(Settled::to_task_result).collect();
-        let mut tx = self.pool.begin().await.map_err(InboxError::database)?;
-        queries::handle_results(&mut *tx, &results.iter().collect::<Vec<_>>(), worker)
-            .await
-            .map_err(InboxError::database)?;
-        for settled in settled {
-            // apalis would try again at once.
-            let Some(due_in) = settled.due_in() else { continue };
-            sqlx::query(
-                "UPDATE apalis.jobs SET run_at = now() + make_interval(secs => $1) WHERE id = $2 AND lock_by = $3",
-            )
-            .bind(seconds(Duration::from_secs(due_in)))
-            .bind(settled.id.to_string())
-            .bind(worker)
-            .execute(&mut *tx)
-            .await
-            .map_err(InboxError::database)?;
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+        let recover = async {
+            let mut tx = self.pool.begin().await?;
+            let rows = sqlx::query(self.dialect.sql(sql::RECOVER))
+                .bind(millis(late))
+                .bind(i32::try_from(max_crashes).unwrap_or(i32::MAX))
+                .fetch_all(&mut *tx)
+                .await?;
+            self.wake(&mut tx, &Self::followed(&rows)?).await?;
+            tx.commit().await?;
+            Ok(rows.len() as u64)
+        };
+        recover.await.map_err(|error: sqlx::Error| InboxError::database(error))
+    }
+
+    async fn maintain(&self, maintenance: &Maintenance) -> Result<bool, InboxError> {
+        let mut most = 0;
+        for (delete, retention) in
+            [(sql::DELETE_DONE, Some(maintenance.retention)), (sql::DELETE_DEAD, maintenance.dead_retention)]
+        {
+            let Some(retention) = retention else { continue };
+            let delete =
+                sqlx::query(self.dialect.sql(delete)).bind(millis(retention)).bind(i64::from(maintenance.limit));
+            most = most.max(delete.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected());
         }
-        tx.commit().await.map_err(InboxError::database)
-    }
-
-    async fn hand_back(&self, worker: &str, but: &[String]) -> Result<u64, InboxError> {
-        let sql = "UPDATE apalis.jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL \
-                   WHERE lock_by = $1 AND status IN ('Queued', 'Running') AND id <> ALL($2)";
-        let done = sqlx::query(sql).bind(worker).bind(but).execute(&self.pool).await.map_err(InboxError::database)?;
-        Ok(done.rows_affected())
-    }
-
-    async fn tidy(&self, retention: Duration, longest_wait: Duration, limit: u32) -> Result<u64, InboxError> {
-        let done = "DELETE FROM apalis.jobs WHERE id IN (SELECT id FROM apalis.jobs WHERE job_type = $1 AND status = 'Done' \
-                    AND done_at < now() - make_interval(secs => $2) LIMIT $3 FOR UPDATE SKIP LOCKED)";
-        let far_off = "UPDATE apalis.jobs SET run_at = now() \
-                       WHERE job_type = $1 AND status = 'Failed' AND attempts < max_attempts AND run_at > now() + make_interval(secs => $2)";
-        let early = "UPDATE apalis.jobs SET run_at = now() \
-                     WHERE job_type = $1 AND status = 'Pending' AND run_at > now() + make_interval(secs => $2)";
-        let future = "UPDATE apalis.workers SET last_seen = now() \
-                      WHERE worker_type = $1 AND last_seen > now() + make_interval(secs => $2)";
-        let gone = "DELETE FROM apalis.workers WHERE worker_type = $1 AND last_seen < now() - make_interval(secs => $2) \
-                    AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = workers.id)";
-        let deleted = sqlx::query(done)
-            .bind(QUEUE)
-            .bind(seconds(retention))
-            .bind(i64::from(limit))
-            .execute(&self.pool)
-            .await
-            .map_err(InboxError::database)?;
-        let second = Duration::from_secs(1);
-        for (statement, span) in [(far_off, longest_wait), (early, second), (future, second), (gone, retention)] {
-            let query = sqlx::query(statement).bind(QUEUE).bind(seconds(span));
-            query.execute(&self.pool).await.map_err(InboxError::database)?;
+        for repair in sql::REPAIR_DUE {
+            self.execute(repair).await?;
         }
-        Ok(deleted.rows_affected())
+        let leases = sqlx::query(self.dialect.sql(sql::REPAIR_LEASES)).bind(millis(maintenance.lease));
+        leases.execute(&self.pool).await.map_err(InboxError::database)?;
+        self.execute(sql::REPAIR_DONE).await?;
+        self.execute(sql::WAKE_ALL).await?;
+        Ok(most >= u64::from(maintenance.limit))
+    }
+
+    async fn health(&self) -> Result<(), InboxError> {
+        let read = self.dialect.sql("SELECT 1 FROM {settings} LIMIT 1");
+        sqlx::query(read).fetch_optional(&self.pool).await.map(drop).map_err(InboxError::database)
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
-        let sql = "SELECT status, count(*) FROM apalis.jobs WHERE job_type = $1 GROUP BY status";
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as(sql).bind(QUEUE).fetch_all(&self.read).await.map_err(InboxError::database)?;
-        Ok(Counts::of_statuses(rows.iter().map(|(status, count)| (status.as_str(), count.cast_unsigned()))))
+        let counts = self.dialect.sql(sql::COUNTS);
+        let row = sqlx::query(counts).fetch_one(&self.read).await.map_err(InboxError::database)?;
+        let exact =
+            self.dialect.sql("SELECT count(*) FROM (SELECT 1 FROM {jobs} WHERE state = 3 LIMIT 100001) AS done");
+        let mut done: i64 = sqlx::query_scalar(exact).fetch_one(&self.read).await.map_err(InboxError::database)?;
+        if done > 100_000 {
+            // As of the last vacuum or analyze, which come by themselves.
+            let estimate =
+                self.dialect.sql("SELECT reltuples::bigint FROM pg_class WHERE oid = '{schema}.done'::regclass");
+            let estimate: i64 =
+                sqlx::query_scalar(estimate).fetch_one(&self.read).await.map_err(InboxError::database)?;
+            done = done.max(estimate);
+        }
+        sql::counts(&row, done).map_err(InboxError::database)
     }
 
-    async fn page(&self, states: &[State], before: Option<&str>, limit: u32) -> Result<Vec<Job>, InboxError> {
-        let sql = format!(
-            "{COLUMNS} FROM apalis.jobs WHERE job_type = $1 AND status = ANY($2) AND ($3::text IS NULL OR id < $3) \
-             ORDER BY id DESC LIMIT $4"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(QUEUE)
-            .bind(statuses(states))
-            .bind(before)
-            .bind(i64::from(limit))
-            .fetch_all(&self.read)
-            .await
-            .map_err(InboxError::database)?;
-        rows.iter().map(job).collect::<Result<_, _>>().map_err(InboxError::database)
+    async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {
+        let page = sqlx::query(self.dialect.sql(sql::page(filter)))
+            .bind(before.map_or(i64::MAX, JobId::number))
+            .bind(i64::from(limit));
+        let page = if filter.lane().is_some() { page.bind(filter.lane()) } else { page };
+        let rows = page.fetch_all(&self.read).await.map_err(InboxError::database)?;
+        rows.iter().map(sql::info).collect::<Result<_, _>>().map_err(InboxError::database)
     }
 
-    async fn find(&self, id: &str) -> Result<Option<(Job, Bytes)>, InboxError> {
-        let sql = format!("{COLUMNS}, job FROM apalis.jobs WHERE job_type = $1 AND id = $2");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(QUEUE)
-            .bind(id)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(InboxError::database)?;
+    async fn find(&self, id: JobId) -> Result<Option<(JobInfo, Option<Bytes>)>, InboxError> {
+        let find = self.dialect.sql("SELECT {info}, body FROM {jobs} WHERE seq = $1");
+        let row = sqlx::query(find).bind(id.number()).fetch_optional(&self.read).await.map_err(InboxError::database)?;
         let Some(row) = row else { return Ok(None) };
-        let body: Vec<u8> = row.try_get("job").map_err(InboxError::database)?;
-        Ok(Some((job(&row).map_err(InboxError::database)?, body.into())))
+        let body: Option<Vec<u8>> = row.try_get("body").map_err(InboxError::database)?;
+        Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
     }
 
-    async fn retry(&self, ids: &[String]) -> Result<u64, InboxError> {
-        let sql = "UPDATE apalis.jobs SET status = 'Pending', attempts = 0, run_at = now(), lock_by = NULL, \
-                   lock_at = NULL, done_at = NULL \
-                   WHERE job_type = $1 AND id = ANY($2) AND status IN ('Killed', 'Failed')";
-        self.change(sql, ids).await
+    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+        let ids: Vec<_> = ids.iter().map(|id| id.number()).collect();
+        let change = sqlx::query(self.dialect.sql(sql::change(change))).bind(ids);
+        let changed = change.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected();
+        self.execute(sql::WAKE_ALL).await?;
+        Ok(changed)
     }
 
-    async fn remove(&self, ids: &[String]) -> Result<u64, InboxError> {
-        let sql =
-            "DELETE FROM apalis.jobs WHERE job_type = $1 AND id = ANY($2) AND status NOT IN ('Queued', 'Running')";
-        self.change(sql, ids).await
+    async fn set_paused(&self, paused: bool) -> Result<(), InboxError> {
+        self.execute(if paused { sql::PAUSE } else { sql::RESUME }).await
+    }
+
+    async fn is_paused(&self) -> Result<bool, InboxError> {
+        sqlx::query_scalar(self.dialect.sql(sql::IS_PAUSED)).fetch_one(&self.read).await.map_err(InboxError::database)
     }
 }

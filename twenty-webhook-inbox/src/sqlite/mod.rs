@@ -1,27 +1,34 @@
-mod file;
-mod open;
-mod turn;
+mod claim;
+mod connect;
+mod driver;
+mod file_identity;
+mod transaction;
+mod write_lock;
 
-use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use apalis_core::backend::WorkerFilter;
-use apalis_core::task::Task;
-use apalis_core::worker::context::WorkerContext;
-use apalis_sqlite::{Config, SqlitePool, queries};
 use bytes::Bytes;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::SqlitePool;
 use sqlx::{Row as _, Sqlite, Transaction};
 
-use crate::job::{Row, statuses};
-use crate::sqlite::file::FileIdentity;
-use crate::sqlite::turn::{Turn, Turns};
-use crate::{Counts, InboxError, Job, NewJob, QUEUE, Settled, State, Store};
+pub use connect::SqliteConfig;
+pub use transaction::SqliteTransaction;
+
+use crate::sql::{self, Dialect, millis};
+use crate::sqlite::driver::Driver;
+use crate::sqlite::file_identity::FileIdentity;
+use crate::sqlite::write_lock::WriteLock;
+use crate::{
+    Change, Claim, Claimed, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome, Settled, Store,
+};
 
 /// Jobs in one SQLite file, for an inbox on one machine.
 ///
 /// A commit is on disk when it returns: write-ahead log, `synchronous = FULL`. Any number of processes on one machine may share the
-/// file; it must not be on a network file system, where SQLite's locks do not hold.
+/// file; it must not be on a network file system, where SQLite's locks do not hold. The file is made readable and writable for its owner
+/// only.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     /// One connection. SQLite has one writer at a time, and a queue in front of it is fairer and faster than its busy loop.
@@ -29,216 +36,280 @@ pub struct SqliteStore {
     /// For those who look, so that nobody who stores waits for them.
     read: SqlitePool,
     file: FileIdentity,
-    turns: Turns,
+    write_lock: WriteLock,
+    dialect: Arc<Dialect>,
+    driver: Driver,
 }
 
-fn config() -> Config {
-    Config::default().queue(QUEUE)
-}
+type Tx = Transaction<'static, Sqlite>;
 
-/// All of a job but its body.
-const COLUMNS: &str = "SELECT id, status, metadata ->> '$.name' AS name, idempotency_key, attempts, last_result, run_at, lock_by, \
-                       length(job) AS len";
-
-fn job(row: &SqliteRow) -> Result<Job, sqlx::Error> {
-    Ok(Row {
-        id: row.try_get("id")?,
-        status: row.try_get("status")?,
-        name: row.try_get("name")?,
-        key: row.try_get("idempotency_key")?,
-        attempts: row.try_get("attempts")?,
-        last_result: row.try_get("last_result")?,
-        run_at: row.try_get("run_at")?,
-        worker: row.try_get("lock_by")?,
-        len: row.try_get("len")?,
+impl SqliteStore {
+    /// The path that it was opened at.
+    pub fn path(&self) -> PathBuf {
+        self.file.path().to_owned()
     }
-    .into())
+
+    /// One transaction, on the thread that drives them: it ends, whatever becomes of its caller.
+    async fn transaction<T, F>(&self, work: impl FnOnce(Self, Tx) -> F + Send + 'static) -> Result<T, InboxError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<(T, Tx), sqlx::Error>> + Send,
+    {
+        let this = self.clone();
+        let transaction = async move {
+            let _guard = this.write_lock.acquire().await;
+            let tx = this.write.begin_with("BEGIN IMMEDIATE").await?;
+            let (done, tx) = work(this.clone(), tx).await?;
+            tx.commit().await?;
+            Ok(done)
+        };
+        self.driver.run(async { transaction.await.map_err(|error: sqlx::Error| InboxError::database(error)) }).await
+    }
+
+    /// What waited for these jobs is due now. Returns whether there was any.
+    async fn wake(&self, tx: &mut Tx, followed: &[i64]) -> Result<bool, sqlx::Error> {
+        if followed.is_empty() {
+            return Ok(false);
+        }
+        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(json(followed)).execute(&mut **tx).await?;
+        Ok(woken.rows_affected() > 0)
+    }
+
+    /// Those that have followers, of the rows that a statement returned.
+    fn followed(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<i64>, sqlx::Error> {
+        let mut followed = Vec::new();
+        for row in rows {
+            if row.try_get("has_followers")? {
+                followed.push(row.try_get("seq")?);
+            }
+        }
+        Ok(followed)
+    }
+
+    async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<u64, sqlx::Error> {
+        let insert = self.dialect.sql(
+            "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11)
+             ON CONFLICT (key) DO NOTHING",
+        );
+        let (one, batch) = match job.record_ids() {
+            [] => (None, [].as_slice()),
+            [one] => (Some(one), [].as_slice()),
+            batch => (None, batch),
+        };
+        let inserted = sqlx::query(insert)
+            .bind(&job.key()[..])
+            .bind(job.tenant())
+            .bind(job.scope())
+            .bind(job.name())
+            .bind(job.object())
+            .bind(job.action())
+            .bind(one)
+            .bind(one.map(|id| crate::new_job::lane(job.object(), id)))
+            .bind(job.updated_at())
+            .bind(job.event_date().unwrap_or(0))
+            .bind(&job.body()[..])
+            .execute(&mut **tx)
+            .await?;
+        if inserted.rows_affected() > 0 {
+            for id in batch {
+                let lane = crate::new_job::lane(job.object(), id);
+                let insert = self.dialect.sql("INSERT INTO {lanes} (lane, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+                sqlx::query(insert).bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
+            }
+        }
+        Ok(inserted.rows_affected())
+    }
+
+    async fn run_settle(&self, tx: &mut Tx, settled: &[Settled]) -> Result<(u64, bool), sqlx::Error> {
+        let rows: serde_json::Value = settled
+            .iter()
+            .map(|Settled { id, token, outcome }| {
+                let (state, delay, error) = sql::outcome(outcome);
+                serde_json::json!([id.number(), token, state, delay, error, !matches!(outcome, Outcome::Released)])
+            })
+            .collect();
+        let rows = sqlx::query(self.dialect.sql(SETTLE)).bind(rows.to_string()).fetch_all(&mut **tx).await?;
+        let followed = Self::followed(&rows)?;
+        Ok((rows.len() as u64, self.wake(tx, &followed).await?))
+    }
 }
+
+const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
+    attempts = {this}.attempts + s.counts,
+    run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
+    finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
+    failing_since = CASE WHEN NOT s.counts THEN {this}.failing_since WHEN s.state = 3 THEN NULL ELSE coalesce({this}.failing_since, {now}) END,
+    last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
+    FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token, value ->> 2 AS state, value ->> 3 AS delay, value ->> 4 AS error,
+        value ->> 5 AS counts FROM json_each($1)) AS s
+    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
 
 impl Store for SqliteStore {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<u64, InboxError> {
-        // apalis' own statement names no columns, and so breaks when a newer program has added one.
-        let sql = "INSERT INTO Jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata, idempotency_key) \
-                   VALUES (?1, ?2, ?3, 'Pending', 0, ?4, unixepoch(), 0, ?5, ?6) ON CONFLICT (job_type, idempotency_key) DO NOTHING";
-        let mut new = 0;
-        let (_turn, mut tx) = self.begin().await?;
-        for job in &jobs {
-            let insert = sqlx::query(sql)
-                .bind(job.id())
-                .bind(QUEUE)
-                .bind(&job.body()[..])
-                .bind(i32::MAX)
-                .bind(job.metadata().to_string())
-                .bind(job.key());
-            new += insert.execute(&mut *tx).await.map_err(InboxError::database)?.rows_affected();
-        }
-        tx.commit().await.map_err(InboxError::database)?;
+        let new = self
+            .transaction(move |this, mut tx| async move {
+                let mut new = 0;
+                for job in &jobs {
+                    new += this.insert(&mut tx, job).await?;
+                }
+                Ok((new, tx))
+            })
+            .await?;
         self.file.check()?;
         Ok(new)
     }
 
-    async fn register(&self, worker: &WorkerContext) -> Result<(), InboxError> {
-        let _turn = self.turns.take().await;
-        queries::register_worker(&self.write, &config(), worker, "twenty-webhook-inbox")
-            .await
-            .map_err(InboxError::database)
-    }
-
-    async fn beat(&self, worker: &WorkerContext, dead_after: Duration) -> Result<bool, InboxError> {
-        // Whole seconds, rounded down when they were written, so one more.
-        let dead_after = i64::try_from(dead_after.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
-        let but_this = WorkerFilter::AllExcept(worker.name().to_owned());
-        let (_turn, mut tx) = self.begin().await?;
-        match queries::keep_alive(&mut *tx, &config(), worker).await {
-            Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            alive => alive.map_err(InboxError::database)?,
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
+        // Without the write lock, while there is nothing to do.
+        if !self.is_anything_due().await.map_err(InboxError::database)? {
+            return Ok(Claimed::default());
         }
-        let orphans =
-            queries::reenqueue_orphaned(&mut *tx, dead_after, QUEUE, &but_this).await.map_err(InboxError::database)?;
-        tx.commit().await.map_err(InboxError::database)?;
-        self.file.check()?;
-        if orphans > 0 {
-            tracing::warn!(orphans, "took back the jobs of workers that are gone");
-        }
-        Ok(true)
+        let claim = claim.clone();
+        self.transaction(|this, mut tx| async move { Ok((this.run_claim(&mut tx, &claim).await?, tx)) }).await
     }
 
-    async fn take(&self, worker: &WorkerContext, limit: usize) -> Result<Vec<Task<Vec<u8>>>, InboxError> {
-        let (_turn, mut tx) = self.begin().await?;
-        let tasks =
-            queries::fetch_next(&mut *tx, &config().batch_size(limit), worker).await.map_err(InboxError::database)?;
-        tx.commit().await.map_err(InboxError::database)?;
-        Ok(tasks)
+    async fn settle(&self, settled: &[Settled]) -> Result<bool, InboxError> {
+        let settled = settled.to_vec();
+        self.transaction(|this, mut tx| async move { Ok((this.run_settle(&mut tx, &settled).await?.1, tx)) }).await
     }
 
-    async fn settle(&self, worker: &str, settled: Vec<Settled>) -> Result<(), InboxError> {
-        // apalis' own statement looks at all that the worker has ever done, for each that it settles; and leaves what failed due at once.
-        let sql = "UPDATE Jobs SET status = ?1, attempts = ?2, last_result = ?3, done_at = unixepoch(), \
-                   run_at = coalesce(unixepoch() + ?4, run_at) WHERE id = ?5 AND +lock_by = ?6";
-        let (_turn, mut tx) = self.begin().await?;
-        for settled in settled {
-            let result = settled.to_task_result();
-            sqlx::query(sql)
-                .bind(result.status.to_string())
-                .bind(i64::try_from(result.attempt).unwrap_or(i64::MAX))
-                .bind(serde_json::to_string(&result.result).map_err(InboxError::database)?)
-                .bind(settled.due_in().map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX / 2)))
-                .bind(result.task_id.to_string())
-                .bind(worker)
-                .execute(&mut *tx)
-                .await
-                .map_err(InboxError::database)?;
-        }
-        tx.commit().await.map_err(InboxError::database)
+    async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
+        self.transaction(move |this, mut tx| async move {
+            let release = sqlx::query(this.dialect.sql(sql::RELEASE_CLAIM)).bind(token);
+            let rows = release.fetch_all(&mut *tx).await?;
+            this.wake(&mut tx, &Self::followed(&rows)?).await?;
+            Ok(((), tx))
+        })
+        .await
     }
 
-    async fn hand_back(&self, worker: &str, but: &[String]) -> Result<u64, InboxError> {
-        let sql = "UPDATE Jobs SET status = 'Pending', lock_by = NULL, lock_at = NULL \
-                   WHERE job_type = ?3 AND status IN ('Queued', 'Running') AND +lock_by = ?1 AND id NOT IN (SELECT value FROM json_each(?2))";
-        let _turn = self.turns.take().await;
-        let done = sqlx::query(sql)
-            .bind(worker)
-            .bind(json(but))
-            .bind(QUEUE)
-            .execute(&self.write)
+    async fn reconnect(&self) -> Result<Self, InboxError> {
+        self.another_connection().await
+    }
+
+    async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
+        let renew = self.dialect.sql(
+            "UPDATE {jobs} SET lease_until = {now} + $2
+             FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
+             WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq",
+        );
+        let leases: serde_json::Value =
+            leases.iter().map(|(id, token)| serde_json::json!([id.number(), token])).collect();
+        let _guard = self.write_lock.acquire().await;
+        let renewed: Vec<i64> = sqlx::query_scalar(renew)
+            .bind(leases.to_string())
+            .bind(millis(lease))
+            .fetch_all(&self.write)
             .await
             .map_err(InboxError::database)?;
-        Ok(done.rows_affected())
+        self.file.check()?;
+        Ok(renewed.into_iter().map(JobId::new).collect())
     }
 
-    async fn tidy(&self, retention: Duration, longest_wait: Duration, limit: u32) -> Result<u64, InboxError> {
-        let (_turn, mut tx) = self.begin().await?;
-        let statements = [
-            "DELETE FROM Jobs WHERE rowid IN (SELECT rowid FROM Jobs WHERE job_type = ?1 AND status = 'Done' \
-             AND run_at < unixepoch() - ?2 AND done_at < unixepoch() - ?2 LIMIT ?4)",
-            "UPDATE Jobs SET run_at = unixepoch() WHERE job_type = ?1 AND status = 'Failed' AND run_at > unixepoch() + ?3",
-            "UPDATE Jobs SET run_at = unixepoch() WHERE job_type = ?1 AND status = 'Pending' AND run_at > unixepoch() + 1",
-            "UPDATE Workers SET last_seen = unixepoch() WHERE worker_type = ?1 AND last_seen > unixepoch() + 1",
-            "DELETE FROM Workers WHERE worker_type = ?1 AND last_seen < unixepoch() - ?2 \
-             AND NOT EXISTS (SELECT 1 FROM Jobs WHERE lock_by = Workers.id)",
-        ];
-        let mut deleted = None;
-        for statement in statements {
-            let done = sqlx::query(statement)
-                .bind(QUEUE)
-                .bind(retention.as_secs().cast_signed())
-                .bind(longest_wait.as_secs().cast_signed())
-                .bind(limit)
-                .execute(&mut *tx)
-                .await
-                .map_err(InboxError::database)?;
-            deleted.get_or_insert(done.rows_affected());
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+        self.file.check()?;
+        let running = self.dialect.sql("SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 2)");
+        if !sqlx::query_scalar(running).fetch_one(&self.read).await.map_err(InboxError::database)? {
+            return Ok(0);
         }
-        tx.commit().await.map_err(InboxError::database)?;
-        Ok(deleted.unwrap_or(0))
+        self.transaction(move |this, mut tx| async move {
+            let recover = sqlx::query(this.dialect.sql(sql::RECOVER)).bind(millis(late)).bind(max_crashes);
+            let rows = recover.fetch_all(&mut *tx).await?;
+            this.wake(&mut tx, &Self::followed(&rows)?).await?;
+            Ok((rows.len() as u64, tx))
+        })
+        .await
+    }
+
+    async fn maintain(&self, maintenance: &Maintenance) -> Result<bool, InboxError> {
+        let maintenance = *maintenance;
+        self.transaction(move |this, mut tx| async move { Ok((this.run_maintain(&mut tx, &maintenance).await?, tx)) })
+            .await
+    }
+
+    async fn health(&self) -> Result<(), InboxError> {
+        self.file.check()?;
+        let read = self.dialect.sql("SELECT 1 FROM {settings} LIMIT 1");
+        sqlx::query(read).fetch_optional(&self.read).await.map_err(InboxError::database)?;
+        // Whether it can be written to: a lock, and no change.
+        self.transaction(|_, tx| async { Ok(((), tx)) }).await
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT status, COUNT(*) FROM Jobs WHERE job_type = ?1 GROUP BY status")
-                .bind(QUEUE)
-                .fetch_all(&self.read)
-                .await
-                .map_err(InboxError::database)?;
-        Ok(Counts::of_statuses(rows.iter().map(|(status, count)| (status.as_str(), count.cast_unsigned()))))
+        let counts = self.dialect.sql(sql::COUNTS);
+        let row = sqlx::query(counts).fetch_one(&self.read).await.map_err(InboxError::database)?;
+        let done = self.dialect.sql("SELECT count(*) FROM {jobs} WHERE state = 3");
+        let done: i64 = sqlx::query_scalar(done).fetch_one(&self.read).await.map_err(InboxError::database)?;
+        sql::counts(&row, done).map_err(InboxError::database)
     }
 
-    async fn page(&self, states: &[State], before: Option<&str>, limit: u32) -> Result<Vec<Job>, InboxError> {
-        let sql = format!(
-            "{COLUMNS} FROM Jobs WHERE job_type = ?1 AND status IN (SELECT value FROM json_each(?2)) \
-             AND id < coalesce(?3, '~') ORDER BY id DESC LIMIT ?4"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(QUEUE)
-            .bind(json(&statuses(states)))
-            .bind(before)
-            .bind(limit)
+    async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {
+        let rows = sqlx::query(self.dialect.sql(sql::page(filter)))
+            .bind(before.map_or(i64::MAX, JobId::number))
+            .bind(i64::from(limit))
+            .bind(filter.lane())
             .fetch_all(&self.read)
             .await
             .map_err(InboxError::database)?;
-        rows.iter().map(job).collect::<Result<_, _>>().map_err(InboxError::database)
+        rows.iter().map(sql::info).collect::<Result<_, _>>().map_err(InboxError::database)
     }
 
-    async fn find(&self, id: &str) -> Result<Option<(Job, Bytes)>, InboxError> {
-        let sql = format!("{COLUMNS}, job FROM Jobs WHERE job_type = ?1 AND id = ?2");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(QUEUE)
-            .bind(id)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(InboxError::database)?;
+    async fn find(&self, id: JobId) -> Result<Option<(JobInfo, Option<Bytes>)>, InboxError> {
+        let find = self.dialect.sql("SELECT {info}, body FROM {jobs} WHERE seq = $1");
+        let row = sqlx::query(find).bind(id.number()).fetch_optional(&self.read).await.map_err(InboxError::database)?;
         let Some(row) = row else { return Ok(None) };
-        let body: Vec<u8> = row.try_get("job").map_err(InboxError::database)?;
-        Ok(Some((job(&row).map_err(InboxError::database)?, body.into())))
+        let body: Option<Vec<u8>> = row.try_get("body").map_err(InboxError::database)?;
+        Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
     }
 
-    async fn retry(&self, ids: &[String]) -> Result<u64, InboxError> {
-        let sql = "UPDATE Jobs SET status = 'Pending', attempts = 0, run_at = unixepoch(), lock_by = NULL, lock_at = NULL, done_at = NULL \
-                   WHERE job_type = ?1 AND id IN (SELECT value FROM json_each(?2)) AND status IN ('Killed', 'Failed')";
-        self.change(sql, ids).await
+    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+        let ids = json(&ids.iter().map(|id| id.number()).collect::<Vec<_>>());
+        self.transaction(move |this, mut tx| async move {
+            let change = sqlx::query(this.dialect.sql(sql::change(change))).bind(ids);
+            let changed = change.execute(&mut *tx).await?.rows_affected();
+            sqlx::query(this.dialect.sql(sql::WAKE_ALL)).execute(&mut *tx).await?;
+            Ok((changed, tx))
+        })
+        .await
     }
 
-    async fn remove(&self, ids: &[String]) -> Result<u64, InboxError> {
-        let sql = "DELETE FROM Jobs WHERE job_type = ?1 AND id IN (SELECT value FROM json_each(?2)) \
-                   AND status NOT IN ('Queued', 'Running')";
-        self.change(sql, ids).await
+    async fn set_paused(&self, paused: bool) -> Result<(), InboxError> {
+        let set = self.dialect.sql(if paused { sql::PAUSE } else { sql::RESUME });
+        self.transaction(|_, mut tx| async move {
+            sqlx::query(set).execute(&mut *tx).await?;
+            Ok(((), tx))
+        })
+        .await
+    }
+
+    async fn is_paused(&self) -> Result<bool, InboxError> {
+        sqlx::query_scalar(self.dialect.sql(sql::IS_PAUSED)).fetch_one(&self.read).await.map_err(InboxError::database)
     }
 }
 
 impl SqliteStore {
-    /// Commit, and then drop the turn.
-    async fn begin(&self) -> Result<(Option<Turn>, Transaction<'static, Sqlite>), InboxError> {
-        let turn = self.turns.take().await;
-        Ok((turn, self.write.begin().await.map_err(InboxError::database)?))
-    }
-
-    async fn change(&self, sql: &'static str, ids: &[String]) -> Result<u64, InboxError> {
-        let _turn = self.turns.take().await;
-        let query = sqlx::query(sql).bind(QUEUE).bind(json(ids));
-        Ok(query.execute(&self.write).await.map_err(InboxError::database)?.rows_affected())
+    async fn run_maintain(&self, tx: &mut Tx, maintenance: &Maintenance) -> Result<bool, sqlx::Error> {
+        let limit = i64::from(maintenance.limit);
+        let mut most = 0;
+        for (delete, retention) in
+            [(sql::DELETE_DONE, Some(maintenance.retention)), (sql::DELETE_DEAD, maintenance.dead_retention)]
+        {
+            let Some(retention) = retention else { continue };
+            let delete = sqlx::query(self.dialect.sql(delete)).bind(millis(retention)).bind(limit);
+            most = most.max(delete.execute(&mut **tx).await?.rows_affected());
+        }
+        for repair in sql::REPAIR_DUE {
+            sqlx::query(self.dialect.sql(repair)).execute(&mut **tx).await?;
+        }
+        let leases = sqlx::query(self.dialect.sql(sql::REPAIR_LEASES)).bind(millis(maintenance.lease));
+        leases.execute(&mut **tx).await?;
+        sqlx::query(self.dialect.sql(sql::REPAIR_DONE)).execute(&mut **tx).await?;
+        sqlx::query(self.dialect.sql(sql::WAKE_ALL)).execute(&mut **tx).await?;
+        Ok(most >= u64::from(maintenance.limit))
     }
 }
 
-fn json<T: AsRef<str>>(texts: &[T]) -> String {
-    texts.iter().map(AsRef::as_ref).collect::<serde_json::Value>().to_string()
+fn json(numbers: &[i64]) -> String {
+    serde_json::Value::from(numbers).to_string()
 }

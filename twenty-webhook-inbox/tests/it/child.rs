@@ -69,13 +69,15 @@ async fn play(inbox: Inbox<impl Store>) {
     } else {
         let handled = OpenOptions::new().create(true).append(true).open(env::var("HANDLED").unwrap()).unwrap();
         let handled = Arc::new(handled);
+        // When it began and when it ended: two of a record must not overlap.
         let handler = move |event: WebhookEvent| {
             let handled = handled.clone();
             async move {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-                let line = format!("{} {}\n", event.record_id().unwrap(), std::process::id());
-                (&*handled).write_all(line.as_bytes())?;
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                let (began, process) = (now(), std::process::id());
+                let number = event.extra().get("number").unwrap().as_str().to_owned();
+                (&*handled).write_all(format!("begin {number} {process} {began}\n").as_bytes())?;
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                (&*handled).write_all(format!("end {number} {process} {}\n", now()).as_bytes())?;
                 Ok::<_, std::io::Error>(())
             }
         };
@@ -86,4 +88,9 @@ async fn play(inbox: Inbox<impl Store>) {
             .run_until(std::future::pending::<()>())
             .await;
     }
+}
+
+/// Milliseconds since 1970: the storm and its processes are on one machine.
+pub(crate) fn now() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
 }

@@ -64,7 +64,7 @@ async fn a_locked_file_refuses_in_time_and_recovers() {
     use sqlx::ConnectOptions;
     let place = Place::new();
     let inbox = place.open().await.deadline(Duration::from_secs(1));
-    let mut other = apalis_sqlite::SqliteConnectOptions::new().filename(place.path()).connect().await.unwrap();
+    let mut other = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path()).connect().await.unwrap();
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
     inbox.store(&event("person.created", 1)).await.unwrap();
     until(&inbox, |counts| counts.done == 1).await;
@@ -169,7 +169,7 @@ async fn a_worker_on_a_deleted_file_says_so() {
 async fn the_database_of_another_program_is_left_alone() {
     use sqlx::ConnectOptions;
     let place = Place::new();
-    let options = apalis_sqlite::SqliteConnectOptions::new().filename(place.path()).create_if_missing(true);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path()).create_if_missing(true);
     let mut other = options.connect().await.unwrap();
     sqlx::query("CREATE TABLE invoices (id INTEGER)").execute(&mut other).await.unwrap();
     let before = std::fs::read(place.path()).unwrap();
@@ -178,14 +178,14 @@ async fn the_database_of_another_program_is_left_alone() {
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
 }
 
-/// As a process does that was stopped in the middle of its turn.
+/// As a process does that was stopped while it wrote.
 #[test]
-fn a_turn_that_never_ends_holds_nobody_for_long() {
+fn a_write_lock_that_is_never_released_holds_up_nothing_for_long() {
     let place = Place::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let inbox = runtime.block_on(place.open());
-    let turn = std::fs::File::open(place.dir.path().join("inbox.db-turn")).unwrap();
-    turn.lock().unwrap();
+    let lock = std::fs::File::open(place.dir.path().join("inbox.db-write-lock")).unwrap();
+    lock.lock().unwrap();
     for number in 0..2 {
         runtime.block_on(inbox.store(&event("person.created", number))).unwrap();
     }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use tower::ServiceExt;
 use twenty_webhook_core::Signer;
-use twenty_webhook_inbox::{InboxError, Secret, Select, WebhookEvent};
+use twenty_webhook_inbox::{InboxError, JobFilter, Secret, WebhookEvent};
 
 use crate::support::{Place, Running, SECRET, Seen, body, event, ok, until};
 
@@ -81,9 +81,9 @@ async fn what_is_done_is_deleted_after_the_retention() {
     };
     let running = Running::start(worker);
     until(&inbox, |counts| counts.done == 3).await;
-    place.sql("UPDATE Jobs SET done_at = unixepoch() - 7300, run_at = unixepoch() - 7300 WHERE id IN (SELECT id FROM Jobs LIMIT 2)").await;
+    place.sql("UPDATE twenty_webhook_jobs SET finished_at = (unixepoch() - 7300) * 1000 WHERE seq <= 2").await;
     until(&inbox, |counts| counts.done == 1).await;
     running.stop().await;
     assert_eq!(seen.len(), 3);
-    assert_eq!(inbox.jobs(&Select::all()).await.unwrap().len(), 1);
+    assert_eq!(inbox.jobs(&JobFilter::all()).await.unwrap().len(), 1);
 }

@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::Secret;
 
-use crate::child::Process;
-use crate::support::{Place, SECRET, body, free_port, until};
+use crate::child::{Process, now};
+use crate::support::{Place, SECRET, free_port, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite() {
@@ -42,14 +42,45 @@ fn random(below: usize) -> usize {
     getrandom::u32().unwrap() as usize % below
 }
 
+/// Five deliveries of each record, whose `updatedAt` is not the order in which they are sent. Some follow each other at once.
+#[derive(Clone, Copy)]
+struct Load {
+    deliveries: usize,
+}
+
+impl Load {
+    fn record(self, number: usize) -> usize {
+        (number - usize::from(number % 10 == 9)) % self.records()
+    }
+
+    fn records(self) -> usize {
+        self.deliveries / 5
+    }
+
+    /// Seconds, different for each delivery.
+    fn updated_at(self, number: usize) -> usize {
+        [1, 0, 3, 2, 4][number / self.records() % 5] * self.records() + number % self.records()
+    }
+
+    fn body(self, number: usize) -> String {
+        let seconds = i64::try_from(1_700_000_000 + self.updated_at(number)).unwrap();
+        let updated_at = twenty_webhook_core::jiff::Timestamp::from_second(seconds).unwrap();
+        let record = self.record(number);
+        format!(
+            r#"{{"eventName":"person.updated","number":{number},"record":{{"id":"{record}","updatedAt":"{updated_at}"}}}}"#
+        )
+    }
+}
+
 async fn storm(database: &str, log: &str) {
     let (deliveries, kills) = (from_env("KILL_DELIVERIES", 10_000), from_env("KILL_KILLS", 20));
+    let load = Load { deliveries };
     let port = free_port();
     let start = |role| Process::start(role, database, port, log);
     let mut processes = vec![("receiver", start("receiver")), ("worker", start("worker")), ("worker", start("worker"))];
 
     let began = Instant::now();
-    let (sent, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(HashSet::new())));
+    let (sent, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(HashMap::new())));
     let refused = Arc::new(AtomicUsize::new(0));
     let senders: Vec<_> = (0..16)
         .map(|_| {
@@ -60,8 +91,8 @@ async fn storm(database: &str, log: &str) {
                     if number >= deliveries {
                         return;
                     }
-                    match deliver(port, &body("person.created", number)).await {
-                        Ok(202) => assert!(accepted.lock().unwrap().insert(number)),
+                    match deliver(port, &load.body(number)).await {
+                        Ok(202) => assert!(accepted.lock().unwrap().insert(number, now()).is_none()),
                         Ok(503) => drop(refused.fetch_add(1, Ordering::SeqCst)),
                         Ok(status) => panic!("{status}"),
                         Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -71,67 +102,119 @@ async fn storm(database: &str, log: &str) {
         })
         .collect();
 
-    let mut moments: Vec<_> = (0..kills).map(|_| random(deliveries)).collect();
-    moments.sort_unstable();
-    let (mut killed, mut receivers_killed) = (HashSet::new(), 0);
-    for moment in moments {
-        while sent.load(Ordering::SeqCst) < moment {
+    let mut times: Vec<_> = (0..kills).map(|_| random(deliveries)).collect();
+    times.sort_unstable();
+    let (mut killed, mut receivers_killed) = (HashMap::new(), 0);
+    for time in times {
+        while sent.load(Ordering::SeqCst) < time {
             tokio::time::sleep(Duration::from_micros(300)).await;
         }
         let (role, process) = processes.swap_remove(random(processes.len()));
         receivers_killed += usize::from(role == "receiver");
-        killed.insert(process.id());
+        let id = process.id();
         drop(process);
+        killed.insert(id, now());
         processes.push((role, start(role)));
     }
     for sender in senders {
         sender.await.unwrap();
     }
-    let load = began.elapsed();
+    let load_time = began.elapsed();
 
     let accepted = accepted.lock().unwrap().clone();
-    let handled = || {
-        let mut handled = HashMap::<usize, Vec<u32>>::new();
-        for line in fs::read_to_string(log).unwrap().lines() {
-            let (number, process) = line.split_once(' ').unwrap();
-            handled.entry(number.parse().unwrap()).or_default().push(process.parse().unwrap());
-        }
-        handled
-    };
     let all = || {
-        let handled = handled();
-        accepted.iter().all(|number| handled.contains_key(number))
+        let calls = calls(log, &killed);
+        let done: HashSet<_> = calls.iter().filter(|call| !call.cut_off).map(|call| call.number).collect();
+        accepted.keys().all(|number| done.contains(number))
     };
-    while began.elapsed() < load + Duration::from_mins(2) && !all() {
+    while began.elapsed() < load_time + Duration::from_mins(3) && !all() {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let drained = began.elapsed();
     // Long enough for an orphan to come back that should not.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    let (handled, refused) = (handled(), refused.load(Ordering::SeqCst));
-    let missing = accepted.iter().filter(|number| !handled.contains_key(number)).count();
+    let (calls, refused) = (calls(log, &killed), refused.load(Ordering::SeqCst));
+    let mut handled = HashMap::<usize, Vec<u32>>::new();
+    for call in &calls {
+        handled.entry(call.number).or_default().push(call.process);
+    }
+    let is_done = |number: &usize| calls.iter().any(|call| call.number == *number && !call.cut_off);
+    let missing = accepted.keys().filter(|number| !is_done(number)).count();
     let twice: Vec<_> = handled.values().filter(|processes| processes.len() > 1).collect();
     let unexplained = twice
         .iter()
-        .filter(|processes| processes.iter().filter(|process| !killed.contains(process)).count() > 1)
+        .filter(|processes| processes.iter().filter(|process| !killed.contains_key(process)).count() > 1)
         .count();
+    let (overlapping, overtaking) = disorder(load, &calls, &accepted);
     println!(
-        "{}: {} deliveries in {load:.1?}, handled after {drained:.1?}, {kills} kills ({receivers_killed} of receivers): {} answered 2xx, {} \
-         of them missing, {refused} answered 503; {} handled once, {} more than once, {unexplained} of those not around a kill; {} handled \
-         that were not answered",
+        "{}: {} deliveries in {load_time:.1?}, handled after {drained:.1?}, {kills} kills ({receivers_killed} of receivers): {} answered \
+         2xx, {} of them missing, {refused} answered 503; {} handled once, {} more than once, {unexplained} of those not around a kill; {} \
+         handled that were not answered; two of a record at once: {overlapping}; before an older one that waited: {overtaking}",
         database.split(['/', ':']).next().filter(|scheme| !scheme.is_empty()).unwrap_or("sqlite"),
         deliveries,
         accepted.len(),
         missing,
         handled.len() - twice.len(),
         twice.len(),
-        handled.keys().filter(|number| !accepted.contains(number)).count(),
+        handled.keys().filter(|number| !accepted.contains_key(number)).count(),
     );
-    assert_eq!((missing, unexplained), (0, 0));
+    assert_eq!((missing, unexplained, overlapping, overtaking), (0, 0, 0, 0));
     // What a worker of ours has under way, and as much again that it has not settled yet.
     assert!(twice.len() <= (kills - receivers_killed) * 2 * 8, "{} twice, for {kills} kills", twice.len());
     assert!(refused <= deliveries / 100, "a database that is not down refused {refused}");
     assert!(accepted.len() > deliveries / 2, "the load was refused");
+}
+
+/// A call of the handler.
+struct Call {
+    number: usize,
+    process: u32,
+    began: u128,
+    /// Or when its process was killed.
+    ended: u128,
+    cut_off: bool,
+}
+
+fn calls(log: &str, killed: &HashMap<u32, u128>) -> Vec<Call> {
+    let mut calls = Vec::<Call>::new();
+    let mut open = HashMap::new();
+    for line in fs::read_to_string(log).unwrap_or_default().lines() {
+        let fields: Vec<_> = line.split(' ').collect();
+        let (number, process, time) =
+            (fields[1].parse().unwrap(), fields[2].parse().unwrap(), fields[3].parse().unwrap());
+        if fields[0] == "begin" {
+            open.insert((number, process), calls.len());
+            let ended = killed.get(&process).copied().unwrap_or(u128::MAX);
+            calls.push(Call { number, process, began: time, ended, cut_off: true });
+        } else if let Some(call) = open.remove(&(number, process)) {
+            (calls[call].ended, calls[call].cut_off) = (time, false);
+        }
+    }
+    calls
+}
+
+/// How many pairs of one record ran at once, and how many calls began before an older one that had been stored for a second.
+fn disorder(load: Load, calls: &[Call], accepted: &HashMap<usize, u128>) -> (usize, usize) {
+    let mut records = HashMap::<usize, Vec<&Call>>::new();
+    for call in calls {
+        records.entry(load.record(call.number)).or_default().push(call);
+    }
+    let (mut overlapping, mut overtaking) = (0, 0);
+    for calls in records.values() {
+        for (index, call) in calls.iter().enumerate() {
+            overlapping +=
+                calls[..index].iter().filter(|other| call.began < other.ended && other.began < call.ended).count();
+            let waited = |number: usize| {
+                let stored = accepted.get(&number).is_some_and(|stored| stored + 1_000 < call.began);
+                stored
+                    && !calls.iter().any(|other| other.number == number && !other.cut_off && other.ended <= call.began)
+            };
+            let is_older = |number: &usize| load.updated_at(*number) < load.updated_at(call.number);
+            let others: HashSet<_> = calls.iter().map(|other| other.number).collect();
+            overtaking += others.into_iter().filter(is_older).filter(|number| waited(*number)).count();
+        }
+    }
+    (overlapping, overtaking)
 }
 
 /// As Twenty sends: once, and for 5 seconds.

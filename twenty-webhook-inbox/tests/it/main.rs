@@ -4,14 +4,12 @@
 #![allow(clippy::similar_names, reason = "a handler and what it handled")]
 
 mod actix;
-#[cfg(feature = "board")]
-mod board;
+mod admin;
 mod child;
 mod disk;
 mod jobs;
 mod kill;
 mod memory;
-mod operate;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod support;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use apalis_postgres::PgConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
-use twenty_webhook_inbox::{Backoff, Inbox, Select, State, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, Inbox, InboxError, JobFilter, PostgresConfig, State, WebhookEvent};
 
 use crate::support::{Running, Seen, event, free_port, ok, until};
 
@@ -119,13 +119,14 @@ async fn jobs_are_stored_handled_tried_again_and_put_right() {
         worker.stop().await;
     }
 
-    let companies = Select::in_state(State::Dead).named("company.*".parse().unwrap());
+    let companies = JobFilter::in_state(State::Dead).named("company.*".parse().unwrap());
     let dead = inbox.jobs(&companies).await.unwrap();
     assert_eq!((dead.len(), dead[0].attempts, dead[0].last_error.as_deref()), (100, 2, Some("no\u{fffd}")));
     assert!(dead[0].id > dead[99].id);
-    let (job, event) = inbox.job(&dead[0].id).await.unwrap().unwrap();
-    assert_eq!((job.delivery_id, job.name.as_str()), (event.delivery_id().to_string(), event.name().as_str()));
-    assert_eq!(inbox.drop_jobs(&Select::id(&dead[0].id)).await.unwrap(), 1);
+    let (job, event) = inbox.job(dead[0].id).await.unwrap().unwrap();
+    let event = event.unwrap();
+    assert_eq!((job.key_in_hex(), job.name.as_str()), (event.delivery_id().to_string(), event.name().as_str()));
+    assert_eq!(inbox.delete(&JobFilter::id(dead[0].id)).await.unwrap(), 1);
     assert_eq!(inbox.retry(&companies).await.unwrap(), 99);
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
     until(&inbox, |counts| counts.done == 199).await;
@@ -221,18 +222,23 @@ async fn a_commit_waits_for_the_disk() {
     assert_eq!(survived().await, 2, "before it was opened");
 }
 
-/// A program that keeps its own tables in the same database, with sqlx's migrations, finds nothing of ours among them.
+/// A program's own tables, and another inbox, may be in the same database.
 #[tokio::test]
-async fn the_migrations_of_others_are_left_alone() {
-    use sqlx::migrate::{Migration, MigrationType, Migrator};
+async fn one_database_holds_two_inboxes_and_tables_of_others() {
     let server = Server::start();
-    let theirs = || {
-        let create = sqlx::SqlStr::from_static("CREATE TABLE IF NOT EXISTS invoices (id bigint)");
-        Migrator::with_migrations(vec![Migration::new(1, "invoices".into(), MigrationType::Simple, create, false)])
-    };
-    theirs().run(&mut server.connect().await).await.unwrap();
+    let mut connection = server.connect().await;
+    sqlx::query("CREATE TABLE jobs (invoice bigint)").execute(&mut connection).await.unwrap();
+    let other = PostgresConfig::new(&server.url()).unwrap().schema("it's \"another\"");
+    let missing = other.clone().open_existing().await.unwrap_err();
+    assert!(matches!(missing, InboxError::NotAnInbox(_)), "{missing}");
+    let other = other.open().await.unwrap();
     let inbox = Inbox::postgres(&server.url()).await.unwrap();
-    theirs().run(&mut server.connect().await).await.unwrap();
     inbox.store(&event("person.created", 1)).await.unwrap();
-    assert_eq!(Inbox::postgres(&server.url()).await.unwrap().counts().await.unwrap().pending, 1);
+    inbox.store(&event("person.created", 2)).await.unwrap();
+    other.store(&event("person.created", 1)).await.unwrap();
+    assert_eq!((inbox.counts().await.unwrap().pending, other.counts().await.unwrap().pending), (2, 1));
+    let existing = PostgresConfig::new(&server.url()).unwrap().open_existing().await.unwrap();
+    assert_eq!(existing.counts().await.unwrap().pending, 2);
+    let theirs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(theirs, 0);
 }

@@ -50,7 +50,7 @@ impl Place {
     /// Another program's way in.
     pub(crate) async fn sql(&self, statement: &'static str) -> u64 {
         use sqlx::ConnectOptions;
-        let options = apalis_sqlite::SqliteConnectOptions::new().filename(self.path());
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
         let mut connection = options.connect().await.unwrap();
         sqlx::query(statement).execute(&mut connection).await.unwrap().rows_affected()
     }

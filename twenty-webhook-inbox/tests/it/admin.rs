@@ -1,14 +1,14 @@
-//! Looking at jobs, and putting them right.
+//! What operators do: look at jobs, and put them right.
 
 use std::io;
 use std::time::Duration;
 
-use twenty_webhook_inbox::{Backoff, Select, State, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, JobFilter, JobId, State, WebhookEvent};
 
 use crate::support::{Place, Running, event, ok, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_are_listed_shown_retried_and_dropped() {
+async fn dead_letters_are_listed_shown_retried_and_deleted() {
     let place = Place::new();
     let inbox = place.open().await;
     for number in 0..6 {
@@ -21,7 +21,7 @@ async fn dead_letters_are_listed_shown_retried_and_dropped() {
     until(&inbox, |counts| counts.dead == 6).await;
     running.stop().await;
 
-    let dead = Select::in_state(State::Dead);
+    let dead = JobFilter::in_state(State::Dead);
     let people = dead.clone().named("person.*".parse().unwrap());
     let jobs = inbox.jobs(&people).await.unwrap();
     assert_eq!(jobs.len(), 4);
@@ -29,16 +29,17 @@ async fn dead_letters_are_listed_shown_retried_and_dropped() {
     assert!(jobs[0].id > jobs[3].id, "the newest first");
     assert_eq!(inbox.jobs(&people.clone().limit(2)).await.unwrap().len(), 2);
 
-    let (job, event) = inbox.job(&jobs[3].id).await.unwrap().unwrap();
+    let (job, event) = inbox.job(jobs[3].id).await.unwrap().unwrap();
+    let event = event.unwrap();
     assert_eq!(event.record_id(), Some("0"));
-    assert_eq!(job.delivery_id, event.delivery_id().to_string());
-    assert!(job.stored_at().unwrap().elapsed().unwrap() < Duration::from_mins(1));
-    assert!(inbox.job("01JD4C8Q0V6T6R1Y8XW3K5ZB9N").await.unwrap().is_none());
+    assert_eq!(job.key_in_hex(), event.delivery_id().to_string());
+    assert!(job.stored_at.elapsed().unwrap() < Duration::from_mins(1));
+    assert!(inbox.job(JobId::new(4711)).await.unwrap().is_none());
 
-    assert_eq!(inbox.retry(&Select::id(&jobs[3].id)).await.unwrap(), 1);
-    assert_eq!(inbox.retry(&Select::id(&jobs[3].id)).await.unwrap(), 0, "it is pending");
+    assert_eq!(inbox.retry(&JobFilter::id(jobs[3].id)).await.unwrap(), 1);
+    assert_eq!(inbox.retry(&JobFilter::id(jobs[3].id)).await.unwrap(), 0, "it is pending");
     assert_eq!(inbox.retry(&people).await.unwrap(), 3);
-    assert_eq!(inbox.drop_jobs(&dead.named("company.updated".parse().unwrap())).await.unwrap(), 2);
+    assert_eq!(inbox.delete(&dead.named("company.updated".parse().unwrap())).await.unwrap(), 2);
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
     let counts = until(&inbox, |counts| counts.open() == 0).await;
     running.stop().await;
@@ -54,10 +55,10 @@ async fn lists_of_any_length() {
         .await
         .into_iter()
         .for_each(Result::unwrap);
-    place.sql("UPDATE Jobs SET status = CASE rowid % 3 WHEN 0 THEN 'Killed' WHEN 1 THEN 'Done' ELSE status END").await;
-    let ids: Vec<_> = inbox.jobs(&Select::all()).await.unwrap().into_iter().map(|job| job.id).collect();
+    place.sql("UPDATE twenty_webhook_jobs SET state = CASE seq % 3 WHEN 0 THEN 4 WHEN 1 THEN 3 ELSE state END").await;
+    let ids: Vec<_> = inbox.jobs(&JobFilter::all()).await.unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(ids.len(), 1_100);
     assert!(ids.is_sorted_by(|one, next| one > next), "the newest first, whatever their state");
-    assert_eq!(inbox.jobs(&Select::all().limit(700)).await.unwrap().len(), 700);
-    assert_eq!(inbox.drop_jobs(&Select::all()).await.unwrap(), 1_100);
+    assert_eq!(inbox.jobs(&JobFilter::all().limit(700)).await.unwrap().len(), 700);
+    assert_eq!(inbox.delete(&JobFilter::all()).await.unwrap(), 1_100);
 }

@@ -1,0 +1,199 @@
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{RwLock, watch};
+use tokio::task::{AbortHandle, JoinError};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{Instrument, Span, info_span};
+use twenty_webhook_core::WebhookEvent;
+
+use crate::config::WorkerConfig;
+use crate::handler::{ErasedHandler, Handled};
+use crate::handler_error::{HandlerError, Kind};
+use crate::leases::Leases;
+use crate::text::{printable, with_sources};
+use crate::{ClaimedJob, Job, JobId, Outcome, coalesce};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// How long a handler that was cancelled has to get to its next await.
+pub(crate) const CANCEL: Duration = Duration::from_secs(10);
+
+/// One call of the handler, under a lease.
+#[derive(Clone)]
+pub(crate) struct Attempts {
+    pub(crate) handler: ErasedHandler,
+    pub(crate) config: Arc<WorkerConfig>,
+    pub(crate) worker: Arc<str>,
+    pub(crate) leases: Leases,
+    pub(crate) alone: Arc<RwLock<()>>,
+    /// Turns true when a stopping worker waits no longer.
+    pub(crate) cut_off: watch::Receiver<bool>,
+}
+
+/// What is to be done about a job, and about those merged into it.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Settle(Outcome),
+    /// In one commit with what the handler wrote.
+    Settled,
+    /// Another worker may have it.
+    Lost,
+}
+
+impl Attempts {
+    pub(crate) async fn run(self, claimed: ClaimedJob, token: i64) -> (Vec<JobId>, Ended) {
+        let ids: Vec<_> = claimed.merged.iter().map(|job| job.id).chain([claimed.id]).collect();
+        let ended = self.attempt(claimed, token, &ids).await;
+        // A lease that was lost meanwhile is another worker's to settle.
+        let ended = if self.leases.end(&ids, token) { ended } else { Ended::Lost };
+        (ids, ended)
+    }
+
+    async fn attempt(&self, claimed: ClaimedJob, token: i64, ids: &[JobId]) -> Ended {
+        let attempt = claimed.merged.iter().map(|job| job.attempts).fold(claimed.attempts, u32::max).saturating_add(1);
+        let crashes = claimed.crashes;
+        let (event, job) = match open(claimed, attempt) {
+            Ok(opened) => opened,
+            // Never so, but for a database that was changed by other means.
+            Err(error) => return Ended::Settle(Outcome::Dead(error)),
+        };
+        let span = info_span!(
+            "inbox job", worker = %self.worker, job = %job.id, delivery_id = %event.delivery_id(), name = %event.name(),
+            record_id = event.record_id(), attempt
+        );
+        let stale = job.stale && self.config.skip_stale;
+        let ended = if stale {
+            Ended::Settle(Outcome::Done)
+        } else if crashes > 1 {
+            let _alone = self.alone.write().await;
+            self.handle(event, job, token, ids, &span).await
+        } else {
+            let _with_others = self.alone.read().await;
+            self.handle(event, job, token, ids, &span).await
+        };
+        let _entered = span.enter();
+        #[cfg(feature = "metrics")]
+        crate::metrics::attempt(&ended);
+        match &ended {
+            Ended::Settle(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
+            Ended::Settle(Outcome::Done) | Ended::Settled => tracing::debug!("handled"),
+            Ended::Settle(Outcome::Released) => tracing::info!("not finished, and handed back"),
+            Ended::Settle(Outcome::Dead(error)) => tracing::error!(error, "failed for good: a dead letter"),
+            Ended::Settle(Outcome::Retry(wait, error)) => {
+                tracing::warn!(error, ?wait, "failed, and will be tried again");
+            }
+            Ended::Lost => tracing::warn!("the lease was lost: another worker may handle it"),
+        }
+        ended
+    }
+
+    /// In a task of its own, so that a handler that panics or never yields does not take the worker with it.
+    async fn handle(&self, event: WebhookEvent, job: Job, token: i64, ids: &[JobId], span: &Span) -> Ended {
+        let (limit, attempt) = (self.config.timeout, job.attempt);
+        let mut handling = tokio::spawn((self.handler)(event, job, token).instrument(span.clone()));
+        let _cancelled_with_this = AbortOnDrop(handling.abort_handle());
+        if !self.leases.begin(ids, token, &handling.abort_handle(), Instant::now() + limit + CANCEL) {
+            return Ended::Lost;
+        }
+        let mut cut_off = self.cut_off.clone();
+        let stopped = tokio::select! {
+            // What has finished is finished, though the time is over too.
+            biased;
+            ended = &mut handling => return self.ended(ended, attempt, None),
+            () = sleep(limit) => Stopped::Late(limit),
+            Ok(_) = cut_off.wait_for(|cut_off| *cut_off) => Stopped::CutOff,
+        };
+        handling.abort();
+        let cancel = if matches!(stopped, Stopped::CutOff) { Duration::from_secs(1) } else { CANCEL };
+        // Not before it has ended: the job must not run twice at once.
+        if let Ok(ended) = timeout(cancel, &mut handling).await {
+            return self.ended(ended, attempt, Some(stopped));
+        }
+        tracing::error!(parent: span, "the handler blocks its thread, and cannot be cancelled: it may run twice at once");
+        self.stopped(&stopped, attempt)
+    }
+
+    fn ended(
+        &self,
+        ended: Result<Result<Handled, BoxError>, JoinError>,
+        attempt: u32,
+        stopped: Option<Stopped>,
+    ) -> Ended {
+        match ended {
+            Ok(Ok(Handled::Unsettled)) => Ended::Settle(Outcome::Done),
+            Ok(Ok(Handled::Settled)) => Ended::Settled,
+            Ok(Err(error)) if error.is::<LeaseLost>() => Ended::Lost,
+            Ok(Err(error)) => {
+                let kind = HandlerError::find(&*error).map(|error| error.kind);
+                self.failed(attempt, kind, &with_sources(&*error))
+            }
+            Err(error) => match (error.try_into_panic(), stopped) {
+                (Ok(panic), _) => self.failed(attempt, None, &panicked(&*panic)),
+                (Err(_), Some(stopped)) => self.stopped(&stopped, attempt),
+                // Cancelled by the heartbeat, or with its runtime.
+                (Err(_), None) => Ended::Lost,
+            },
+        }
+    }
+
+    fn stopped(&self, stopped: &Stopped, attempt: u32) -> Ended {
+        match stopped {
+            Stopped::Late(limit) => self.failed(attempt, None, &format!("not finished within {limit:?}")),
+            Stopped::CutOff => Ended::Settle(Outcome::Released),
+        }
+    }
+
+    fn failed(&self, attempt: u32, kind: Option<Kind>, error: &str) -> Ended {
+        let error = printable(error);
+        Ended::Settle(match kind {
+            Some(Kind::Permanent) => Outcome::Dead(error),
+            _ if attempt >= self.config.attempts => Outcome::Dead(error),
+            Some(Kind::RetryAfter(wait)) => Outcome::Retry(wait, error),
+            None => Outcome::Retry(self.config.backoff.after(attempt), error),
+        })
+    }
+}
+
+enum Stopped {
+    Late(Duration),
+    CutOff,
+}
+
+fn open(claimed: ClaimedJob, attempt: u32) -> Result<(WebhookEvent, Job), String> {
+    let job = Job {
+        id: claimed.id,
+        key: claimed.key,
+        tenant: claimed.tenant,
+        attempt,
+        stored_at: claimed.stored_at,
+        stale: claimed.stale,
+        merged: claimed.merged.iter().map(|job| job.id).collect(),
+    };
+    let body = if claimed.merged.is_empty() {
+        claimed.body
+    } else {
+        coalesce::merge(claimed.merged.iter().map(|job| &job.body), &claimed.body)
+    };
+    let event = WebhookEvent::from_stored(body).map_err(|error| format!("what is stored is not an event: {error}"))?;
+    Ok((event, job))
+}
+
+/// What a handler in a transaction returns when its lease was lost before the commit.
+#[derive(Debug, thiserror::Error)]
+#[error("the lease was lost")]
+pub(crate) struct LeaseLost;
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    let message = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref().cloned());
+    format!("the handler panicked: {}", message.unwrap_or_default())
+}

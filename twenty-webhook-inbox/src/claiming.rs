@@ -1,0 +1,78 @@
+//! What both databases do alike when they give out jobs.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sqlx::{ColumnIndex, Decode, Row, Type};
+
+use crate::ClaimedJob;
+use crate::sql::millis;
+
+/// What becomes of an `updated` whose turn it is.
+#[derive(Debug)]
+pub(crate) enum Burst {
+    /// It is handled alone.
+    One,
+    /// Others may still arrive: it is due then.
+    NotYet(i64),
+    /// These are handled in one call, in order; the last is the newest.
+    Merged(Vec<i64>),
+}
+
+/// From the jobs of a lane, in order, those from this one on that may be merged into one call: up to the first that is no `updated` of the
+/// same record.
+pub(crate) fn burst<'r, R>(seq: i64, rows: &'r [R], quiet: Duration) -> Result<Burst, sqlx::Error>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let (mut seqs, mut record, mut now) = (Vec::new(), None, 0);
+    let (mut oldest, mut newest) = (i64::MAX, i64::MIN);
+    for row in rows {
+        let this: i64 = row.try_get("seq")?;
+        if seqs.is_empty() && this != seq {
+            continue;
+        }
+        let of: (String, Option<String>) = (row.try_get("object")?, row.try_get("record_id")?);
+        let fits = row.try_get::<String, _>("action")? == "updated" && row.try_get::<i32, _>("crashes")? == 0;
+        if !fits || *record.get_or_insert_with(|| of.clone()) != of {
+            break;
+        }
+        let stored_at: i64 = row.try_get("stored_at")?;
+        (oldest, newest, now) = (oldest.min(stored_at), newest.max(stored_at), row.try_get("now")?);
+        seqs.push(this);
+    }
+    if seqs.is_empty() {
+        return Ok(Burst::One);
+    }
+    let quiet = millis(quiet);
+    let due = newest.saturating_add(quiet).min(oldest.saturating_add(quiet.saturating_mul(10)));
+    Ok(match seqs.len() {
+        _ if due > now => Burst::NotYet(due),
+        1 => Burst::One,
+        _ => Burst::Merged(seqs),
+    })
+}
+
+/// Puts jobs in the order in which they were asked for, and merged ones under the newest of their group.
+pub(crate) fn assemble(jobs: Vec<ClaimedJob>, ids: &[i64], groups: &HashMap<i64, i64>) -> Vec<ClaimedJob> {
+    let mut jobs: HashMap<_, _> = jobs.into_iter().map(|job| (job.id.number(), job)).collect();
+    let mut assembled: Vec<(Option<i64>, ClaimedJob)> = Vec::new();
+    for id in ids {
+        let Some(job) = jobs.remove(id) else { continue };
+        let group = groups.get(id).copied();
+        match assembled.last_mut() {
+            // In order, so this one is newer than all before it.
+            Some((last, newest)) if group.is_some() && *last == group => {
+                let mut older = std::mem::replace(newest, job);
+                newest.merged = std::mem::take(&mut older.merged);
+                newest.merged.push(older);
+            }
+            _ => assembled.push((group, job)),
+        }
+    }
+    assembled.into_iter().map(|(_, job)| job).collect()
+}

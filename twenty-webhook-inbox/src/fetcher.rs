@@ -1,0 +1,153 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::attempt::{Attempts, Ended};
+use crate::settler::{ANSWER, Ending};
+use crate::{Claim, Claimed, ClaimedJob, Crashed, InboxError, Settled, Store};
+
+/// Claims jobs as there are places for them, and starts their handlers.
+pub(crate) struct Fetcher<S> {
+    pub(crate) store: S,
+    pub(crate) attempts: Attempts,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) endings: mpsc::UnboundedSender<Ending>,
+    pub(crate) running: JoinSet<()>,
+    /// Claims whose answer was lost: the database may have given jobs to this worker.
+    pub(crate) lost: HashSet<i64>,
+    /// How many jobs with a crash this worker has.
+    pub(crate) crashed: Arc<AtomicUsize>,
+}
+
+impl<S: Store> Fetcher<S> {
+    pub(crate) async fn run_until(&mut self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let places = tokio::select! {
+                biased;
+                () = &mut stop => return,
+                places = self.free_places() => places,
+            };
+            // A claim is never dropped half-way: what it was given would be held by nobody.
+            let next = self.claim(places).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "cannot claim jobs");
+                Next::Later
+            });
+            while self.running.try_join_next().is_some() {}
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                () = self.until(next) => {}
+            }
+        }
+    }
+
+    async fn until(&self, next: Next) {
+        match next {
+            Next::Now => {}
+            // What this process stores is claimed at once; what others do, or what is due again, at the next look.
+            Next::Later => drop(timeout(self.attempts.config.poll, self.wake.notified()).await),
+            Next::WhenIdle => {
+                while !self.attempts.leases.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            }
+        }
+    }
+
+    /// At least one.
+    async fn free_places(&self) -> Vec<OwnedSemaphorePermit> {
+        let Ok(first) = Arc::clone(&self.places).acquire_owned().await else { return std::future::pending().await };
+        let mut places = vec![first];
+        while let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            places.push(place);
+        }
+        places
+    }
+
+    async fn claim(&mut self, places: Vec<OwnedSemaphorePermit>) -> Result<Next, InboxError> {
+        for token in self.lost.clone() {
+            answer(self.store.release_claim(token)).await?;
+            self.lost.remove(&token);
+        }
+        let crashed = match self.crashed.load(Ordering::SeqCst) {
+            0 if self.attempts.leases.is_empty() => Crashed::Alone,
+            0 => Crashed::Once,
+            _ => Crashed::No,
+        };
+        let config = &self.attempts.config;
+        let token = getrandom::u64().map_err(InboxError::database)?.cast_signed();
+        let claim = Claim { token, limit: places.len(), lease: config.lease, crashed, order: config.order };
+        self.lost.insert(token);
+        let Claimed { jobs, more, alone_is_due } = answer(self.store.claim(&claim)).await?;
+        self.lost.remove(&token);
+        let is_full = jobs.len() >= places.len();
+        let is_alone = jobs.iter().any(|job| job.crashes > 1);
+        for (job, place) in jobs.into_iter().zip(places) {
+            self.start(job, token, place);
+        }
+        Ok(if alone_is_due || is_alone {
+            Next::WhenIdle
+        } else if more || is_full {
+            Next::Now
+        } else {
+            Next::Later
+        })
+    }
+
+    fn start(&mut self, job: ClaimedJob, token: i64, place: OwnedSemaphorePermit) {
+        for job in job.merged.iter().chain([&job]) {
+            self.attempts.leases.insert(job.id, token);
+        }
+        let (attempts, endings, wake) = (self.attempts.clone(), self.endings.clone(), Arc::clone(&self.wake));
+        let crashed = (job.crashes > 0).then(|| {
+            self.crashed.fetch_add(1, Ordering::SeqCst);
+            Crashing(Arc::clone(&self.crashed))
+        });
+        self.running.spawn(async move {
+            let leases = attempts.leases.clone();
+            let (ids, ended) = attempts.run(job, token).await;
+            match ended {
+                Ended::Settle(outcome) => {
+                    let settled = ids.into_iter().map(|id| Settled { id, token, outcome: outcome.clone() }).collect();
+                    // The settler outlives the handlers.
+                    let _ = endings.send(Ending { settled, place });
+                }
+                Ended::Settled | Ended::Lost => {
+                    for id in ids {
+                        leases.remove(id, token);
+                    }
+                    // Others of its record may have waited for it.
+                    wake.notify_one();
+                }
+            }
+            drop(crashed);
+        });
+    }
+}
+
+/// When to ask again.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Now,
+    Later,
+    WhenIdle,
+}
+
+struct Crashing(Arc<AtomicUsize>);
+
+impl Drop for Crashing {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) async fn answer<T>(call: impl Future<Output = Result<T, InboxError>>) -> Result<T, InboxError> {
+    timeout(ANSWER, call).await.unwrap_or(Err(InboxError::Deadline(ANSWER)))
+}

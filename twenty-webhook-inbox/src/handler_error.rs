@@ -1,0 +1,73 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// An error that says what becomes of the job. Any other error of a handler means: try again after the back-off.
+///
+/// ```
+/// use std::time::Duration;
+/// use twenty_webhook_inbox::{HandlerError, WebhookEvent};
+///
+/// async fn sync(event: WebhookEvent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     if event.record_id().is_none() {
+///         return Err(HandlerError::permanent("an event without a record").into()); // a dead letter now
+///     }
+///     if is_rate_limited() {
+///         return Err(HandlerError::retry_after(Duration::from_secs(30), "rate limit").into());
+///     }
+///     std::fs::write("/tmp/last", event.name().as_str())?; // fails: again, after the back-off
+///     Ok(())
+/// }
+/// # fn is_rate_limited() -> bool { true }
+/// ```
+///
+/// It counts wherever it is in the chain of sources, so it may be wrapped.
+#[derive(Debug)]
+pub struct HandlerError {
+    pub(crate) kind: Kind,
+    error: BoxError,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Permanent,
+    RetryAfter(Duration),
+}
+
+impl HandlerError {
+    /// Another attempt would fail too: the job is a dead letter now.
+    pub fn permanent(error: impl Into<BoxError>) -> Self {
+        Self { kind: Kind::Permanent, error: error.into() }
+    }
+
+    /// Not before this long, whatever the back-off says; a day at most. It counts as an attempt.
+    pub fn retry_after(wait: Duration, error: impl Into<BoxError>) -> Self {
+        Self { kind: Kind::RetryAfter(wait.min(Duration::from_hours(24))), error: error.into() }
+    }
+
+    /// The first one in the chain.
+    pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for HandlerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}

@@ -1,0 +1,123 @@
+use std::time::{Duration, SystemTime};
+
+use twenty_webhook_core::{EventName, EventPattern};
+
+use crate::new_job::lane;
+use crate::{JobId, JobInfo, State};
+
+/// Which jobs to list, retry, rerun or delete.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use twenty_webhook_inbox::{JobFilter, JobId, State};
+///
+/// let people = JobFilter::in_state(State::Dead).named("person.*".parse()?).limit(100);
+/// let yesterday = SystemTime::now() - Duration::from_hours(24);
+/// let one_record_since_yesterday = JobFilter::all().record("person", "b1d6c7a2").since(yesterday);
+/// let one = JobFilter::id(JobId::new(42));
+/// # Ok::<(), twenty_webhook_core::EventPatternError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct JobFilter {
+    pub(crate) id: Option<JobId>,
+    state: Option<State>,
+    pattern: Option<EventPattern>,
+    record: Option<(String, String)>,
+    scope: Option<String>,
+    since: Option<SystemTime>,
+    until: Option<SystemTime>,
+    pub(crate) limit: usize,
+}
+
+impl JobFilter {
+    /// All jobs.
+    pub fn all() -> Self {
+        Self {
+            id: None,
+            state: None,
+            pattern: None,
+            record: None,
+            scope: None,
+            since: None,
+            until: None,
+            limit: usize::MAX,
+        }
+    }
+
+    /// The job with this id, in whatever state.
+    pub fn id(id: JobId) -> Self {
+        Self { id: Some(id), limit: 1, ..Self::all() }
+    }
+
+    /// All jobs in this state.
+    pub fn in_state(state: State) -> Self {
+        Self { state: Some(state), ..Self::all() }
+    }
+
+    /// Of these, the ones whose event has such a name.
+    pub fn named(mut self, pattern: EventPattern) -> Self {
+        self.pattern = Some(pattern);
+        self
+    }
+
+    /// Of these, the ones about this record, alone or in a batch: an object (`person`) and an id. In every workspace, unless a
+    /// [`scope`](Self::scope) says which.
+    pub fn record(mut self, object: impl Into<String>, id: impl Into<String>) -> Self {
+        self.record = Some((object.into(), id.into()));
+        self
+    }
+
+    /// Of these, the ones of this tenant, or of this workspace where no tenant is known.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// Of these, the ones that were stored at this time or later.
+    pub fn since(mut self, since: SystemTime) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// Of these, the ones that were stored before this time.
+    pub fn until(mut self, until: SystemTime) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// Of these, at most this many: the newest.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The one state, if it is only one.
+    pub fn only_state(&self) -> Option<State> {
+        self.state
+    }
+
+    /// Whether this is one of them, whatever the limit.
+    pub fn matches(&self, job: &JobInfo) -> bool {
+        self.id.is_none_or(|id| id == job.id)
+            && self.state.is_none_or(|state| state == job.state)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(&EventName::from(job.name.as_str())))
+            && self.scope.as_ref().is_none_or(|scope| *scope == job.scope)
+            && self.since.is_none_or(|since| since <= job.stored_at)
+            && self.until.is_none_or(|until| job.stored_at < until)
+            && self.record.as_ref().is_none_or(|(object, id)| {
+                // A batch names none: a store found it by its lanes.
+                *object == job.object && job.record_id.as_ref().is_none_or(|record_id| record_id == id)
+            })
+    }
+
+    /// The lane of the record, if it is about one: what [`Store::page`](crate::Store::page) may look for.
+    pub fn lane(&self) -> Option<i64> {
+        self.record.as_ref().map(|(object, id)| lane(object, id))
+    }
+
+    /// Whether all that was stored before this job is too old. Clocks and commits of several receivers differ a little.
+    pub(crate) fn ends_before(&self, job: &JobInfo) -> bool {
+        self.since.is_some_and(|since| job.stored_at + Duration::from_hours(1) < since)
+    }
+}

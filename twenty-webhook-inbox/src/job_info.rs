@@ -1,0 +1,137 @@
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::JobId;
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Stored, and not tried yet. It may wait for an earlier job of its record.
+    Pending,
+    /// A worker has it.
+    Running,
+    /// It failed, and will be tried again.
+    Retrying,
+    /// It was handled. Kept for the [retention](crate::Inbox::retention), so that a duplicate is known.
+    Done,
+    /// It failed for good: a dead letter. Kept until it is [retried](crate::Inbox::retry) or [deleted](crate::Inbox::delete).
+    Dead,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Running, Self::Retrying, Self::Done, Self::Dead];
+
+    /// In lower case, for a label of metrics or an argument of a command.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How many jobs there are in each state, and how old the oldest is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// [`State::Pending`].
+    pub pending: u64,
+    /// [`State::Running`].
+    pub running: u64,
+    /// [`State::Retrying`].
+    pub retrying: u64,
+    /// [`State::Done`]. On Postgres an estimate beyond 100,000.
+    pub done: u64,
+    /// [`State::Dead`].
+    pub dead: u64,
+    /// How long ago the oldest pending job was stored.
+    pub oldest_pending: Option<Duration>,
+    /// How long ago the oldest retrying job was stored.
+    pub oldest_retrying: Option<Duration>,
+    /// How long ago the oldest dead letter was stored.
+    pub oldest_dead: Option<Duration>,
+}
+
+impl Counts {
+    /// What is not settled yet: pending, running and retrying.
+    pub fn open(&self) -> u64 {
+        self.pending + self.running + self.retrying
+    }
+
+    /// How many are in this state.
+    pub fn of(&self, state: State) -> u64 {
+        match state {
+            State::Pending => self.pending,
+            State::Running => self.running,
+            State::Retrying => self.retrying,
+            State::Done => self.done,
+            State::Dead => self.dead,
+        }
+    }
+
+    /// The age of the oldest in this state, where it is known.
+    pub fn oldest(&self, state: State) -> Option<Duration> {
+        match state {
+            State::Pending => self.oldest_pending,
+            State::Retrying => self.oldest_retrying,
+            State::Dead => self.oldest_dead,
+            State::Running | State::Done => None,
+        }
+    }
+}
+
+/// What is known about a job, without its payload. A [`Store`](crate::Store) makes them.
+#[derive(Clone, Debug)]
+pub struct JobInfo {
+    /// Its number.
+    pub id: JobId,
+    /// Where it stands.
+    pub state: State,
+    /// The idempotency key.
+    pub key: [u8; 32],
+    /// The tenant whose secret signed it.
+    pub tenant: Option<String>,
+    /// The tenant, or else the workspace, or else nothing.
+    pub scope: String,
+    /// The event's name: `person.created`.
+    pub name: String,
+    /// The object: `person`.
+    pub object: String,
+    /// The id of the one record that it is about.
+    pub record_id: Option<String>,
+    /// How many attempts have ended.
+    pub attempts: u32,
+    /// How often its process ended while it was handled.
+    pub crashes: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it is due, if it is pending or retrying.
+    pub due_at: Option<SystemTime>,
+    /// When it was stored.
+    pub stored_at: SystemTime,
+    /// When its last attempt ended.
+    pub finished_at: Option<SystemTime>,
+    /// The size of the body in bytes. `None` if it was [erased](crate::Inbox::erase).
+    pub len: Option<usize>,
+}
+
+impl JobInfo {
+    /// The key as 64 hex digits, as [`DeliveryId`](twenty_webhook_core::DeliveryId) writes it.
+    pub fn key_in_hex(&self) -> String {
+        use fmt::Write as _;
+        self.key.iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}

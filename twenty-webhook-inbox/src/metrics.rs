@@ -1,0 +1,55 @@
+//! What the inbox tells the `metrics` facade.
+
+use std::time::{Duration, Instant};
+
+use metrics::{counter, gauge, histogram};
+use tokio::time::sleep;
+
+use crate::attempt::Ended;
+use crate::{Inbox, Outcome, State, Store};
+
+const EVERY: Duration = Duration::from_secs(15);
+
+/// How long it takes until a delivery is on disk, or its caller is told that it is not.
+pub(crate) struct StoreTimer(Instant);
+
+impl StoreTimer {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Drop for StoreTimer {
+    fn drop(&mut self) {
+        histogram!("twenty_webhook_inbox_store_seconds").record(self.0.elapsed());
+    }
+}
+
+pub(crate) fn attempt(ended: &Ended) {
+    let outcome = match ended {
+        Ended::Settle(Outcome::Done) | Ended::Settled => "done",
+        Ended::Settle(Outcome::Retry(..)) => "retry",
+        Ended::Settle(Outcome::Dead(_)) => "dead",
+        Ended::Settle(Outcome::Released) => "released",
+        Ended::Lost => "lost",
+    };
+    counter!("twenty_webhook_inbox_attempts_total", "outcome" => outcome).increment(1);
+}
+
+/// As long as a worker runs.
+pub(crate) async fn gauges<S: Store>(inbox: Inbox<S>) {
+    loop {
+        match inbox.counts().await {
+            Ok(counts) => {
+                for state in State::ALL {
+                    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+                    gauge!("twenty_webhook_inbox_jobs", "state" => state.as_str()).set(counts.of(state) as f64);
+                }
+                let oldest = counts.oldest_pending.unwrap_or_default();
+                gauge!("twenty_webhook_inbox_oldest_pending_seconds").set(oldest.as_secs_f64());
+            }
+            Err(error) => tracing::warn!(%error, "cannot count the inbox's jobs"),
+        }
+        sleep(EVERY).await;
+    }
+}

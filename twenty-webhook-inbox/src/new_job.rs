@@ -1,0 +1,201 @@
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use twenty_webhook_core::jiff::civil::DateTime;
+use twenty_webhook_core::jiff::tz::Offset;
+use twenty_webhook_core::{Action, Payload, RawJson, WebhookEvent, jiff};
+
+use crate::InboxError;
+use crate::text::printable;
+
+/// An event on its way into a [`Store`](crate::Store): the raw body, and what the inbox knows about it.
+#[derive(Clone)]
+pub struct NewJob {
+    key: [u8; 32],
+    body: Bytes,
+    tenant: Option<String>,
+    workspace: Option<String>,
+    name: String,
+    object: String,
+    action: String,
+    record_ids: Vec<String>,
+    updated_at: Option<i64>,
+    event_date: Option<i64>,
+}
+
+impl NewJob {
+    pub(crate) fn new(event: &WebhookEvent) -> Result<Self, InboxError> {
+        let delivery = event.delivery().ok_or(InboxError::Unverified)?;
+        let (record_ids, updated_at) = records(event);
+        Ok(Self {
+            key: *delivery.id().as_bytes(),
+            body: event.body().clone(),
+            tenant: None,
+            workspace: event.workspace_id().map(printable),
+            name: printable(event.name().as_str()),
+            object: printable(event.object()),
+            action: printable(event.action().as_str()),
+            record_ids,
+            updated_at: if *event.action() == Action::Destroyed { Some(i64::MAX) } else { updated_at },
+            event_date: event.event_date().map(jiff::Timestamp::as_millisecond),
+        })
+    }
+
+    /// The idempotency key. A store never holds two jobs with the same key.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The bytes that were signed.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The tenant whose secret signed it.
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+
+    /// The tenant, or else the workspace, or else nothing: records with the same id in two scopes are two records.
+    pub fn scope(&self) -> &str {
+        self.tenant.as_deref().or(self.workspace.as_deref()).unwrap_or_default()
+    }
+
+    /// The event's name: `person.created`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The object: `person`.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    /// The action: `created`.
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// The ids of the records that it is about: none, one, or those of a batch. Its lanes are (scope, object, id) for each of them.
+    pub fn record_ids(&self) -> &[String] {
+        &self.record_ids
+    }
+
+    /// The record's `updatedAt` in Unix milliseconds: its place among the jobs of its record. The newest of a batch; [`i64::MAX`] for
+    /// `destroyed`, because it is the last that happens to a record, and does not change `updatedAt`. `None` if there is no date: then the
+    /// time of arrival is its place.
+    pub fn updated_at(&self) -> Option<i64> {
+        self.updated_at
+    }
+
+    /// The `eventDate` in Unix milliseconds, for jobs with the same [`updated_at`](Self::updated_at).
+    pub fn event_date(&self) -> Option<i64> {
+        self.event_date
+    }
+}
+
+/// The name and the size, never the payload.
+impl std::fmt::Debug for NewJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewJob").field("name", &self.name).field("len", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// The ids of an event's records, each once, and the newest `updatedAt` among them.
+fn records(event: &WebhookEvent) -> (Vec<String>, Option<i64>) {
+    match event.payload() {
+        Payload::Batch { items, .. } => {
+            let records: Vec<_> = items.iter().map(|item| Dates::of(&item.record)).collect();
+            let updated_at = records.iter().filter_map(Dates::updated_at).max();
+            let mut ids: Vec<_> = records.iter().filter_map(Dates::id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            (ids, updated_at)
+        }
+        Payload::Metadata(change) => {
+            let state = change.after.as_ref().or(change.before.as_ref());
+            (id(event), state.and_then(|state| Dates::of(state).updated_at()))
+        }
+        Payload::Record { record, .. } => (id(event), Dates::of(record).updated_at()),
+        _ => (id(event), None),
+    }
+}
+
+fn id(event: &WebhookEvent) -> Vec<String> {
+    event.record_id().filter(|id| !id.is_empty()).map(printable).into_iter().collect()
+}
+
+/// A record's id and date, of whatever JSON type they are.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Dates {
+    id: Value,
+    #[serde(rename = "updatedAt")]
+    updated_at: Value,
+}
+
+impl Dates {
+    fn of(record: &RawJson) -> Self {
+        record.decode().unwrap_or_default()
+    }
+
+    fn id(&self) -> Option<String> {
+        self.id.as_str().filter(|id| !id.is_empty()).map(printable)
+    }
+
+    /// As any version of Twenty writes it; without an offset it is UTC.
+    fn updated_at(&self) -> Option<i64> {
+        let text = self.updated_at.as_str()?;
+        let date = text.parse::<jiff::Timestamp>().ok();
+        let date = date.or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())?;
+        Some(date.as_millisecond())
+    }
+}
+
+/// A short stand-in for (object, record id) that databases index. Two records that share one only share a look-up: the scope is compared
+/// too, and what merges events compares all.
+pub(crate) fn lane(object: &str, record_id: &str) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(object.as_bytes());
+    hash.update([0]);
+    hash.update(record_id.as_bytes());
+    let hash: [u8; 32] = hash.finalize().into();
+    hash[..8].iter().fold(0, |lane, byte| lane << 8 | i64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> (Vec<String>, Option<i64>) {
+        records(&WebhookEvent::from_stored(body.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn the_record_and_its_date_are_found_in_every_form() {
+        let id = |id: &str| vec![id.to_owned()];
+        let record = r#"{"eventName":"person.updated","record":{"note":"\ud83d","id":"7","updatedAt":"2026-09-14T09:02:12.004Z"}}"#;
+        assert_eq!(read(record), (id("7"), Some(1_789_376_532_004)));
+        let documented = r#"{"event":"person.created","data":{"id":"a","updatedAt":"2026-09-14T09:02:12.004"}}"#;
+        assert_eq!(read(documented), (id("a"), Some(1_789_376_532_004)));
+        let metadata = r#"{"eventName":"metadata.fieldMetadata.updated","event":{"type":"updated","metadataName":"fieldMetadata","recordId":"f","properties":{"after":{"updatedAt":"2026-09-14T09:02:12.004Z"}}}}"#;
+        assert_eq!(read(metadata), (id("f"), Some(1_789_376_532_004)));
+        let batch = r#"{"eventName":"person.updated","items":[{"record":{"id":"2","updatedAt":"2026-09-14T09:02:12.004Z"}},{"record":{"id":"1","updatedAt":"2025-09-14T09:02:12.004Z"}},{"record":{"id":"2"}},{"record":{}}]}"#;
+        assert_eq!(read(batch), (vec!["1".to_owned(), "2".to_owned()], Some(1_789_376_532_004)));
+        for without in [
+            r#"{"eventName":"person.destroyed","record":null}"#,
+            r#"{"eventName":"person.updated","record":{"id":"","updatedAt":"soon"}}"#,
+            r#"{"eventName":"person.updated","record":{"id":7,"updatedAt":7}}"#,
+        ] {
+            assert_eq!(read(without), (vec![], None), "{without}");
+        }
+    }
+
+    #[test]
+    fn a_lane_is_of_an_object_and_an_id() {
+        assert_ne!(lane("person", "1"), lane("company", "1"));
+        assert_ne!(lane("person1", ""), lane("person", "1"));
+        assert_eq!(lane("person", "1"), lane("person", "1"));
+    }
+}

@@ -1,0 +1,194 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::sql::{Dialect, SCHEMA};
+use crate::{Inbox, InboxError, PostgresStore};
+
+impl Inbox<PostgresStore> {
+    /// Opens the inbox in this database, or makes it: [`PostgresConfig::new`] and [`open`](PostgresConfig::open). `url` is
+    /// `postgres://user:password@host:port/database`.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or its schema cannot be made.
+    pub async fn postgres(url: &str) -> Result<Self, InboxError> {
+        PostgresConfig::new(url)?.open().await
+    }
+
+    /// Opens the inbox in the database of this pool, or makes it, in the schema `twenty_webhook`: for
+    /// [`run_in_transaction`](Self::run_in_transaction), whose transactions come from the pool. All else has connections of its own, so that
+    /// a pool that is busy delays no delivery.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or its schema cannot be made.
+    pub async fn on_postgres_pool(pool: &PgPool) -> Result<Self, InboxError> {
+        PostgresConfig::on_pool(pool).open().await
+    }
+}
+
+/// Where an inbox on Postgres is.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PostgresConfig {
+    options: PgConnectOptions,
+    schema: String,
+    handlers: Option<PgPool>,
+}
+
+/// Longer than a server takes that is there.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// On every new connection. Only `synchronous_commit = off` is changed: the other values wait for the disk. A client that vanishes, or is
+/// stopped, in the middle of a transaction frees its locks within half a minute.
+const SESSION: &str =
+    "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+        ELSE current_setting('synchronous_commit') END, false),
+    set_config('idle_in_transaction_session_timeout', '15s', false), set_config('lock_timeout', '10s', false),
+    set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
+    set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '25000', false)";
+
+/// Of two programs that start at once, one would fail. The number is any that nobody else takes.
+const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
+
+impl PostgresConfig {
+    /// In the database at this URL, in the schema `twenty_webhook`.
+    ///
+    /// # Errors
+    /// If it is not a URL of a Postgres database.
+    pub fn new(url: &str) -> Result<Self, InboxError> {
+        let options = url.parse().map_err(InboxError::database)?;
+        Ok(Self { options, schema: "twenty_webhook".to_owned(), handlers: None })
+    }
+
+    /// In the database of this pool: see [`Inbox::on_postgres_pool`].
+    pub fn on_pool(pool: &PgPool) -> Self {
+        let options = PgConnectOptions::clone(&pool.connect_options());
+        Self { options, schema: "twenty_webhook".to_owned(), handlers: Some(pool.clone()) }
+    }
+
+    /// Sets the schema. Two inboxes in one database need two.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// Opens the inbox, or makes it.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or its schema cannot be made.
+    pub async fn open(self) -> Result<Inbox<PostgresStore>, InboxError> {
+        let store = self.connect().await?;
+        self.migrate(&store).await.map_err(InboxError::database)?;
+        Ok(Inbox::on(store))
+    }
+
+    /// Opens an inbox that is there, and changes nothing about it: for operators.
+    ///
+    /// # Errors
+    /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be reached.
+    pub async fn open_existing(self) -> Result<Inbox<PostgresStore>, InboxError> {
+        let store = self.connect().await?;
+        let mut connection = store.pool.acquire().await.map_err(InboxError::database)?;
+        let version = self.version(&store, &mut connection).await.map_err(InboxError::database)?;
+        drop(connection);
+        match version {
+            0 => {
+                Err(InboxError::NotAnInbox(format!("the database has no schema {:?} with an inbox in it", self.schema)))
+            }
+            version if version < SCHEMA.len() => {
+                Err(InboxError::NotAnInbox("it is of an older version: start its receiver once".to_owned()))
+            }
+            _ => Ok(Inbox::on(store)),
+        }
+    }
+
+    async fn connect(&self) -> Result<PostgresStore, InboxError> {
+        let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
+        let read = pool_of(self.options.clone(), 2);
+        let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
+        let dialect = Dialect::new(
+            &format!("{schema}."),
+            &[
+                ("{this}", "jobs"),
+                ("{index}", ""),
+                ("{schema}", &schema),
+                ("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+                ("{bytes}", "BYTEA"),
+                ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
+                ("{ids}", "= ANY($1)"),
+                ("{length}", "octet_length"),
+                ("{skip_locked}", "FOR UPDATE SKIP LOCKED"),
+            ],
+        );
+        let handlers = self.handlers.clone().unwrap_or_else(|| pool.clone());
+        Ok(PostgresStore { pool, read, handlers, dialect: Arc::new(dialect) })
+    }
+
+    /// How many steps of the schema were made. None: it is no inbox.
+    async fn version(&self, store: &PostgresStore, connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
+        let is_there = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'settings')";
+        if !sqlx::query_scalar(is_there).bind(&self.schema).fetch_one(&mut *connection).await? {
+            return Ok(0);
+        }
+        let version = store.dialect.sql("SELECT value FROM {settings} WHERE name = 'version'");
+        let version: Option<String> = sqlx::query_scalar(version).fetch_optional(connection).await?;
+        Ok(version.and_then(|version| version.parse().ok()).unwrap_or(0))
+    }
+
+    async fn migrate(&self, store: &PostgresStore) -> Result<(), sqlx::Error> {
+        let mut connection = store.pool.acquire().await?;
+        // No lock is taken for what is there already.
+        if self.version(store, &mut connection).await? >= SCHEMA.len() {
+            return Ok(());
+        }
+        let mut tx = connection.begin().await?;
+        sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await?;
+        let version = self.version(store, &mut tx).await?;
+        if version == 0 {
+            sqlx::query(store.dialect.sql("CREATE SCHEMA IF NOT EXISTS {schema}")).execute(&mut *tx).await?;
+        }
+        for (number, step) in SCHEMA.iter().enumerate().skip(version) {
+            // An index is made in the schema of its table, so its name needs none.
+            sqlx::raw_sql(AssertSqlSafe(store.dialect.text(step))).execute(&mut *tx).await?;
+            if number == 0 {
+                // A queue changes all the time: its statistics are to follow.
+                let tune = "ALTER TABLE {jobs} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)";
+                sqlx::query(store.dialect.sql(tune)).execute(&mut *tx).await?;
+            }
+        }
+        let set = "INSERT INTO {settings} (name, value) VALUES ('version', $1)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        sqlx::query(store.dialect.sql(set)).bind(SCHEMA.len().to_string()).execute(&mut *tx).await?;
+        tx.commit().await
+    }
+}
+
+impl PostgresStore {
+    pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
+        let options = PgConnectOptions::clone(&self.pool.connect_options());
+        let pool = pool(1).connect_with(options).await.map_err(InboxError::database)?;
+        Ok(Self { read: pool.clone(), pool, ..self.clone() })
+    }
+}
+
+fn pool_of(options: PgConnectOptions, connections: u32) -> PgPool {
+    pool(connections).connect_lazy_with(options)
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ANSWER)
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::query(SESSION).execute(connection).await.map(drop) })
+        })
+        // A host that vanished says nothing for a quarter of an hour, and its connections would keep their places for so long.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let alive = tokio::time::timeout(ANSWER, connection.ping()).await;
+                alive.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+            })
+        })
+}

@@ -1,0 +1,70 @@
+use std::error::Error;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use sqlx::postgres::PgTransaction;
+
+use crate::attempt::LeaseLost;
+use crate::handler::Handled;
+use crate::{Inbox, InboxError, Job, Outcome, PostgresStore, Settled, WebhookEvent, Worker};
+
+impl Inbox<PostgresStore> {
+    /// A worker whose handler writes to tables of yours in the same database, in one commit with the job's completion: each event has its
+    /// effects exactly once, whatever is killed. The handler is given the transaction, and returns it:
+    ///
+    /// ```no_run
+    /// use sqlx::postgres::{PgPool, PgTransaction};
+    /// use twenty_webhook_inbox::{Inbox, Job, WebhookEvent};
+    ///
+    /// async fn record(event: WebhookEvent, _: Job, mut tx: PgTransaction<'static>) -> Result<PgTransaction<'static>, sqlx::Error> {
+    ///     sqlx::query("INSERT INTO audit (name) VALUES ($1)").bind(event.name().as_str()).execute(&mut *tx).await?;
+    ///     Ok(tx)
+    /// }
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let inbox = Inbox::on_postgres_pool(&PgPool::connect("postgres://localhost/app").await?).await?;
+    /// inbox.run_in_transaction("audit", record).run_until(tokio::signal::ctrl_c()).await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The transaction comes from the pool that the inbox was opened on. It must be the one that is returned, and neither committed nor
+    /// rolled back. An error rolls back, and counts as any handler's does. What the handler does elsewhere (an HTTP call) may still happen
+    /// twice. A connection with `synchronous_commit = off` is refused: its commits may be lost.
+    pub fn run_in_transaction<H, F, E>(&self, name: impl Into<String>, handler: H) -> Worker<PostgresStore>
+    where
+        H: Fn(WebhookEvent, Job, PgTransaction<'static>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<PgTransaction<'static>, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
+        let (store, handler) = (self.store.clone(), Arc::new(handler));
+        let handler = Arc::new(move |event, job: Job, token| {
+            let (store, handler) = (store.clone(), Arc::clone(&handler));
+            let handle = async move {
+                let settled = job.settled(token, &Outcome::Done);
+                let mut tx = store.handlers.begin().await?;
+                let commit: String =
+                    sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(&mut *tx).await?;
+                if commit == "off" {
+                    return Err(InboxError::database("synchronous_commit is off: the commit might be lost").into());
+                }
+                let mut tx = handler(event, job, tx).await.map_err(Into::into)?;
+                store.complete(&mut tx, &settled).await?;
+                tx.commit().await?;
+                Ok(Handled::Settled)
+            };
+            handle.boxed()
+        });
+        Worker::new(self.clone(), name.into(), handler)
+    }
+}
+
+impl PostgresStore {
+    async fn complete(
+        &self,
+        tx: &mut PgTransaction<'static>,
+        settled: &[Settled],
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (still_held, _) = self.run_settle(tx, settled).await?;
+        if still_held == settled.len() as u64 { Ok(()) } else { Err(LeaseLost.into()) }
+    }
+}

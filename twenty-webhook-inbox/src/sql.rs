@@ -1,0 +1,363 @@
+//! What both databases say alike. States are numbers: 0 is due at `run_at`, 1 waits for an earlier job of its record, 2 runs, 3 is done,
+//! 4 is dead.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::{Crashed, JobFilter, JobInfo, State};
+
+/// The names and expressions that differ.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    /// From `{name}` to what it stands for.
+    words: Vec<(&'static str, String)>,
+    texts: Mutex<HashMap<&'static str, Arc<str>>>,
+}
+
+impl Dialect {
+    pub(crate) fn new(prefix: &str, words: &[(&'static str, &str)]) -> Self {
+        let tables = ["jobs", "lanes", "settings"].map(|table| format!("{prefix}{table}"));
+        let mut all = vec![
+            ("{blocker}", BLOCKER.to_owned()),
+            ("{stale}", STALE.to_owned()),
+            ("{woken}", WOKEN.to_owned()),
+            ("{info}", INFO.to_owned()),
+        ];
+        all.extend(["{jobs}", "{lanes}", "{settings}"].into_iter().zip(tables));
+        all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
+        Self { words: all, texts: Mutex::default() }
+    }
+
+    /// The statement in this dialect. It is made once.
+    pub(crate) fn sql(&self, template: &'static str) -> SqlStr {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = texts.entry(template).or_insert_with(|| self.text(template).into());
+        AssertSqlSafe(Arc::clone(text)).into_sql_str()
+    }
+
+    pub(crate) fn text(&self, template: &str) -> String {
+        self.words.iter().fold(template.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
+    }
+}
+
+/// Additive steps only: a program of an older version goes on with a newer schema.
+pub(crate) const SCHEMA: [&str; 1] = ["
+CREATE TABLE {jobs} (
+    seq {serial},
+    key {bytes} NOT NULL,
+    tenant TEXT,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    object TEXT NOT NULL,
+    action TEXT NOT NULL,
+    record_id TEXT,
+    lane BIGINT,
+    order_at BIGINT NOT NULL,
+    dated BOOLEAN NOT NULL,
+    event_date BIGINT NOT NULL,
+    state SMALLINT NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    has_followers BOOLEAN NOT NULL DEFAULT FALSE,
+    run_at BIGINT NOT NULL,
+    lease_until BIGINT,
+    lease_token BIGINT,
+    failing_since BIGINT,
+    stored_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    last_error TEXT,
+    body {bytes}
+);
+CREATE UNIQUE INDEX {index}key ON {jobs} (key);
+CREATE INDEX {index}due ON {jobs} (run_at, seq) WHERE state = 0 AND crashes = 0;
+CREATE INDEX {index}due_crashed ON {jobs} (run_at, seq) WHERE state = 0 AND crashes > 0;
+CREATE INDEX {index}open_lane ON {jobs} (lane, order_at, event_date, seq) WHERE state <= 2;
+CREATE INDEX {index}waiting_lane ON {jobs} (lane, order_at, event_date, seq) WHERE state = 1;
+CREATE INDEX {index}running_lane ON {jobs} (lane) WHERE state = 2;
+CREATE INDEX {index}done_lane ON {jobs} (lane, order_at) WHERE state = 3;
+CREATE INDEX {index}dead_lane ON {jobs} (lane) WHERE state = 4;
+CREATE INDEX {index}pending ON {jobs} (seq) WHERE state <= 1 AND attempts = 0;
+CREATE INDEX {index}retrying ON {jobs} (seq) WHERE state <= 1 AND attempts > 0;
+CREATE INDEX {index}done ON {jobs} (finished_at) WHERE state = 3;
+CREATE INDEX {index}dead ON {jobs} (seq) WHERE state = 4;
+CREATE INDEX {index}dead_since ON {jobs} (finished_at) WHERE state = 4;
+CREATE TABLE {lanes} (
+    lane BIGINT NOT NULL,
+    seq BIGINT NOT NULL REFERENCES {jobs} (seq) ON DELETE CASCADE,
+    PRIMARY KEY (lane, seq)
+);
+CREATE INDEX {index}lanes_of ON {lanes} (seq);
+CREATE TABLE {settings} (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"];
+
+/// The job that `j` has to wait for. `$2` is the time before which a job that has been failing since holds up no other. A batch has no lane
+/// of its own; its lanes are in a table beside. One order over all jobs keeps two batches from waiting for each other.
+const BLOCKER: &str = "coalesce(
+    (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state = 2 LIMIT 1),
+    (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state <= 2
+        AND (o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+        AND (o.failing_since IS NULL OR o.failing_since >= $2)
+        ORDER BY o.order_at, o.event_date, o.seq LIMIT 1),
+    CASE WHEN EXISTS (SELECT 1 FROM {lanes}) THEN coalesce(
+        (SELECT o.seq FROM {lanes} l JOIN {jobs} o ON o.seq = l.seq WHERE l.lane = j.lane AND o.scope = j.scope AND o.state <= 2
+            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+                AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
+        (SELECT o.seq FROM {lanes} m JOIN {jobs} o ON o.lane = m.lane AND o.scope = j.scope WHERE m.seq = j.seq AND o.state <= 2
+            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+                AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
+        (SELECT o.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane AND l.seq <> m.seq JOIN {jobs} o ON o.seq = l.seq
+            WHERE m.seq = j.seq AND o.scope = j.scope AND o.state <= 2
+            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+                AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1)
+    ) END)";
+
+/// Whether a newer state of the record of an updated row is done.
+const STALE: &str = "({this}.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
+    AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq))";
+
+/// Of those that waited for one of the jobs in `{ids}`, the next of each lane. It is to wake the one after it, so it has followers.
+const WOKEN: &str = "
+    SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = x.lane AND w.scope = x.scope AND w.state = 1
+        ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {jobs} x WHERE x.seq {ids}
+    UNION ALL SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = m.lane AND w.scope = x.scope AND w.state = 1
+        ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {lanes} m JOIN {jobs} x ON x.seq = m.seq WHERE m.seq {ids}
+    UNION ALL SELECT l.seq FROM {jobs} x JOIN {lanes} l ON l.lane = x.lane WHERE x.seq {ids}
+    UNION ALL SELECT l.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane WHERE m.seq {ids}";
+
+/// All of a job but its body.
+const INFO: &str = "seq, key, tenant, scope, name, object, record_id, state, attempts, crashes, last_error, run_at, stored_at, finished_at, \
+                    {length}(body) AS len";
+
+pub(crate) const WAKE: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN ({woken})";
+
+/// The next of each lane in which all wait, and all batches that wait: a safeguard, and what follows a deletion.
+pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN (
+    SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = p.lane AND w.scope = p.scope AND w.state = 1
+        ORDER BY w.order_at, w.event_date, w.seq LIMIT 1)
+    FROM (SELECT DISTINCT lane, scope FROM {jobs} WHERE state = 1 AND lane IS NOT NULL) p
+    WHERE NOT EXISTS (SELECT 1 FROM {jobs} o WHERE o.lane = p.lane AND o.scope = p.scope AND o.state IN (0, 2) AND o.state <= 2)
+    UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL)";
+
+/// `updated` jobs of one record that may be merged, in order.
+pub(crate) const BURST: &str =
+    "SELECT j.seq, j.stored_at, j.action, j.object, j.record_id, j.crashes, {now} AS now FROM {jobs} j
+    WHERE j.lane = $1 AND j.scope = $2 AND j.state < 2 AND NOT EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = $1)
+    ORDER BY j.order_at, j.event_date, j.seq LIMIT 1000";
+
+pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state = 0";
+
+/// A job whose process ended. `$1` is how late its lease is allowed to be, `$2` how many crashes are too many.
+pub(crate) const RECOVER: &str = "UPDATE {jobs} SET state = CASE WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
+    run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_until = NULL,
+    finished_at = {now}, last_error = 'its process ended while it was handled'
+    WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 2 AND lease_until < {now} - $1 {skip_locked})
+    RETURNING seq, has_followers";
+
+pub(crate) const RELEASE_CLAIM: &str = "UPDATE {jobs} SET state = 0, lease_token = NULL, lease_until = NULL
+    WHERE state = 2 AND lease_token = $1 RETURNING seq, has_followers";
+
+pub(crate) const DELETE_DONE: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 3
+    AND finished_at < {now} - $1 ORDER BY finished_at LIMIT $2 {skip_locked})";
+
+pub(crate) const DELETE_DEAD: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 4
+    AND finished_at < {now} - $1 ORDER BY finished_at LIMIT $2 {skip_locked})";
+
+/// After a clock was set back: an attempt, or a delivery, was in the future.
+pub(crate) const REPAIR_DUE: [&str; 2] = [
+    "UPDATE {jobs} SET run_at = {now}, stored_at = CASE WHEN stored_at > {now} THEN {now} ELSE stored_at END,
+        finished_at = CASE WHEN finished_at > {now} THEN {now} ELSE finished_at END
+        WHERE state = 0 AND crashes = 0 AND run_at > {now} + 5000 AND (stored_at > {now} + 5000 OR finished_at > {now} + 5000)",
+    "UPDATE {jobs} SET run_at = {now}, finished_at = {now}
+        WHERE state = 0 AND crashes > 0 AND run_at > {now} + 5000 AND finished_at > {now} + 5000",
+];
+
+/// `$1` is the longest lease.
+pub(crate) const REPAIR_LEASES: &str =
+    "UPDATE {jobs} SET lease_until = {now} + $1 WHERE state = 2 AND lease_until > {now} + 2 * $1 + 5000";
+
+pub(crate) const REPAIR_DONE: &str =
+    "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";
+
+pub(crate) const COUNTS: &str = "SELECT
+    (SELECT count(*) FROM {jobs} WHERE state <= 1 AND attempts = 0) AS pending,
+    (SELECT count(*) FROM {jobs} WHERE state <= 1 AND attempts > 0) AS retrying,
+    (SELECT count(*) FROM {jobs} WHERE state = 2) AS running,
+    (SELECT count(*) FROM {jobs} WHERE state = 4) AS dead,
+    (SELECT {now} - stored_at FROM {jobs} WHERE state <= 1 AND attempts = 0 ORDER BY seq LIMIT 1) AS oldest_pending,
+    (SELECT {now} - stored_at FROM {jobs} WHERE state <= 1 AND attempts > 0 ORDER BY seq LIMIT 1) AS oldest_retrying,
+    (SELECT {now} - stored_at FROM {jobs} WHERE state = 4 ORDER BY seq LIMIT 1) AS oldest_dead";
+
+pub(crate) const PAUSE: &str =
+    "INSERT INTO {settings} (name, value) VALUES ('paused', '1') ON CONFLICT (name) DO NOTHING";
+pub(crate) const RESUME: &str = "DELETE FROM {settings} WHERE name = 'paused'";
+pub(crate) const IS_PAUSED: &str = "SELECT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
+
+pub(crate) const RETRY: &str =
+    "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, run_at = {now}
+    WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL";
+pub(crate) const RERUN: &str =
+    "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, last_error = NULL,
+    run_at = {now}, finished_at = NULL WHERE seq {ids} AND state = 3 AND body IS NOT NULL";
+pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2";
+pub(crate) const ERASE: &str =
+    "UPDATE {jobs} SET body = NULL, last_error = NULL, state = CASE WHEN state < 2 THEN 3 ELSE state END,
+    finished_at = coalesce(finished_at, {now}) WHERE seq {ids} AND body IS NOT NULL";
+
+/// The condition of a page: by an index where there is one.
+pub(crate) fn page(filter: &JobFilter) -> &'static str {
+    match (filter.lane().is_some(), filter.only_state()) {
+        (true, _) => {
+            "SELECT {info} FROM {jobs} j WHERE seq < $1 AND seq IN (
+                SELECT seq FROM {jobs} WHERE lane = $3 AND state <= 2 UNION ALL SELECT seq FROM {jobs} WHERE lane = $3 AND state = 3
+                UNION ALL SELECT seq FROM {jobs} WHERE lane = $3 AND state = 4 UNION ALL SELECT seq FROM {lanes} WHERE lane = $3)
+             ORDER BY seq DESC LIMIT $2"
+        }
+        (_, Some(State::Pending)) => {
+            "SELECT {info} FROM {jobs} WHERE state <= 1 AND attempts = 0 AND seq < $1 ORDER BY seq DESC LIMIT $2"
+        }
+        (_, Some(State::Retrying)) => {
+            "SELECT {info} FROM {jobs} WHERE state <= 1 AND attempts > 0 AND seq < $1 ORDER BY seq DESC LIMIT $2"
+        }
+        (_, Some(State::Running)) => "SELECT {info} FROM {jobs} WHERE state = 2 AND seq < $1 ORDER BY seq DESC LIMIT $2",
+        (_, Some(State::Dead)) => "SELECT {info} FROM {jobs} WHERE state = 4 AND seq < $1 ORDER BY seq DESC LIMIT $2",
+        _ => "SELECT {info} FROM {jobs} WHERE seq < $1 ORDER BY seq DESC LIMIT $2",
+    }
+}
+
+/// A job's state as users know it.
+pub(crate) fn state(number: i16, attempts: u32) -> State {
+    match number {
+        0 | 1 if attempts > 0 => State::Retrying,
+        0 | 1 => State::Pending,
+        2 => State::Running,
+        3 => State::Done,
+        _ => State::Dead,
+    }
+}
+
+/// A job that is due, and what it has to wait for.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) seq: i64,
+    pub(crate) crashes: i32,
+    pub(crate) blocker: Option<i64>,
+    /// Its lane, if it is an `updated`, which others may be merged into.
+    pub(crate) burst: Option<(i64, String)>,
+}
+
+/// What becomes of the candidates.
+#[derive(Debug, Default)]
+pub(crate) struct Choice {
+    pub(crate) claim: Vec<Candidate>,
+    /// (job, the one that it waits for)
+    pub(crate) park: Vec<(i64, i64)>,
+    pub(crate) alone_is_due: bool,
+}
+
+pub(crate) fn choose(candidates: Vec<Candidate>, crashed: Crashed, limit: usize) -> Choice {
+    let mut choice = Choice::default();
+    for candidate in candidates {
+        if let Some(blocker) = candidate.blocker {
+            choice.park.push((candidate.seq, blocker));
+        } else if candidate.crashes > 1 && crashed == Crashed::Alone {
+            choice.claim = vec![candidate];
+            break;
+        } else if candidate.crashes > 1 {
+            choice.alone_is_due = true;
+        } else if choice.claim.len() < limit && (candidate.crashes == 0 || crashed != Crashed::No) {
+            choice.claim.push(candidate);
+        }
+    }
+    choice
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn time(millis: i64) -> std::time::SystemTime {
+    std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis.try_into().unwrap_or(0))
+}
+
+pub(crate) fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
+
+pub(crate) fn age(millis: Option<i64>) -> Option<std::time::Duration> {
+    millis.map(|millis| std::time::Duration::from_millis(millis.try_into().unwrap_or(0)))
+}
+
+/// A job's row as both databases give it.
+pub(crate) fn info<'r, R>(row: &'r R) -> Result<JobInfo, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i32: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i16: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    Vec<u8>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let attempts = row.try_get::<i32, _>("attempts")?.try_into().unwrap_or(0);
+    let state = state(row.try_get("state")?, attempts);
+    let due_at =
+        matches!(state, State::Pending | State::Retrying).then(|| row.try_get("run_at").map(time)).transpose()?;
+    Ok(JobInfo {
+        id: crate::JobId::new(row.try_get("seq")?),
+        state,
+        key: key(row.try_get("key")?),
+        tenant: row.try_get("tenant")?,
+        scope: row.try_get("scope")?,
+        name: row.try_get("name")?,
+        object: row.try_get("object")?,
+        record_id: row.try_get("record_id")?,
+        attempts,
+        crashes: row.try_get::<i32, _>("crashes")?.try_into().unwrap_or(0),
+        last_error: row.try_get("last_error")?,
+        due_at,
+        stored_at: time(row.try_get("stored_at")?),
+        finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+        len: row.try_get::<Option<i32>, _>("len")?.and_then(|len| len.try_into().ok()),
+    })
+}
+
+pub(crate) fn key(bytes: Vec<u8>) -> [u8; 32] {
+    bytes.try_into().unwrap_or_default()
+}
+
+pub(crate) fn change(change: crate::Change) -> &'static str {
+    match change {
+        crate::Change::Retry => RETRY,
+        crate::Change::Rerun => RERUN,
+        crate::Change::Delete => DELETE,
+        crate::Change::Erase => ERASE,
+    }
+}
+
+pub(crate) fn counts<'r, R>(row: &'r R, done: i64) -> Result<crate::Counts, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+    Ok(crate::Counts {
+        pending: count("pending")?,
+        running: count("running")?,
+        retrying: count("retrying")?,
+        done: done.unsigned_abs(),
+        dead: count("dead")?,
+        oldest_pending: age(row.try_get("oldest_pending")?),
+        oldest_retrying: age(row.try_get("oldest_retrying")?),
+        oldest_dead: age(row.try_get("oldest_dead")?),
+    })
+}
+
+/// (state, delay, error)
+pub(crate) fn outcome(outcome: &crate::Outcome) -> (i16, i64, Option<&str>) {
+    match outcome {
+        crate::Outcome::Done => (3, 0, None),
+        crate::Outcome::Retry(after, error) => (0, millis(*after), Some(error)),
+        crate::Outcome::Dead(error) => (4, 0, Some(error)),
+        crate::Outcome::Released => (0, 0, None),
+    }
+}

@@ -1,0 +1,126 @@
+use std::collections::HashMap;
+
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use crate::claiming::{Burst, assemble, burst};
+use crate::sql::{self, Candidate, Choice, choose, millis, time};
+use crate::sqlite::{SqliteStore, Tx, json};
+use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
+
+/// Those that are due, the one that each has to wait for, and of those that crashed one of either kind. All under SQLite's one write lock,
+/// so what is true here is true until the commit.
+const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
+        SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq LIMIT $1)
+        UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes = 1 AND run_at <= {now}
+            ORDER BY run_at, seq LIMIT 1)
+        UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes > 1 AND run_at <= {now}
+            ORDER BY run_at, seq LIMIT 1)
+    ) d JOIN {jobs} j ON j.seq = d.seq WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
+
+const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
+    WHERE seq IN (SELECT value FROM json_each($1)) AND state < 2 AND body IS NOT NULL
+    RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
+
+impl SqliteStore {
+    pub(super) async fn is_anything_due(&self) -> Result<bool, sqlx::Error> {
+        let due = self.dialect.sql(
+            "SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now})
+                 OR EXISTS (SELECT 1 FROM {jobs} WHERE state = 0 AND crashes > 0 AND run_at <= {now})",
+        );
+        sqlx::query_scalar(due).fetch_one(&self.write).await
+    }
+
+    pub(super) async fn run_claim(&self, tx: &mut Tx, claim: &Claim) -> Result<Claimed, sqlx::Error> {
+        let order = claim.order.unwrap_or_default();
+        let now: i64 = sqlx::query_scalar(self.dialect.sql("SELECT {now}")).fetch_one(&mut **tx).await?;
+        let rows = sqlx::query(self.dialect.sql(CANDIDATES))
+            .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
+            .bind(order.gives_up_after.map_or(i64::MIN, |after| now - millis(after)))
+            .bind(claim.order.is_some())
+            .fetch_all(&mut **tx)
+            .await?;
+        let fresh = rows.len();
+        let candidates = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
+        let Choice { claim: chosen, park, alone_is_due } = choose(candidates, claim.crashed, claim.limit);
+        let (mut ids, mut groups, mut postponed) = (Vec::new(), HashMap::new(), 0);
+        for candidate in chosen {
+            match self.burst(tx, &candidate, order).await? {
+                Burst::One => ids.push(candidate.seq),
+                Burst::NotYet(at) => {
+                    let postpone = sqlx::query(self.dialect.sql(sql::POSTPONE)).bind(candidate.seq).bind(at);
+                    postponed += postpone.execute(&mut **tx).await?.rows_affected();
+                }
+                Burst::Merged(seqs) => {
+                    groups.extend(seqs.iter().map(|seq| (*seq, candidate.seq)));
+                    ids.extend(seqs);
+                }
+            }
+        }
+        let claimed = if ids.is_empty() {
+            Vec::new()
+        } else {
+            let update =
+                sqlx::query(self.dialect.sql(CLAIM)).bind(json(&ids)).bind(claim.token).bind(millis(claim.lease));
+            update.fetch_all(&mut **tx).await?
+        };
+        let parked = self.park(tx, &park, order).await?;
+        let jobs = claimed.iter().map(claimed_job).collect::<Result<Vec<_>, _>>()?;
+        let more = fresh >= claim.limit && parked + postponed > 0;
+        Ok(Claimed { jobs: assemble(jobs, &ids, &groups), more, alone_is_due })
+    }
+
+    async fn burst(&self, tx: &mut Tx, candidate: &Candidate, order: Order) -> Result<Burst, sqlx::Error> {
+        let (Some(quiet), Some((lane, scope))) = (order.coalesce, &candidate.burst) else { return Ok(Burst::One) };
+        let rows = sqlx::query(self.dialect.sql(sql::BURST)).bind(lane).bind(scope).fetch_all(&mut **tx).await?;
+        burst(candidate.seq, &rows, quiet)
+    }
+
+    /// Those that wait for another job are not looked at again until that one ends, and wakes them.
+    async fn park(&self, tx: &mut Tx, park: &[(i64, i64)], order: Order) -> Result<u64, sqlx::Error> {
+        if park.is_empty() {
+            return Ok(0);
+        }
+        let pairs: serde_json::Value = park.iter().map(|(seq, blocker)| serde_json::json!([seq, blocker])).collect();
+        let blockers: Vec<_> = park.iter().map(|(_, blocker)| *blocker).collect();
+        let follow = self.dialect.sql("UPDATE {jobs} SET has_followers = TRUE WHERE seq {ids} AND NOT has_followers");
+        sqlx::query(follow).bind(json(&blockers)).execute(&mut **tx).await?;
+        let park = self.dialect.sql(
+            "UPDATE {jobs} SET
+                state = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL THEN 0 ELSE 1 END,
+                run_at = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
+                    THEN max(min(b.run_at, b.failing_since + $2 + 1), {now} + 10) ELSE {this}.run_at END
+             FROM (SELECT value ->> 0 AS seq, value ->> 1 AS blocker FROM json_each($1)) AS p JOIN {jobs} b ON b.seq = p.blocker
+             WHERE {this}.seq = p.seq AND {this}.state = 0 AND b.state <= 2",
+        );
+        let parked =
+            sqlx::query(park).bind(pairs.to_string()).bind(order.gives_up_after.map(millis)).execute(&mut **tx).await?;
+        Ok(parked.rows_affected())
+    }
+}
+
+fn candidate(row: &SqliteRow) -> Result<Candidate, sqlx::Error> {
+    let lane: Option<i64> = row.try_get("lane")?;
+    let is_updated = row.try_get::<&str, _>("action")? == "updated";
+    let scope = row.try_get("scope")?;
+    Ok(Candidate {
+        seq: row.try_get("seq")?,
+        crashes: row.try_get("crashes")?,
+        blocker: row.try_get("blocker")?,
+        burst: lane.filter(|_| is_updated).map(|lane| (lane, scope)),
+    })
+}
+
+fn claimed_job(row: &SqliteRow) -> Result<ClaimedJob, sqlx::Error> {
+    Ok(ClaimedJob {
+        id: JobId::new(row.try_get("seq")?),
+        key: sql::key(row.try_get("key")?),
+        tenant: row.try_get("tenant")?,
+        body: row.try_get::<Vec<u8>, _>("body")?.into(),
+        attempts: row.try_get::<i32, _>("attempts")?.try_into().unwrap_or(0),
+        crashes: row.try_get::<i32, _>("crashes")?.try_into().unwrap_or(0),
+        stored_at: time(row.try_get("stored_at")?),
+        stale: row.try_get("stale")?,
+        merged: Vec::new(),
+    })
+}

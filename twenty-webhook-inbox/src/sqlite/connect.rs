@@ -1,0 +1,280 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+
+use crate::sql::{Dialect, SCHEMA};
+use crate::sqlite::driver::Driver;
+use crate::sqlite::file_identity::FileIdentity;
+use crate::sqlite::write_lock::WriteLock;
+use crate::{Inbox, InboxError, SqliteStore};
+
+impl Inbox<SqliteStore> {
+    /// Opens the inbox in this file, or makes it: [`SqliteConfig::new`] and [`open`](SqliteConfig::open).
+    ///
+    /// # Errors
+    /// If it cannot be written to, is the database of another program, or stays locked.
+    pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self, InboxError> {
+        SqliteConfig::new(path).open().await
+    }
+
+    /// Opens the inbox in the file of this pool, beside tables of your own, or makes it: for
+    /// [`run_in_transaction`](Self::run_in_transaction). It takes the pool's options, and opens connections of its own, so that a pool that
+    /// is busy delays no delivery. Its tables are called `twenty_webhook_…`.
+    ///
+    /// # Errors
+    /// If it cannot be written to, is in memory only, or stays locked.
+    pub async fn on_sqlite_pool(pool: &SqlitePool) -> Result<Self, InboxError> {
+        let options = SqliteConnectOptions::clone(&pool.connect_options());
+        let path = options.get_filename().to_owned();
+        if path.to_str().is_some_and(|path| path.starts_with("file:") || path == ":memory:") {
+            return Err(InboxError::database("a database in memory keeps nothing"));
+        }
+        SqliteConfig { path, options, shares: true }.open().await
+    }
+}
+
+/// Where an inbox on SQLite is.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqliteConfig {
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    /// The file may hold tables of another program.
+    shares: bool,
+}
+
+/// How long to wait for another process that has the file locked.
+const BUSY: Duration = Duration::from_secs(10);
+
+impl SqliteConfig {
+    /// In this file.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        Self { options: SqliteConnectOptions::new().filename(&path), path, shares: false }
+    }
+
+    /// Opens the inbox, or makes it. A file that is the database of another program is refused, and left as it is.
+    ///
+    /// # Errors
+    /// If it cannot be written to, is the database of another program, or stays locked.
+    pub async fn open(self) -> Result<Inbox<SqliteStore>, InboxError> {
+        if !self.shares && self.is_of_another_program().await.map_err(InboxError::database)? {
+            return Err(InboxError::database("the file is the database of another program"));
+        }
+        create(&self.path).map_err(InboxError::database)?;
+        // A new file is turned to write-ahead logging.
+        let options = self.options.clone().journal_mode(SqliteJournalMode::Wal);
+        let store = self.store(options).await?;
+        migrate(&store).await.map_err(InboxError::database)?;
+        Ok(Inbox::on(store))
+    }
+
+    /// Opens an inbox that is there, and changes nothing about it: for operators.
+    ///
+    /// # Errors
+    /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be opened.
+    pub async fn open_existing(self) -> Result<Inbox<SqliteStore>, InboxError> {
+        let shown = self.path.display().to_string();
+        if !self.path.is_file() {
+            return Err(InboxError::NotAnInbox(format!("there is no file at {shown}")));
+        }
+        // Without a write, so that a file that is none stays as it is.
+        let options = self.options.clone().read_only(true).busy_timeout(BUSY);
+        let version = patiently(|| async {
+            let mut connection = options.connect().await?;
+            let version = version(&mut connection).await;
+            connection.close().await?;
+            version
+        });
+        match version.await {
+            Ok(0) => return Err(InboxError::NotAnInbox(format!("{shown} is a database without an inbox in it"))),
+            Ok(version) if version < SCHEMA.len() => {
+                return Err(InboxError::NotAnInbox(format!("{shown} is of an older version: start its receiver once")));
+            }
+            Ok(_) => {}
+            Err(error) if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("26")) => {
+                return Err(InboxError::NotAnInbox(format!("{shown} is no SQLite database")));
+            }
+            Err(error) => return Err(InboxError::database(error)),
+        }
+        let options = self.options.clone();
+        Ok(Inbox::on(self.store(options).await?))
+    }
+
+    async fn store(&self, options: SqliteConnectOptions) -> Result<SqliteStore, InboxError> {
+        // From here on a file that is missing was deleted: a new and empty one would be no better.
+        let options = options
+            .create_if_missing(false)
+            .busy_timeout(BUSY)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("journal_size_limit", "67108864");
+        let write = patiently(|| pool(1).connect_with(options.clone())).await.map_err(InboxError::database)?;
+        let file = FileIdentity::of(&self.path)?;
+        let write_lock = WriteLock::of(file.path()).map_err(InboxError::database)?;
+        let dialect = Dialect::new(
+            "twenty_webhook_",
+            &[
+                ("{this}", "twenty_webhook_jobs"),
+                ("{index}", "twenty_webhook_"),
+                ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+                ("{bytes}", "BLOB"),
+                ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
+                ("{ids}", "IN (SELECT value FROM json_each($1))"),
+                ("{length}", "length"),
+                ("{skip_locked}", ""),
+            ],
+        );
+        let read = pool(2).connect_lazy_with(options);
+        Ok(SqliteStore { write, read, file, write_lock, dialect: Arc::new(dialect), driver: Driver::start()? })
+    }
+
+    /// A path that was mixed up must not put our tables into the database of another program, nor turn it to write-ahead logging.
+    async fn is_of_another_program(&self) -> Result<bool, sqlx::Error> {
+        if self.path.metadata().map_or(true, |metadata| metadata.len() == 0) {
+            return Ok(false);
+        }
+        let others = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'twenty_webhook_jobs')
+                      AND EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table')";
+        let options = self.options.clone().busy_timeout(BUSY);
+        patiently(|| async {
+            let mut connection = options.connect().await?;
+            let others = sqlx::query_scalar(others).fetch_one(&mut connection).await?;
+            connection.close().await?;
+            Ok(others)
+        })
+        .await
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
+        self.file.check()?;
+        let options = SqliteConnectOptions::clone(&self.write.connect_options());
+        let write = pool(1).connect_with(options).await.map_err(InboxError::database)?;
+        let write_lock = WriteLock::of(self.file.path()).map_err(InboxError::database)?;
+        Ok(Self { read: write.clone(), write, write_lock, ..self.clone() })
+    }
+}
+
+/// A connection on which a transaction went wrong is not used again. On a full disk SQLite may roll back by itself; sqlx then counts a
+/// transaction too many, from there on makes savepoints where it should begin, and in the end releases one inside a transaction that
+/// is never committed.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(BUSY)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| Box::pin(check_is_durable(connection)))
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Waits for the rollback of what was dropped.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+}
+
+/// Options that were brought along may be weaker.
+async fn check_is_durable(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
+    // 2 is FULL, 3 is EXTRA.
+    if mode == "wal" && synchronous >= 2 {
+        return Ok(());
+    }
+    Err(sqlx::Error::Configuration(
+        format!("a commit would not be on disk: journal_mode = {mode}, synchronous = {synchronous}").into(),
+    ))
+}
+
+/// For its owner only. SQLite gives its other two files the same mode.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// To turn a new file to write-ahead logging takes a lock that SQLite does not wait for: of programs that start at once, all but one are
+/// told that it is busy.
+async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let began = tokio::time::Instant::now();
+    loop {
+        match attempt().await {
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY => {}
+            done => return done,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// `SQLITE_BUSY`, in whatever extended form.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+/// How many steps of the schema were made. None: it is no inbox.
+async fn version(connection: &mut SqliteConnection) -> Result<usize, sqlx::Error> {
+    let is_there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'twenty_webhook_settings')";
+    if !sqlx::query_scalar(is_there).fetch_one(&mut *connection).await? {
+        return Ok(0);
+    }
+    let version = "SELECT value FROM twenty_webhook_settings WHERE name = 'version'";
+    let version: Option<String> = sqlx::query_scalar(version).fetch_optional(connection).await?;
+    Ok(version.and_then(|version| version.parse().ok()).unwrap_or(0))
+}
+
+async fn migrate(store: &SqliteStore) -> Result<(), sqlx::Error> {
+    let mut tx = store.write.begin_with("BEGIN IMMEDIATE").await?;
+    let version = version(&mut tx).await?;
+    for step in SCHEMA.iter().skip(version) {
+        sqlx::raw_sql(AssertSqlSafe(store.dialect.text(step))).execute(&mut *tx).await?;
+    }
+    if version < SCHEMA.len() {
+        let set = "INSERT INTO twenty_webhook_settings (name, value) VALUES ('version', $1)
+                   ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        sqlx::query(set).bind(SCHEMA.len().to_string()).execute(&mut *tx).await?;
+    }
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_writes_ahead_and_syncs_each_commit() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap();
+        let heartbeat = inbox.store.another_connection().await.unwrap();
+        for pool in [&inbox.store.write, &inbox.store.read, &heartbeat.write] {
+            let mut connection = pool.acquire().await.unwrap();
+            check_is_durable(&mut connection).await.unwrap();
+            sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await.unwrap();
+            assert!(check_is_durable(&mut connection).await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn options_that_are_weaker_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new().filename(dir.path().join("app.db")).create_if_missing(true);
+        let pool = SqlitePool::connect_with(options.pragma("journal_mode", "MEMORY")).await.unwrap();
+        let inbox = Inbox::on_sqlite_pool(&pool).await.unwrap();
+        inbox.health().await.unwrap();
+        let memory = SqlitePool::connect("sqlite::memory:").await.unwrap();
+        assert!(Inbox::on_sqlite_pool(&memory).await.is_err());
+    }
+}

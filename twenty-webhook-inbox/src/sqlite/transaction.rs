@@ -1,0 +1,160 @@
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
+use sqlx::{Execute, Executor, Sqlite};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+use crate::attempt::{LeaseLost, panicked};
+use crate::handler::Handled;
+use crate::sqlite::{SqliteStore, Tx};
+use crate::{Inbox, InboxError, Job, Outcome, Settled, WebhookEvent, Worker};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// How long a handler may hold SQLite's one write lock. Receivers wait meanwhile, and their deadline is 3 seconds.
+const LONGEST: Duration = Duration::from_millis(500);
+
+impl Inbox<SqliteStore> {
+    /// A worker whose handler writes to tables of yours in the same file, in one commit with the job's completion: each event has its
+    /// effects exactly once, whatever is killed.
+    ///
+    /// SQLite has one writer. So the handler first does its waiting, and then returns what is to be written: a closure that is called under
+    /// `BEGIN IMMEDIATE` and has half a second. After that it is rolled back, and the attempt has failed.
+    ///
+    /// ```no_run
+    /// use sqlx::sqlite::SqlitePool;
+    /// use twenty_webhook_inbox::{Inbox, Job, SqliteTransaction, WebhookEvent};
+    ///
+    /// # async fn look_up(_: &WebhookEvent) -> String { String::new() }
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let inbox = Inbox::on_sqlite_pool(&SqlitePool::connect("sqlite:app.db").await?).await?;
+    /// let worker = inbox.run_in_transaction("audit", |event: WebhookEvent, _: Job| async move {
+    ///     let name = look_up(&event).await;
+    ///     Ok::<_, sqlx::Error>(move |tx: &mut SqliteTransaction| {
+    ///         tx.execute(sqlx::query("INSERT INTO audit (name) VALUES (?)").bind(name))?;
+    ///         Ok(())
+    ///     })
+    /// });
+    /// worker.run_until(tokio::signal::ctrl_c()).await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// An error of either part counts as any handler's does. What the handler does elsewhere (an HTTP call) may still happen twice.
+    pub fn run_in_transaction<H, F, W, E>(&self, name: impl Into<String>, handler: H) -> Worker<SqliteStore>
+    where
+        H: Fn(WebhookEvent, Job) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<W, E>> + Send + 'static,
+        W: FnOnce(&mut SqliteTransaction) -> Result<(), E> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let (store, handler) = (self.store.clone(), Arc::new(handler));
+        let handler = Arc::new(move |event, job: Job, token| {
+            let (store, handler) = (store.clone(), Arc::clone(&handler));
+            let handle = async move {
+                let settled = job.settled(token, &Outcome::Done);
+                let write = handler(event, job).await.map_err(Into::into)?;
+                store.write_and_complete(move |tx| write(tx).map_err(Into::into), settled).await?;
+                Ok(Handled::Settled)
+            };
+            handle.boxed()
+        });
+        Worker::new(self.clone(), name.into(), handler)
+    }
+}
+
+/// SQLite's write transaction, for a closure that is not async: see [`Inbox::run_in_transaction`].
+#[derive(Debug)]
+pub struct SqliteTransaction {
+    /// Taken away when the time is over.
+    tx: Arc<Mutex<Option<Tx>>>,
+    runtime: Handle,
+}
+
+impl SqliteTransaction {
+    /// Executes a statement.
+    ///
+    /// # Errors
+    /// The database's; or the time is over.
+    pub fn execute<'q>(&mut self, query: impl Execute<'q, Sqlite> + 'q) -> Result<SqliteQueryResult, sqlx::Error> {
+        self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.execute(query).await })
+    }
+
+    /// Executes a statement, and returns its rows.
+    ///
+    /// # Errors
+    /// The database's; or the time is over.
+    pub fn fetch_all<'q>(&mut self, query: impl Execute<'q, Sqlite> + 'q) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.fetch_all(query).await })
+    }
+
+    /// Executes a statement, and returns its first row, if there is one.
+    ///
+    /// # Errors
+    /// The database's; or the time is over.
+    pub fn fetch_optional<'q>(
+        &mut self,
+        query: impl Execute<'q, Sqlite> + 'q,
+    ) -> Result<Option<SqliteRow>, sqlx::Error> {
+        self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.fetch_optional(query).await })
+    }
+}
+
+fn tx(tx: &mut Option<Tx>) -> Result<&mut sqlx::SqliteConnection, sqlx::Error> {
+    tx.as_deref_mut().ok_or_else(|| sqlx::Error::Protocol(format!("the transaction took longer than {LONGEST:?}")))
+}
+
+impl SqliteStore {
+    async fn write_and_complete(
+        &self,
+        write: impl FnOnce(&mut SqliteTransaction) -> Result<(), BoxError> + Send + 'static,
+        settled: Vec<Settled>,
+    ) -> Result<(), BoxError> {
+        let this = self.clone();
+        // What comes of it is inside: the driver knows no errors but the inbox's.
+        self.driver.run(async move { Ok(this.run_write(write, &settled).await) }).await?
+    }
+
+    async fn run_write(
+        &self,
+        write: impl FnOnce(&mut SqliteTransaction) -> Result<(), BoxError> + Send + 'static,
+        settled: &[Settled],
+    ) -> Result<(), BoxError> {
+        let _guard = self.write_lock.acquire().await;
+        let mut begun = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let deadline = Instant::now() + LONGEST;
+        // A statement that takes long is interrupted, too.
+        begun.lock_handle().await?.set_progress_handler(10_000, move || Instant::now() < deadline);
+        let shared = Arc::new(Mutex::new(Some(begun)));
+        let mut transaction = SqliteTransaction { tx: Arc::clone(&shared), runtime: Handle::current() };
+        let written = tokio::task::spawn_blocking(move || write(&mut transaction));
+        let written = timeout_at(deadline, written).await;
+        // After a statement that is under way.
+        let Some(mut tx) = shared.lock().await.take() else { return Err(LeaseLost.into()) };
+        tx.lock_handle().await?.remove_progress_handler();
+        let written = match written {
+            Ok(Ok(written)) => written,
+            Ok(Err(error)) => match error.try_into_panic() {
+                Ok(panic) => Err(panicked(&*panic).into()),
+                Err(error) => Err(error.into()),
+            },
+            Err(_) => Err(InboxError::database(format!("the transaction took longer than {LONGEST:?}")).into()),
+        };
+        if let Err(error) = written {
+            tx.rollback().await?;
+            return Err(error);
+        }
+        let (still_held, _) = self.run_settle(&mut tx, settled).await?;
+        if still_held != settled.len() as u64 {
+            tx.rollback().await?;
+            return Err(LeaseLost.into());
+        }
+        tx.commit().await?;
+        self.file.check()?;
+        Ok(())
+    }
+}
