@@ -54,7 +54,9 @@ impl HandlerError {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            next = error.source();
+            // Its source is the source of what it wraps.
+            let wrapped = error.downcast_ref().and_then(std::io::Error::get_ref);
+            next = wrapped.map(|error| error as _).or_else(|| error.source());
         }
         None
     }

@@ -108,7 +108,7 @@ async fn show(inbox: &Inbox<impl Store>, id: JobId, as_json: bool) -> anyhow::Re
     if let Some(error) = &job.last_error {
         writeln!(out, "error     {}", terminal::plain(error, 2_000))?;
     }
-    let (Some(event), Some(body)) = (event, body) else {
+    let (Some(event), Some(body)) = (&event, body) else {
         writeln!(out, "\nthe body was erased")?;
         return Ok(ExitCode::SUCCESS);
     };

@@ -10,7 +10,11 @@ mod disk;
 mod jobs;
 mod kill;
 mod memory;
+mod order;
+mod order_model;
+mod outcomes;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod support;
+mod transaction;
 mod workers;

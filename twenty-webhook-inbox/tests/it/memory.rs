@@ -24,6 +24,7 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<Row>,
+    last_id: i64,
     renewals: usize,
     /// The bytes of each group that was pushed.
     groups: Vec<usize>,
@@ -100,7 +101,7 @@ impl Store for Memory {
                     continue;
                 }
                 let info = JobInfo {
-                    id: JobId::new(i64::try_from(table.rows.len()).unwrap() + 1),
+                    id: JobId::new(table.last_id + 1),
                     state: State::Pending,
                     key: *new.key(),
                     tenant: new.tenant().map(ToOwned::to_owned),
@@ -116,6 +117,7 @@ impl Store for Memory {
                     finished_at: None,
                     len: Some(new.body().len()),
                 };
+                table.last_id += 1;
                 let body = Some(new.body().clone());
                 table.rows.push(Row { new, info, body, due: Instant::now(), lease: None, done: None });
             }
@@ -285,7 +287,11 @@ impl Store for Memory {
             let mut changed = 0;
             table.rows.retain_mut(|row| {
                 let fits = match change {
-                    Change::Retry => matches!(row.info.state, State::Dead | State::Retrying),
+                    Change::Retry => match row.info.state {
+                        State::Dead | State::Retrying => true,
+                        State::Pending => row.info.crashes > 0,
+                        State::Running | State::Done => false,
+                    },
                     Change::Rerun => row.info.state == State::Done,
                     Change::Delete => row.info.state != State::Running,
                     Change::Erase => row.body.is_some(),

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
-use twenty_webhook_inbox::{Backoff, Inbox, InboxError, JobFilter, PostgresConfig, State, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, Inbox, InboxError, JobFilter, PostgresConfig, PostgresStore, State, WebhookEvent};
 
 use crate::support::{Running, Seen, event, free_port, ok, until};
 
@@ -71,6 +72,22 @@ impl Server {
             command.arg("--pgdata").arg(data).args(args).current_dir("/").stdout(std::process::Stdio::null()).status();
         assert!(status.unwrap().success());
     }
+}
+
+/// A new inbox on a server that tests share for as long as one of them runs.
+pub(crate) async fn shared_server() -> (Arc<Server>, Inbox<PostgresStore>) {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let server = {
+        let mut shared = SHARED.lock().unwrap();
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Server::start());
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    };
+    let schema = format!("inbox_{:x}", getrandom::u64().unwrap());
+    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(schema).open().await.unwrap();
+    (server, inbox)
 }
 
 fn is_root() -> bool {

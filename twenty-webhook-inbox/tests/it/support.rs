@@ -24,7 +24,19 @@ pub(crate) fn large(number: usize, len: usize) -> WebhookEvent {
     verified(body("note.created", number).replace("\\u0000", &"x".repeat(len)))
 }
 
-fn verified(body: String) -> WebhookEvent {
+/// A record's state of that second, if it has one.
+pub(crate) fn changed(name: &str, record: &str, updated_at: Option<i64>) -> WebhookEvent {
+    verified(changed_body(name, record, updated_at))
+}
+
+fn changed_body(name: &str, record: &str, updated_at: Option<i64>) -> String {
+    let date = |second| twenty_webhook_core::jiff::Timestamp::from_second(1_700_000_000 + second).unwrap();
+    let date = updated_at.map_or_else(String::new, |second| format!(r#","updatedAt":"{}""#, date(second)));
+    let salt = getrandom::u64().unwrap();
+    format!(r#"{{"eventName":"{name}","workspaceId":"w","salt":{salt},"record":{{"id":"{record}"{date}}}}}"#)
+}
+
+pub(crate) fn verified(body: String) -> WebhookEvent {
     let secret = Secret::new(SECRET).unwrap();
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
     Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()

@@ -1,0 +1,375 @@
+//! Order per record, and what opts out of it. Each on SQLite and on Postgres.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use twenty_webhook_inbox::{Backoff, Inbox, Job, JobFilter, Store, WebhookEvent};
+
+use crate::support::{Place, Running, changed, ok, until, verified};
+
+/// Runs a test on both databases.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let place = super::Place::new();
+                super::$test(place.open().await).await;
+            })*
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let (_server, inbox) = crate::postgres::shared_server().await;
+                super::$test(inbox).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+on_both!(
+    the_oldest_state_of_a_record_goes_first,
+    a_retry_holds_up_the_later_ones_of_its_record_and_no_others,
+    order_gives_up,
+    a_late_event_is_stale_and_handled_unless_skipped,
+    a_batch_takes_the_lane_of_each_of_its_records,
+    a_record_is_handled_by_one_at_a_time,
+    a_crowd_behind_one_job_starves_no_other,
+    unordered_runs_all_at_once,
+    a_burst_becomes_one_call,
+    a_burst_is_never_merged_across_another_action,
+);
+
+/// What a handler was called for, in order.
+#[derive(Clone, Debug, Default)]
+struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    fn add(&self, text: impl Into<String>) {
+        self.0.lock().unwrap().push(text.into());
+    }
+
+    fn get(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// The name and the second of `updatedAt`.
+fn label(event: &WebhookEvent) -> String {
+    let record = event.record_value().unwrap();
+    let second = record["updatedAt"]
+        .as_str()
+        .map(|date| date.parse::<twenty_webhook_core::jiff::Timestamp>().unwrap().as_second() - 1_700_000_000);
+    let second = second.map_or_else(|| "-".to_owned(), |second| second.to_string());
+    format!("{} {} {second}", event.record_id().unwrap_or("-"), event.action())
+}
+
+async fn store<S: Store>(inbox: &Inbox<S>, events: &[(&str, &str, Option<i64>)]) {
+    for (name, record, updated_at) in events {
+        inbox.store(&changed(name, record, *updated_at)).await.unwrap();
+    }
+}
+
+/// Handles all that is stored, one at a time, and says in which order.
+async fn handled<S: Store>(inbox: &Inbox<S>) -> Vec<String> {
+    let calls = Calls::default();
+    let handler = {
+        let calls = calls.clone();
+        move |event: WebhookEvent| {
+            calls.add(label(&event));
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).concurrency(4));
+    until(inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    calls.get()
+}
+
+async fn the_oldest_state_of_a_record_goes_first(inbox: Inbox<impl Store>) {
+    store(
+        &inbox,
+        &[
+            ("person.destroyed", "a", Some(1)),
+            ("person.updated", "a", Some(3)),
+            ("person.updated", "b", Some(2)),
+            ("person.updated", "a", Some(1)),
+            ("person.created", "a", Some(2)),
+            ("person.updated", "b", Some(1)),
+            // Without a date they go by their arrival, which is later than all of these dates.
+            ("person.restored", "c", None),
+            ("person.updated", "c", None),
+            ("person.deleted", "c", Some(1)),
+        ],
+    )
+    .await;
+    let calls = handled(&inbox).await;
+    let of = |record: &str| calls.iter().filter(|call| call.starts_with(record)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("a"), ["a updated 1", "a created 2", "a updated 3", "a destroyed 1"]);
+    assert_eq!(of("b"), ["b updated 1", "b updated 2"]);
+    assert_eq!(of("c"), ["c deleted 1", "c restored -", "c updated -"]);
+}
+
+const QUICK: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
+
+async fn a_retry_holds_up_the_later_ones_of_its_record_and_no_others(inbox: Inbox<impl Store>) {
+    store(
+        &inbox,
+        &[
+            ("person.updated", "a", Some(2)),
+            ("person.updated", "a", Some(3)),
+            ("person.updated", "b", Some(1)),
+            ("company.updated", "a", Some(9)),
+        ],
+    )
+    .await;
+    let calls = Calls::default();
+    let handler = {
+        let calls = calls.clone();
+        move |event: WebhookEvent, job: Job| {
+            calls.add(label(&event));
+            let fails = event.object() == "person" && label(&event) == "a updated 2" && job.attempt() < 4;
+            async move { if fails { Err(std::io::Error::other("no")) } else { Ok(()) } }
+        }
+    };
+    let slow = Backoff::new(Duration::from_mins(10), Duration::from_mins(10));
+    let running = Running::start(inbox.worker("test", handler.clone()).backoff(slow));
+    let counts = until(&inbox, |counts| counts.done == 2).await;
+    assert_eq!((counts.pending, counts.retrying), (1, 1), "the later one of its record waits, the others are done");
+    // An older one of its record overtakes it.
+    store(&inbox, &[("person.updated", "a", Some(1))]).await;
+    until(&inbox, |counts| counts.done == 3).await;
+    running.stop().await;
+    assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1);
+    let running = Running::start(inbox.worker("test", handler).backoff(QUICK).poll_every(Duration::from_millis(10)));
+    until(&inbox, |counts| counts.done == 5).await;
+    running.stop().await;
+    let last = calls.get().into_iter().filter(|call| call.starts_with("a updated")).collect::<Vec<_>>();
+    assert_eq!(last.last().unwrap(), "a updated 3");
+    assert_eq!(last[last.len() - 2], "a updated 2");
+}
+
+async fn order_gives_up(inbox: Inbox<impl Store>) {
+    store(&inbox, &[("person.updated", "a", Some(1)), ("person.updated", "a", Some(2))]).await;
+    let handler = |event: WebhookEvent| async move {
+        if label(&event) == "a updated 1" { Err(std::io::Error::other("no")) } else { Ok(()) }
+    };
+    let slow = Backoff::new(Duration::from_mins(10), Duration::from_mins(10));
+    let worker = inbox.worker("test", handler).backoff(slow).order_gives_up_after(Duration::from_secs(1));
+    let running = Running::start(worker.poll_every(Duration::from_millis(20)));
+    until(&inbox, |counts| counts.retrying == 1).await;
+    let began = Instant::now();
+    let counts = until(&inbox, |counts| counts.done == 1).await;
+    assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
+    assert_eq!(counts.retrying, 1);
+    running.stop().await;
+}
+
+async fn a_late_event_is_stale_and_handled_unless_skipped(inbox: Inbox<impl Store>) {
+    store(&inbox, &[("person.updated", "a", Some(5))]).await;
+    handled(&inbox).await;
+    store(&inbox, &[("person.created", "a", Some(3)), ("person.updated", "a", None), ("person.updated", "b", Some(3))])
+        .await;
+    let calls = Calls::default();
+    let handler = || {
+        let calls = calls.clone();
+        move |event: WebhookEvent, job: Job| {
+            calls.add(format!("{} {}", label(&event), if job.is_stale() { "stale" } else { "fresh" }));
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler()));
+    until(&inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    let mut seen = calls.get();
+    seen.sort();
+    assert_eq!(seen, ["a created 3 stale", "a updated - fresh", "b updated 3 fresh"]);
+    store(&inbox, &[("person.destroyed", "a", Some(4))]).await;
+    handled(&inbox).await;
+    store(&inbox, &[("person.updated", "a", Some(99))]).await;
+    let running = Running::start(inbox.worker("test", handler()).skip_stale());
+    until(&inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    assert_eq!(calls.get().len(), 3, "what is destroyed is not updated");
+}
+
+async fn a_batch_takes_the_lane_of_each_of_its_records(inbox: Inbox<impl Store>) {
+    store(&inbox, &[("person.updated", "b", Some(1))]).await;
+    let item = |id: &str| {
+        let date = twenty_webhook_core::jiff::Timestamp::from_second(1_700_000_002).unwrap();
+        format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
+    };
+    let batch = format!(
+        r#"{{"eventName":"person.updated","workspaceId":"w","batchSize":2,"items":[{},{}]}}"#,
+        item("a"),
+        item("b")
+    );
+    inbox.store(&verified(batch)).await.unwrap();
+    store(&inbox, &[("person.updated", "a", Some(3)), ("person.updated", "c", Some(3))]).await;
+    let (calls, running_now) = (Calls::default(), Calls::default());
+    let handler = {
+        let (calls, running_now) = (calls.clone(), running_now.clone());
+        move |event: WebhookEvent| {
+            let (calls, running_now) = (calls.clone(), running_now.clone());
+            async move {
+                let name = event.record_id().unwrap_or("batch").to_owned();
+                running_now.add(format!("{name} begins"));
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                running_now.add(format!("{name} ends"));
+                calls.add(name);
+                ok()
+            }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler));
+    until(&inbox, |counts| counts.done == 4).await;
+    running.stop().await;
+    let calls: Vec<_> = calls.get().into_iter().filter(|name| name != "c").collect();
+    assert_eq!(calls, ["b", "batch", "a"]);
+    let now: Vec<_> = running_now.get().into_iter().filter(|name| !name.starts_with("c ")).collect();
+    assert_eq!(now, ["b begins", "b ends", "batch begins", "batch ends", "a begins", "a ends"]);
+    assert_eq!(
+        inbox.jobs(&JobFilter::all().record("person", "a")).await.unwrap().len(),
+        2,
+        "the batch is found by its record"
+    );
+}
+
+async fn a_record_is_handled_by_one_at_a_time(inbox: Inbox<impl Store>) {
+    let inbox = inbox.deadline(Duration::from_mins(1));
+    let events: Vec<_> =
+        (0..300).map(|n| changed("person.updated", &format!("{}", n % 7), Some(n * 7919 % 300))).collect();
+    let (active, calls) = (Arc::new(Mutex::new(HashSet::new())), Calls::default());
+    let handler = {
+        let (active, calls) = (active.clone(), calls.clone());
+        move |event: WebhookEvent| {
+            let (active, calls) = (active.clone(), calls.clone());
+            async move {
+                let record = event.record_id().unwrap().to_owned();
+                assert!(active.lock().unwrap().insert(record.clone()), "two of record {record}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                active.lock().unwrap().remove(&record);
+                calls.add(record);
+                ok()
+            }
+        }
+    };
+    let workers = [1, 2, 3].map(|_| {
+        Running::start(inbox.worker("test", handler.clone()).attempts(1).poll_every(Duration::from_millis(10)))
+    });
+    for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
+        stored.unwrap();
+    }
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    assert_eq!((counts.done, counts.dead, calls.get().len()), (300, 0, 300));
+}
+
+async fn a_crowd_behind_one_job_starves_no_other(inbox: Inbox<impl Store>) {
+    let inbox = inbox.deadline(Duration::from_mins(1));
+    let crowd = (0..2_000).map(|n| changed("person.updated", "a", Some(n)));
+    let others = (0..50).map(|n| changed("person.updated", &format!("other {n}"), Some(1)));
+    let events: Vec<_> = crowd.chain(others).collect();
+    for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
+        stored.unwrap();
+    }
+    let handler = |event: WebhookEvent| async move {
+        if event.record_id() == Some("a") { Err(std::io::Error::other("no")) } else { Ok(()) }
+    };
+    let slow = Backoff::new(Duration::from_mins(10), Duration::from_mins(10));
+    let running = Running::start(inbox.worker("test", handler).backoff(slow));
+    let began = Instant::now();
+    let counts = until(&inbox, |counts| counts.done == 50).await;
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    running.stop().await;
+    assert_eq!((counts.retrying, counts.pending), (1, 1_999), "of the crowd one has been tried");
+    // And nothing of it is forgotten, also when what it waits for is deleted.
+    let retrying = JobFilter::in_state(twenty_webhook_inbox::State::Retrying);
+    assert_eq!(inbox.delete(&retrying).await.unwrap(), 1);
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }).concurrency(32));
+    until(&inbox, |counts| counts.done == 50 + 1_999).await;
+    running.stop().await;
+}
+
+async fn unordered_runs_all_at_once(inbox: Inbox<impl Store>) {
+    store(&inbox, &[("person.updated", "a", Some(2)), ("person.updated", "a", Some(1))]).await;
+    let together = Arc::new(tokio::sync::Barrier::new(2));
+    let handler = move |_: WebhookEvent| {
+        let together = together.clone();
+        async move {
+            together.wait().await;
+            ok()
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).unordered());
+    until(&inbox, |counts| counts.done == 2).await;
+    running.stop().await;
+}
+
+fn edited(record: &str, second: i64, field: &str) -> WebhookEvent {
+    let date = twenty_webhook_core::jiff::Timestamp::from_second(1_700_000_000 + second).unwrap();
+    verified(format!(
+        r#"{{"eventName":"person.updated","workspaceId":"w","updatedFields":["{field}"],"record":{{"id":"{record}","updatedAt":"{date}"}}}}"#
+    ))
+}
+
+async fn a_burst_becomes_one_call(inbox: Inbox<impl Store>) {
+    let calls = Calls::default();
+    let handler = {
+        let calls = calls.clone();
+        move |event: WebhookEvent, job: Job| {
+            let fields = event.updated_fields().unwrap_or_default().join(",");
+            calls.add(format!("{} [{fields}] merged {} attempt {}", label(&event), job.merged().len(), job.attempt()));
+            async move { if job.attempt() == 1 { Err(std::io::Error::other("no")) } else { Ok(()) } }
+        }
+    };
+    let quiet = Duration::from_millis(400);
+    let worker = inbox.worker("test", handler).coalesce(quiet).backoff(QUICK).poll_every(Duration::from_millis(10));
+    let running = Running::start(worker);
+    let began = Instant::now();
+    for (second, field) in [(1, "name"), (3, "city"), (2, "emails"), (4, "name")] {
+        inbox.store(&edited("a", second, field)).await.unwrap();
+    }
+    inbox.store(&edited("b", 1, "name")).await.unwrap();
+    until(&inbox, |counts| counts.done == 5).await;
+    assert!(began.elapsed() >= quiet, "{:?}", began.elapsed());
+    running.stop().await;
+    let mut calls = calls.get();
+    calls.sort();
+    let burst = "a updated 4 [name,emails,city] merged 3 attempt";
+    assert_eq!(
+        calls,
+        [
+            format!("{burst} 1"),
+            format!("{burst} 2"),
+            "b updated 1 [name] merged 0 attempt 1".to_owned(),
+            "b updated 1 [name] merged 0 attempt 2".to_owned()
+        ]
+    );
+}
+
+async fn a_burst_is_never_merged_across_another_action(inbox: Inbox<impl Store>) {
+    inbox.pause().await.unwrap();
+    for second in [1, 2, 4, 5] {
+        inbox.store(&edited("a", second, "name")).await.unwrap();
+    }
+    store(&inbox, &[("person.deleted", "a", Some(3))]).await;
+    let calls = Calls::default();
+    let handler = {
+        let calls = calls.clone();
+        move |event: WebhookEvent, job: Job| {
+            calls.add(format!("{} merged {}", label(&event), job.merged().len()));
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).coalesce(Duration::from_millis(100)));
+    inbox.resume().await.unwrap();
+    until(&inbox, |counts| counts.done == 5).await;
+    running.stop().await;
+    assert_eq!(calls.get(), ["a updated 2 merged 1", "a deleted 3 merged 0", "a updated 5 merged 1"]);
+}

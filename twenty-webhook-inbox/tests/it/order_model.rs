@@ -1,0 +1,277 @@
+//! Random arrivals, attempts, crashes and operators, against a model: what may run, and that nothing is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use twenty_webhook_inbox::{Change, Claim, Inbox, JobFilter, JobId, Outcome, Settled, Store, WebhookEvent};
+
+use crate::memory::Memory;
+use crate::support::{Place, verified};
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Records, `updatedAt`.
+    Arrive(Vec<u8>, Option<i64>),
+    Destroy(u8),
+    Claim(usize),
+    /// The oldest of those that run ends so.
+    End(End),
+    Delete(usize),
+    Retry,
+    Rerun(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Done,
+    RetryNow,
+    RetryLater,
+    Dead,
+    Released,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let date = proptest::option::weighted(0.8, 0..6_i64);
+    prop_oneof![
+        6 => (0..3_u8, date.clone()).prop_map(|(record, date)| Step::Arrive(vec![record], date)),
+        1 => (0..3_u8, date.clone()).prop_map(|(record, date)| Step::Arrive(vec![record, (record + 1) % 3], date)),
+        1 => date.prop_map(|date| Step::Arrive(vec![], date)),
+        1 => (0..3_u8).prop_map(Step::Destroy),
+        6 => (1..4_usize).prop_map(Step::Claim),
+        5 => Just(Step::End(End::Done)),
+        2 => Just(Step::End(End::RetryNow)),
+        2 => Just(Step::End(End::RetryLater)),
+        1 => Just(Step::End(End::Dead)),
+        1 => Just(Step::End(End::Released)),
+        1 => Just(Step::End(End::Crash)),
+        1 => (0..20_usize).prop_map(Step::Delete),
+        1 => Just(Step::Retry),
+        1 => (0..20_usize).prop_map(Step::Rerun),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Due,
+    Later,
+    Running,
+    Done,
+    Dead,
+}
+
+#[derive(Debug)]
+struct Modelled {
+    records: Vec<u8>,
+    place: (i64, i64),
+    state: State,
+    token: i64,
+    crashed: bool,
+}
+
+impl Modelled {
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Due | State::Later | State::Running)
+    }
+}
+
+type Model = BTreeMap<i64, Modelled>;
+
+/// The rule, as the docs of the worker say it.
+fn may_run(model: &Model, id: i64) -> bool {
+    let this = &model[&id];
+    let shares = |other: &Modelled| other.records.iter().any(|record| this.records.contains(record));
+    let waits_for = |(other_id, other): (&i64, &Modelled)| {
+        *other_id != id
+            && other.is_open()
+            && shares(other)
+            && (other.state == State::Running || (other.place, *other_id) < (this.place, id))
+    };
+    this.state == State::Due && !model.iter().any(waits_for)
+}
+
+fn arrival(records: &[u8], date: Option<i64>, action: &str, salt: usize) -> WebhookEvent {
+    let date = date.map(|second| twenty_webhook_core::jiff::Timestamp::from_second(1_700_000_000 + second).unwrap());
+    let date = date.map_or_else(String::new, |date| format!(r#","updatedAt":"{date}""#));
+    let record = |id: &u8| format!(r#"{{"id":"{id}"{date}}}"#);
+    let what = match records {
+        [] => r#""record":{}"#.to_owned(),
+        [one] => format!(r#""record":{}"#, record(one)),
+        more => {
+            let items: Vec<_> = more.iter().map(|id| format!(r#"{{"record":{}}}"#, record(id))).collect();
+            format!(r#""items":[{}]"#, items.join(","))
+        }
+    };
+    verified(format!(r#"{{"eventName":"person.{action}","workspaceId":"w","salt":{salt},{what}}}"#))
+}
+
+struct Run<'a, S> {
+    inbox: &'a Inbox<S>,
+    model: Model,
+    token: i64,
+    salt: usize,
+}
+
+impl<S: Store> Run<'_, S> {
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Arrive(records, date) => self.arrive(&records, date, "updated").await,
+            Step::Destroy(record) => self.arrive(&[record], None, "destroyed").await,
+            Step::Claim(limit) => self.claim(limit).await,
+            Step::End(end) => self.end(end).await,
+            Step::Delete(index) => {
+                let Some(id) = self.model.keys().nth(index).copied() else { return };
+                let deleted = self.inbox.database().change(Change::Delete, &[JobId::new(id)]).await.unwrap();
+                let running = self.model[&id].state == State::Running;
+                assert_eq!(deleted, u64::from(!running));
+                if !running {
+                    self.model.remove(&id);
+                }
+            }
+            Step::Retry => self.retry().await,
+            Step::Rerun(index) => {
+                let Some(id) = self.model.keys().nth(index).copied() else { return };
+                let rerun = self.inbox.database().change(Change::Rerun, &[JobId::new(id)]).await.unwrap();
+                let job = self.model.get_mut(&id).unwrap();
+                assert_eq!(rerun, u64::from(job.state == State::Done));
+                if job.state == State::Done {
+                    job.state = State::Due;
+                }
+            }
+        }
+    }
+
+    async fn arrive(&mut self, records: &[u8], date: Option<i64>, action: &str) {
+        self.salt += 1;
+        self.inbox.store(&arrival(records, date, action, self.salt)).await.unwrap();
+        let [newest] = &self.inbox.jobs(&JobFilter::all().limit(1)).await.unwrap()[..] else { panic!() };
+        let stored = newest.stored_at.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        let at = match (action, date) {
+            ("destroyed", _) => i64::MAX,
+            (_, Some(second)) => (1_700_000_000 + second) * 1_000,
+            (_, None) => i64::try_from(stored).unwrap(),
+        };
+        let job = Modelled { records: records.to_vec(), place: (at, 0), state: State::Due, token: 0, crashed: false };
+        assert!(self.model.insert(newest.id.number(), job).is_none());
+    }
+
+    /// Each one that is given out may run; and if fewer are given out than were asked for, no other one may.
+    async fn claim(&mut self, limit: usize) {
+        let mut given = 0;
+        loop {
+            self.token += 1;
+            let claim = Claim::new(self.token, limit - given, Duration::from_hours(1));
+            let claimed = self.inbox.database().claim(&claim).await.unwrap();
+            let count = claimed.jobs.len();
+            for job in claimed.jobs {
+                let id = job.id.number();
+                assert!(may_run(&self.model, id), "{id} may not run: {:#?}", self.model);
+                let job = self.model.get_mut(&id).unwrap();
+                (job.state, job.token) = (State::Running, self.token);
+            }
+            given += count;
+            if given == limit {
+                return;
+            }
+            if count == 0 && !claimed.more {
+                break;
+            }
+        }
+        // Those that crashed go one by one, and wait a second.
+        let left: BTreeSet<_> =
+            self.model.keys().filter(|id| may_run(&self.model, **id) && !self.model[id].crashed).collect();
+        assert!(left.is_empty(), "{left:?} were not given out: {:#?}", self.model);
+    }
+
+    async fn end(&mut self, end: End) {
+        let running = self.model.iter_mut().find(|(_, job)| job.state == State::Running);
+        let Some((id, job)) = running else { return };
+        let (id, token) = (JobId::new(*id), job.token);
+        let (state, outcome) = match end {
+            End::Done => (State::Done, Outcome::Done),
+            End::RetryNow => (State::Due, Outcome::Retry(Duration::ZERO, "no".to_owned())),
+            End::RetryLater => (State::Later, Outcome::Retry(Duration::from_hours(1), "no".to_owned())),
+            End::Dead => (State::Dead, Outcome::Dead("no".to_owned())),
+            End::Released => (State::Due, Outcome::Released),
+            End::Crash => {
+                (job.state, job.crashed) = (State::Later, true);
+                let store = self.inbox.database();
+                assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
+                while store.recover(Duration::ZERO, 1_000).await.unwrap() == 0 {}
+                // Due in a second at the latest; the operator does not wait.
+                self.retry().await;
+                return;
+            }
+        };
+        job.state = state;
+        self.inbox.database().settle(&[Settled::new(id, token, outcome)]).await.unwrap();
+    }
+
+    async fn retry(&mut self) {
+        let ids: Vec<_> = self.model.keys().copied().map(JobId::new).collect();
+        self.inbox.database().change(Change::Retry, &ids).await.unwrap();
+        for job in self.model.values_mut().filter(|job| matches!(job.state, State::Later | State::Dead)) {
+            (job.state, job.crashed) = (State::Due, false);
+        }
+    }
+
+    /// All that is left can be handled.
+    async fn drain(&mut self) {
+        self.retry().await;
+        while self.model.values().any(Modelled::is_open) {
+            self.claim(3).await;
+            while self.model.values().any(|job| job.state == State::Running) {
+                self.end(End::Done).await;
+            }
+        }
+        let counts = self.inbox.counts().await.unwrap();
+        assert_eq!((counts.open(), counts.dead, counts.done), (0, 0, self.model.len() as u64));
+    }
+}
+
+fn check<S: Store>(cases: u32, open: impl Fn(&tokio::runtime::Runtime) -> Inbox<S>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let run = runner.run(&proptest::collection::vec(step(), 1..60), |steps| {
+        let inbox = open(&runtime);
+        runtime.block_on(async {
+            let mut run = Run { inbox: &inbox, model: Model::new(), token: 0, salt: 0 };
+            for step in steps {
+                run.step(step).await;
+            }
+            run.drain().await;
+        });
+        Ok(())
+    });
+    run.unwrap();
+}
+
+#[test]
+fn in_memory() {
+    check(60, |runtime| runtime.block_on(async { Inbox::on(Memory::default()) }));
+}
+
+#[test]
+fn on_sqlite() {
+    let place = Place::new();
+    let number = AtomicUsize::new(0);
+    check(60, |runtime| {
+        let file = format!("{}.db", number.fetch_add(1, Ordering::SeqCst));
+        runtime.block_on(Inbox::sqlite(place.dir.path().join(file))).unwrap()
+    });
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn on_postgres() {
+    let server = Mutex::new(None);
+    check(60, |runtime| {
+        let (shared, inbox) = runtime.block_on(crate::postgres::shared_server());
+        *server.lock().unwrap() = Some(shared);
+        inbox
+    });
+}

@@ -1,0 +1,195 @@
+//! What becomes of a job. Each on SQLite and on Postgres.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use twenty_webhook_inbox::{
+    Claim, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Settled, State, Store, WebhookEvent,
+    with_state,
+};
+
+use crate::order::on_both;
+use crate::support::{Place, Running, changed, event, ok, until};
+
+on_both!(
+    errors_say_what_becomes_of_the_job,
+    a_worker_is_paused_and_resumed,
+    done_jobs_are_rerun,
+    a_record_is_erased,
+    a_lost_lease_is_another_workers,
+    what_crashes_runs_apart,
+    counts_know_the_oldest,
+);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn errors_say_what_becomes_of_the_job(inbox: Inbox<impl Store>) {
+    for name in ["a.created", "b.created", "c.created"] {
+        inbox.store(&event(name, 1)).await.unwrap();
+    }
+    let handler = |attempts: Arc<AtomicUsize>, event: WebhookEvent, job: Job| async move {
+        attempts.fetch_add(1, Ordering::SeqCst);
+        let Err(no) = "x".parse::<u8>() else { return Ok(()) };
+        match event.object() {
+            "a" => Err(HandlerError::permanent(no).into()),
+            // Wrapped, as by `anyhow` or an error type of one's own.
+            "b" if job.attempt() == 1 => {
+                Err(std::io::Error::other(HandlerError::retry_after(Duration::from_hours(2), "later")).into())
+            }
+            _ => Ok::<_, BoxError>(()),
+        }
+    };
+    let (attempts, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let alert = {
+        let dead = dead.clone();
+        move |id: JobId, error: &str| dead.lock().unwrap().push((id, error.to_owned()))
+    };
+    let running = Running::start(inbox.worker("test", with_state(attempts.clone(), handler)).on_dead(alert));
+    until(&inbox, |counts| counts.done == 1 && counts.dead == 1 && counts.retrying == 1).await;
+    running.stop().await;
+    assert_eq!(attempts.load(Ordering::SeqCst), 3);
+    let [job] = &inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap()[..] else { panic!() };
+    assert_eq!((job.name.as_str(), job.last_error.as_deref()), ("a.created", Some("invalid digit found in string")));
+    assert_eq!(*dead.lock().unwrap(), [(job.id, "invalid digit found in string".to_owned())]);
+    let [job] = &inbox.jobs(&JobFilter::in_state(State::Retrying)).await.unwrap()[..] else { panic!() };
+    let wait = job.due_at.unwrap().duration_since(SystemTime::now()).unwrap();
+    assert!(wait > Duration::from_mins(119) && wait <= Duration::from_hours(2), "{wait:?}");
+}
+
+async fn a_worker_is_paused_and_resumed(inbox: Inbox<impl Store>) {
+    inbox.pause().await.unwrap();
+    assert!(inbox.is_paused().await.unwrap());
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    let claim = Claim::new(1, 1, Duration::from_secs(60));
+    assert!(inbox.database().claim(&claim).await.unwrap().jobs.is_empty());
+    assert_eq!(inbox.counts().await.unwrap().pending, 1);
+    inbox.resume().await.unwrap();
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+}
+
+async fn done_jobs_are_rerun(inbox: Inbox<impl Store>) {
+    for record in ["1", "2", "3"] {
+        inbox.store(&changed("person.updated", record, Some(1))).await.unwrap();
+    }
+    let count = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let count = count.clone();
+        move |_: WebhookEvent, job: Job| {
+            assert_eq!(job.attempt(), 1);
+            count.fetch_add(1, Ordering::SeqCst);
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler));
+    until(&inbox, |counts| counts.done == 3).await;
+    let filter = JobFilter::all().record("person", "2").named("person.*".parse().unwrap());
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
+    assert_eq!(inbox.rerun(&filter.clone().until(hour_ago)).await.unwrap(), 0);
+    assert_eq!(inbox.rerun(&filter.clone().scope("another")).await.unwrap(), 0);
+    assert_eq!(inbox.rerun(&filter.since(hour_ago).scope("w")).await.unwrap(), 1);
+    until(&inbox, |counts| counts.done == 3).await;
+    running.stop().await;
+    assert_eq!(count.load(Ordering::SeqCst), 4);
+}
+
+async fn a_record_is_erased(inbox: Inbox<impl Store>) {
+    let events = ["1", "2", "1"].map(|record| changed("person.updated", record, None));
+    for event in &events {
+        inbox.store(event).await.unwrap();
+    }
+    let fails = |_: WebhookEvent| async { Err(HandlerError::permanent("about Alice")) };
+    let running = Running::start(inbox.worker("test", fails));
+    until(&inbox, |counts| counts.dead == 3).await;
+    running.stop().await;
+    inbox.store(&changed("person.updated", "1", None)).await.unwrap();
+    assert_eq!(inbox.erase("person", "1").await.unwrap(), 3);
+    for job in inbox.jobs(&JobFilter::all().record("person", "1")).await.unwrap() {
+        let (job, event) = inbox.job(job.id).await.unwrap().unwrap();
+        assert!(event.is_none() && job.len.is_none() && job.last_error.is_none(), "{job:?}");
+    }
+    assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1, "what is erased is not handled");
+    inbox.store(&events[0]).await.unwrap();
+    assert_eq!(inbox.jobs(&JobFilter::all()).await.unwrap().len(), 4, "a duplicate is still known");
+    let counts = inbox.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.done, counts.dead), (1, 1, 2));
+}
+
+/// A worker that comes back too late changes nothing.
+async fn a_lost_lease_is_another_workers(inbox: Inbox<impl Store>) {
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    let store = inbox.database();
+    let id = store.claim(&Claim::new(1, 1, Duration::ZERO)).await.unwrap().jobs[0].id;
+    let lease = Duration::from_mins(1);
+    assert_eq!(store.renew(&[(id, 1)], Duration::ZERO).await.unwrap(), [id]);
+    let recovered = async { while store.recover(Duration::ZERO, 5).await.unwrap() == 0 {} };
+    tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
+    assert!(store.renew(&[(id, 1)], lease).await.unwrap().is_empty());
+    assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1, "due now");
+    assert_eq!(store.claim(&Claim::new(2, 1, lease)).await.unwrap().jobs[0].id, id);
+    store.settle(&[Settled::new(id, 1, Outcome::Dead("too late".to_owned()))]).await.unwrap();
+    assert_eq!(inbox.counts().await.unwrap().running, 1);
+    store.release_claim(1).await.unwrap();
+    assert_eq!(inbox.counts().await.unwrap().running, 1);
+    store.settle(&[Settled::new(id, 2, Outcome::Done)]).await.unwrap();
+    assert_eq!(inbox.counts().await.unwrap().done, 1);
+}
+
+async fn what_crashes_runs_apart(inbox: Inbox<impl Store>) {
+    for number in 0..4 {
+        inbox.store(&event("a.created", number)).await.unwrap();
+    }
+    let (store, hour) = (inbox.database(), Duration::from_hours(1));
+    let crash = async || {
+        let recovered = async { while store.recover(Duration::ZERO, 3).await.unwrap() == 0 {} };
+        tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
+    };
+    let claim = async |crashed, lease| {
+        let mut claim = Claim::new(7, 10, lease);
+        claim.crashed = crashed;
+        store.claim(&claim).await.unwrap()
+    };
+    // A job is due again a second after its first crash, and two seconds after its second.
+    let until_due = async |crashed, lease| {
+        let began = std::time::Instant::now();
+        loop {
+            let claimed = claim(crashed, lease).await;
+            if claimed.alone_is_due || !claimed.jobs.is_empty() {
+                return claimed;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "it does not come back");
+        }
+    };
+    assert_eq!(store.claim(&Claim::new(1, 2, Duration::ZERO)).await.unwrap().jobs.len(), 2);
+    crash().await;
+    let neighbours = claim(Crashed::No, hour).await.jobs;
+    assert!(neighbours.len() == 2 && neighbours.iter().all(|job| job.crashes == 0), "{neighbours:?}");
+
+    let first = until_due(Crashed::Alone, Duration::ZERO).await.jobs;
+    assert_eq!(first.len(), 1, "those that were together are not fetched together again");
+    assert_eq!((first[0].crashes, first[0].attempts), (1, 0));
+    crash().await;
+    let second = until_due(Crashed::Once, hour).await.jobs;
+    assert_eq!((second.len(), second[0].crashes), (1, 1));
+    inbox.store(&event("a.created", 4)).await.unwrap();
+    assert!(until_due(Crashed::No, hour).await.jobs.len() == 1, "others go on");
+    let waits = until_due(Crashed::Once, hour).await;
+    assert!(waits.alone_is_due && waits.jobs.is_empty(), "{waits:?}");
+    inbox.store(&event("a.created", 5)).await.unwrap();
+    let alone = claim(Crashed::Alone, Duration::ZERO).await.jobs;
+    assert_eq!(alone.iter().map(|job| (job.id, job.crashes)).collect::<Vec<_>>(), [(first[0].id, 2)]);
+    crash().await;
+    let [dead] = &inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap()[..] else { panic!() };
+    assert_eq!((dead.id, dead.last_error.as_deref()), (first[0].id, Some("its process ended while it was handled")));
+}
+
+async fn counts_know_the_oldest(inbox: Inbox<impl Store>) {
+    assert_eq!(inbox.counts().await.unwrap().oldest_pending, None);
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    let counts = inbox.counts().await.unwrap();
+    assert!(counts.oldest_pending.unwrap() < Duration::from_mins(1));
+    assert_eq!((counts.oldest_dead, counts.oldest_retrying), (None, None));
+    inbox.health().await.unwrap();
+}
