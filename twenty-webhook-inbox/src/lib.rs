@@ -83,6 +83,8 @@ mod backoff;
 mod claiming;
 mod coalesce;
 mod config;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod error;
 mod fetcher;
 mod group_commit;

@@ -6,6 +6,8 @@
 mod actix;
 mod admin;
 mod child;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod disk;
 mod jobs;
 mod kill;

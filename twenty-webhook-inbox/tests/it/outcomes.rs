@@ -62,7 +62,7 @@ async fn a_worker_is_paused_and_resumed(inbox: Inbox<impl Store>) {
     assert!(inbox.is_paused().await.unwrap());
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
     inbox.store(&event("a.created", 1)).await.unwrap();
-    let claim = Claim::new(1, 1, Duration::from_secs(60));
+    let claim = Claim::new(1, 1, Duration::from_mins(1));
     assert!(inbox.database().claim(&claim).await.unwrap().jobs.is_empty());
     assert_eq!(inbox.counts().await.unwrap().pending, 1);
     inbox.resume().await.unwrap();

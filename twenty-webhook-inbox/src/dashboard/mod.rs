@@ -1,0 +1,208 @@
+mod assets;
+mod list;
+mod one;
+mod page;
+mod params;
+mod text;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Response};
+use maud::Markup;
+use tokio::time::timeout;
+
+use crate::dashboard::params::{Action, Params};
+use crate::{Inbox, InboxError, Store};
+
+impl<S: Store> Inbox<S> {
+    /// A web page that shows the jobs, their payloads and their errors. It changes nothing:
+    /// [`dashboard_with_actions`](Self::dashboard_with_actions) does.
+    ///
+    /// *It shows customers' data to whoever reaches it*, and has no login of its own. Put it behind yours, at any path:
+    ///
+    /// ```no_run
+    /// use axum::Router;
+    /// use axum::extract::Request;
+    /// use axum::http::{StatusCode, header::AUTHORIZATION};
+    /// use axum::middleware::{Next, from_fn};
+    /// use axum::response::Response;
+    /// use twenty_webhook_inbox::{Inbox, Store};
+    ///
+    /// /// Yours: a session, a proxy's header, …
+    /// async fn logged_in(request: Request, next: Next) -> Result<Response, StatusCode> {
+    ///     let token = request.headers().get(AUTHORIZATION).ok_or(StatusCode::UNAUTHORIZED)?;
+    /// #   fn is_valid(_: &[u8]) -> bool { false }
+    ///     if is_valid(token.as_bytes()) { Ok(next.run(request).await) } else { Err(StatusCode::UNAUTHORIZED) }
+    /// }
+    ///
+    /// fn app(inbox: &Inbox<impl Store>) -> Router {
+    ///     Router::new().nest_service("/admin/inbox", inbox.dashboard().layer(from_fn(logged_in)))
+    /// }
+    /// ```
+    pub fn dashboard(&self) -> Router {
+        router(self.clone(), false)
+    }
+
+    /// The [`dashboard`](Self::dashboard), with buttons to retry, rerun and delete jobs. Each asks for a confirmation, and a request that
+    /// another site made the browser send is refused.
+    pub fn dashboard_with_actions(&self) -> Router {
+        router(self.clone(), true)
+    }
+}
+
+/// One address for all of it, told apart by the query. So links need not know the path that it is served at.
+fn router<S: Store>(inbox: Inbox<S>, acts: bool) -> Router {
+    Router::new().fallback(answer::<S>).with_state(Dashboard { inbox, acts })
+}
+
+#[derive(Clone, Debug)]
+struct Dashboard<S> {
+    inbox: Inbox<S>,
+    acts: bool,
+}
+
+/// A list of a million jobs without a match is not read to its end.
+const LONGEST: Duration = Duration::from_secs(10);
+const LARGEST_FORM: usize = 16 << 10;
+
+async fn answer<S: Store>(State(dashboard): State<Dashboard<S>>, request: Request) -> Response {
+    let answered = timeout(LONGEST, dashboard.answer(request)).await;
+    let mut response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refusal.into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "It took too long. Narrow the filter.\n").into_response(),
+    };
+    response.headers_mut().extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+}
+
+/// Nothing but its own style and script, in no frame, stored nowhere.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (X_FRAME_OPTIONS, "DENY"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // `no-referrer` would hide the origin of its own forms.
+    (REFERRER_POLICY, "same-origin"),
+    (CACHE_CONTROL, "no-store"),
+];
+
+/// A request that is not answered with a page.
+#[derive(Debug)]
+enum Refusal {
+    Bad(String),
+    NotFound,
+    Forbidden(&'static str),
+    MethodNotAllowed,
+    Database(InboxError),
+}
+
+impl From<InboxError> for Refusal {
+    fn from(error: InboxError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, title, text) = match self {
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, "Not understood", why),
+            Self::NotFound => (StatusCode::NOT_FOUND, "No such job", "It may have been deleted.".to_owned()),
+            Self::Forbidden(why) => (StatusCode::FORBIDDEN, "Refused", why.to_owned()),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Refused", "This only shows.".to_owned()),
+            Self::Database(error) => {
+                tracing::error!(%error, "the dashboard cannot reach the inbox");
+                (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer", "See the log.".to_owned())
+            }
+        };
+        (status, Html(page::message(title, &text).into_string())).into_response()
+    }
+}
+
+impl<S: Store> Dashboard<S> {
+    async fn answer(&self, request: Request) -> Result<Response, Refusal> {
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default();
+        match parts.method {
+            Method::GET | Method::HEAD if query == assets::STYLE_QUERY => Ok(assets::style()),
+            Method::GET | Method::HEAD if query == assets::SCRIPT_QUERY => Ok(assets::script()),
+            Method::GET | Method::HEAD => {
+                let page = self.show(&Params::read(query.as_bytes())?).await?;
+                Ok(Html(page.into_string()).into_response())
+            }
+            Method::POST if !self.acts => Err(Refusal::MethodNotAllowed),
+            Method::POST => {
+                check_origin(&parts.headers, &parts.uri)?;
+                let form: Bytes = axum::body::to_bytes(body, LARGEST_FORM)
+                    .await
+                    .map_err(|_| Refusal::Bad("The form is too large.".to_owned()))?;
+                self.act(&Params::read(&form)?).await
+            }
+            _ => Err(Refusal::MethodNotAllowed),
+        }
+    }
+
+    async fn show(&self, params: &Params) -> Result<Markup, Refusal> {
+        if params.counts.is_some() {
+            return Ok(page::counts(&self.inbox.counts().await?, self.inbox.is_paused().await?));
+        }
+        if let Some(action) = params.confirm {
+            return self.confirm(action, params).await;
+        }
+        if let Some(id) = params.job()? {
+            let (job, body) = self.inbox.store.find(id).await?.ok_or(Refusal::NotFound)?;
+            return Ok(page::page(&format!("Job {id}"), &one::page(&job, body.as_deref(), self.acts)));
+        }
+        let filter = params.filter()?.limit(list::ROWS);
+        let jobs = self.inbox.jobs_before(&filter, params.before()?).await?;
+        let counts = page::counts(&self.inbox.counts().await?, self.inbox.is_paused().await?);
+        Ok(page::page("Inbox", &list::page(&counts, params, &jobs, self.acts)))
+    }
+
+    /// What a change would change, before it does.
+    async fn confirm(&self, action: Action, params: &Params) -> Result<Markup, Refusal> {
+        if !self.acts {
+            return Err(Refusal::Forbidden("This dashboard only shows."));
+        }
+        let jobs = self.inbox.jobs(&params.filter_to_change()?).await?;
+        let jobs = jobs.iter().filter(|job| action.applies_to(job.state)).count();
+        Ok(page::page("Confirm", &one::confirm(action, params, jobs)))
+    }
+
+    async fn act(&self, params: &Params) -> Result<Response, Refusal> {
+        let action = params.confirm.ok_or_else(|| Refusal::Bad("Which action?".to_owned()))?;
+        let filter = params.filter_to_change()?;
+        let changed = match action {
+            Action::Retry => self.inbox.retry(&filter).await?,
+            Action::Rerun => self.inbox.rerun(&filter).await?,
+            Action::Delete => self.inbox.delete(&filter).await?,
+        };
+        tracing::info!(action = action.as_str(), jobs = changed, "changed by the dashboard");
+        let back = params.back_to_list();
+        Ok((StatusCode::SEE_OTHER, [(LOCATION, back)]).into_response())
+    }
+}
+
+/// Another site can make a browser send a form, with the user's cookies, and the browser says whose form it was.
+fn check_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = origin.ok_or(Refusal::Forbidden("The request has no Origin."))?;
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(|host| host.as_str()));
+    if authority.is_some() && authority == host {
+        Ok(())
+    } else {
+        Err(Refusal::Forbidden("The request comes from another site."))
+    }
+}
