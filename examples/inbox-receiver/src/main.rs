@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     let app = app(&inbox, demo::secret(addr)?);
     tracing::info!("listening on http://{addr}/webhooks/twenty");
     #[cfg(feature = "dashboard")]
-    tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, inbox.dashboard()).into_future());
+    tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, dashboard(&inbox)).into_future());
 
     // The two could as well be two programs on one file.
     let server = serve(listener, app).with_graceful_shutdown(shutdown_signal());
@@ -35,6 +35,14 @@ async fn main() -> anyhow::Result<()> {
 /// Verify, store, answer 202.
 fn app(inbox: &Inbox<SqliteStore>, secret: Secret) -> Router {
     Router::new().route("/webhooks/twenty", inbox.receiver(secret)).route("/health", get(StatusCode::NO_CONTENT))
+}
+
+/// At `/inbox`, on an address that only this machine reaches. Elsewhere put it behind a login.
+#[cfg(feature = "dashboard")]
+fn dashboard(inbox: &Inbox<SqliteStore>) -> Router {
+    let acts = env::var_os("DASHBOARD_ACTIONS").is_some();
+    let dashboard = if acts { inbox.dashboard_with_actions() } else { inbox.dashboard() };
+    Router::new().nest_service("/inbox", dashboard)
 }
 
 /// Runs once for each delivery, and again if it fails or is killed. Here it may take its time.
