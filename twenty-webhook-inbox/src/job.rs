@@ -1,5 +1,7 @@
 use std::time::SystemTime;
 
+use twenty_webhook_core::ReplayKey;
+
 use crate::JobId;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::{Outcome, Settled};
@@ -19,7 +21,7 @@ use crate::{Outcome, Settled};
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(crate) id: JobId,
-    pub(crate) key: [u8; 32],
+    pub(crate) key: ReplayKey,
     pub(crate) tenant: Option<String>,
     pub(crate) attempt: u32,
     pub(crate) stored_at: SystemTime,
@@ -33,9 +35,9 @@ impl Job {
         self.id
     }
 
-    /// The idempotency key that it was stored under, 32 bytes: the same for each attempt.
-    pub fn key(&self) -> &[u8; 32] {
-        &self.key
+    /// The idempotency key that it was stored under: the same for each attempt.
+    pub fn key(&self) -> ReplayKey {
+        self.key
     }
 
     /// The tenant whose secret signed the delivery.

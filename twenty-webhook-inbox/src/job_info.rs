@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use twenty_webhook_core::ReplayKey;
+
 use crate::JobId;
 
 /// Where a job stands.
@@ -98,7 +100,7 @@ pub struct JobInfo {
     /// Where it stands.
     pub state: State,
     /// The idempotency key.
-    pub key: [u8; 32],
+    pub key: ReplayKey,
     /// The tenant whose secret signed it.
     pub tenant: Option<String>,
     /// The tenant, or else the workspace, or else nothing.
@@ -123,15 +125,4 @@ pub struct JobInfo {
     pub finished_at: Option<SystemTime>,
     /// The size of the body in bytes. `None` if it was [erased](crate::Inbox::erase).
     pub len: Option<usize>,
-}
-
-impl JobInfo {
-    /// The key as 64 hex digits, as [`DeliveryId`](twenty_webhook_core::DeliveryId) writes it.
-    pub fn key_in_hex(&self) -> String {
-        use fmt::Write as _;
-        self.key.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    }
 }

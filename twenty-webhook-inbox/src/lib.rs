@@ -133,5 +133,5 @@ pub use sqlite::{SqliteConfig, SqliteStore, SqliteTransaction};
 pub use store::{Change, Claim, Claimed, ClaimedJob, Crashed, Maintenance, Order, Outcome, Settled, Store};
 #[cfg(feature = "axum")]
 pub use twenty_webhook_axum::TwentyWebhookLayer;
-pub use twenty_webhook_core::{Action, EventName, Secret, Verifier, WebhookEvent};
+pub use twenty_webhook_core::{Action, EventName, ReplayKey, Secret, Verifier, WebhookEvent};
 pub use worker::Worker;

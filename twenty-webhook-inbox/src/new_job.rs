@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use twenty_webhook_core::jiff::civil::DateTime;
 use twenty_webhook_core::jiff::tz::Offset;
-use twenty_webhook_core::{Action, Payload, RawJson, WebhookEvent, jiff};
+use twenty_webhook_core::{Action, Payload, RawJson, ReplayKey, WebhookEvent, jiff};
 
 use crate::InboxError;
 use crate::text::printable;
@@ -12,7 +12,7 @@ use crate::text::printable;
 /// An event on its way into a [`Store`](crate::Store): the raw body, and what the inbox knows about it.
 #[derive(Clone)]
 pub struct NewJob {
-    key: [u8; 32],
+    key: ReplayKey,
     body: Bytes,
     tenant: Option<String>,
     workspace: Option<String>,
@@ -29,9 +29,9 @@ impl NewJob {
         let delivery = event.delivery().ok_or(InboxError::Unverified)?;
         let (record_ids, updated_at) = records(event);
         Ok(Self {
-            key: *delivery.id().as_bytes(),
+            key: delivery.replay_key(),
             body: event.body().clone(),
-            tenant: None,
+            tenant: delivery.tenant().map(printable),
             workspace: event.workspace_id().map(printable),
             name: printable(event.name().as_str()),
             object: printable(event.object()),
@@ -43,8 +43,8 @@ impl NewJob {
     }
 
     /// The idempotency key. A store never holds two jobs with the same key.
-    pub fn key(&self) -> &[u8; 32] {
-        &self.key
+    pub fn key(&self) -> ReplayKey {
+        self.key
     }
 
     /// The bytes that were signed.

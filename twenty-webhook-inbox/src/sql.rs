@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use twenty_webhook_core::ReplayKey;
 
 use crate::{Crashed, JobFilter, JobInfo, State};
 
@@ -320,8 +321,8 @@ where
     })
 }
 
-pub(crate) fn key(bytes: Vec<u8>) -> [u8; 32] {
-    bytes.try_into().unwrap_or_default()
+pub(crate) fn key(bytes: Vec<u8>) -> ReplayKey {
+    ReplayKey::from_bytes(bytes.try_into().unwrap_or_default())
 }
 
 pub(crate) fn change(change: crate::Change) -> &'static str {

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use twenty_webhook_core::ReplayKey;
 
 use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
 
@@ -133,7 +134,7 @@ pub struct ClaimedJob {
     /// Its number.
     pub id: JobId,
     /// Its key.
-    pub key: [u8; 32],
+    pub key: ReplayKey,
     /// The tenant whose secret signed it.
     pub tenant: Option<String>,
     /// What was signed.

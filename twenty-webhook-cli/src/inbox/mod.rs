@@ -104,7 +104,7 @@ async fn show(inbox: &Inbox<impl Store>, id: JobId, as_json: bool) -> anyhow::Re
         job.attempts,
         terminal::plain(&job.name, 200)
     )?;
-    writeln!(out, "stored    {}\ndelivery  {}", stored(&job).unwrap_or_default(), job.key_in_hex())?;
+    writeln!(out, "stored    {}\ndelivery  {}", stored(&job).unwrap_or_default(), job.key)?;
     if let Some(error) = &job.last_error {
         writeln!(out, "error     {}", terminal::plain(error, 2_000))?;
     }
@@ -146,7 +146,7 @@ fn stored(job: &JobInfo) -> Option<String> {
 fn in_json(job: &JobInfo) -> Value {
     json!({
         "id": job.id.number(), "state": job.state.as_str(), "name": job.name, "tenant": job.tenant, "record_id": job.record_id,
-        "key": job.key_in_hex(), "attempts": job.attempts, "crashes": job.crashes, "last_error": job.last_error, "stored_at": stored(job),
+        "key": job.key.to_string(), "attempts": job.attempts, "crashes": job.crashes, "last_error": job.last_error, "stored_at": stored(job),
         "due_at": job.due_at.map(unix_seconds), "bytes": job.len,
     })
 }

@@ -27,7 +27,7 @@ pub(super) fn page(job: &JobInfo, body: Option<&[u8]>, acts: bool) -> Markup {
             dt { "Attempts" } dd { (job.attempts) @if job.crashes > 0 { ", and " (job.crashes) " crashes" } }
             @if let Some(due) = job.due_at { dt { "Next attempt" } dd { (until(due)) } }
             @if let Some(finished) = job.finished_at { dt { "Last attempt" } dd { (utc(finished)) } }
-            dt { "Key" } dd { (job.key_in_hex()) }
+            dt { "Key" } dd { (job.key) }
         }
         @if let Some(error) = &job.last_error { pre.error { (visible(error)) } }
         @if acts {

@@ -106,15 +106,16 @@ const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lea
 impl Store for PostgresStore {
     async fn push(&self, mut jobs: Vec<NewJob>) -> Result<u64, InboxError> {
         // In one order everywhere, or two receivers that insert the same two keys wait for each other.
-        jobs.sort_unstable_by(|one, other| one.key().cmp(other.key()));
+        jobs.sort_unstable_by_key(NewJob::key);
+        let keys: Vec<_> = jobs.iter().map(NewJob::key).collect();
         let text = |of: fn(&NewJob) -> &str| jobs.iter().map(of).collect::<Vec<_>>();
         let one = |job: &NewJob| if let [one] = job.record_ids() { Some(one.clone()) } else { None };
-        let batches = jobs.iter().filter(|job| job.record_ids().len() > 1);
-        let members =
-            batches.flat_map(|job| job.record_ids().iter().map(|id| (&job.key()[..], lane(job.object(), id))));
+        let batches = jobs.iter().zip(&keys).filter(|(job, _)| job.record_ids().len() > 1);
+        let members = batches
+            .flat_map(|(job, key)| job.record_ids().iter().map(|id| (&key.as_bytes()[..], lane(job.object(), id))));
         let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
         let new: i64 = sqlx::query_scalar(self.dialect.sql(INSERT))
-            .bind(jobs.iter().map(|job| &job.key()[..]).collect::<Vec<_>>())
+            .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
             .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
             .bind(text(NewJob::scope))
             .bind(text(NewJob::name))

@@ -98,7 +98,7 @@ impl SqliteStore {
             batch => (None, batch),
         };
         let inserted = sqlx::query(insert)
-            .bind(&job.key()[..])
+            .bind(&job.key().as_bytes()[..])
             .bind(job.tenant())
             .bind(job.scope())
             .bind(job.name())

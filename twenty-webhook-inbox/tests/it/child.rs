@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use twenty_webhook_inbox::{Inbox, Secret, Store, WebhookEvent};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use twenty_webhook_inbox::{Inbox, Job, Secret, SqliteTransaction, Store, WebhookEvent, Worker};
 
 use crate::support::SECRET;
 
@@ -50,17 +51,23 @@ fn as_child() {
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let database = env::var("DATABASE").unwrap();
+        let (database, role) = (env::var("DATABASE").unwrap(), env::var("ROLE").unwrap());
         #[cfg(feature = "postgres")]
         if database.starts_with("postgres:") {
-            return play(Inbox::postgres(&database).await.unwrap()).await;
+            let inbox = Inbox::postgres(&database).await.unwrap();
+            return if role == "audit" { audit_on_postgres(&database).await } else { play(inbox, &role).await };
         }
-        play(Inbox::sqlite(database).await.unwrap()).await;
+        if role == "audit" {
+            return audit_on_sqlite(&database).await;
+        }
+        // The file may be shared with a table of the workers'.
+        let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(database).create_if_missing(true));
+        play(Inbox::on_sqlite_pool(&pool.await.unwrap()).await.unwrap(), &role).await;
     });
 }
 
-async fn play(inbox: Inbox<impl Store>) {
-    if env::var("ROLE").unwrap() == "receiver" {
+async fn play(inbox: Inbox<impl Store>, role: &str) {
+    if role == "receiver" {
         let app = axum::Router::new().route("/webhooks/twenty", inbox.receiver(Secret::new(SECRET).unwrap()));
         let address = format!("127.0.0.1:{}", env::var("PORT").unwrap());
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
@@ -73,21 +80,54 @@ async fn play(inbox: Inbox<impl Store>) {
         let handler = move |event: WebhookEvent| {
             let handled = handled.clone();
             async move {
-                let (began, process) = (now(), std::process::id());
-                let number = event.extra().get("number").unwrap().as_str().to_owned();
-                (&*handled).write_all(format!("begin {number} {process} {began}\n").as_bytes())?;
+                let (number, process) = (number(&event), std::process::id());
+                (&*handled).write_all(format!("begin {number} {process} {}\n", now()).as_bytes())?;
                 tokio::time::sleep(Duration::from_millis(4)).await;
                 (&*handled).write_all(format!("end {number} {process} {}\n", now()).as_bytes())?;
                 Ok::<_, std::io::Error>(())
             }
         };
-        println!("ready");
-        inbox
-            .worker("child", handler)
-            .recover_after(Duration::from_secs(5))
-            .run_until(std::future::pending::<()>())
-            .await;
+        run(inbox.worker("child", handler)).await;
     }
+}
+
+async fn run(worker: Worker<impl Store>) {
+    println!("ready");
+    worker.recover_after(Duration::from_secs(5)).run_until(std::future::pending::<()>()).await;
+}
+
+fn number(event: &WebhookEvent) -> i64 {
+    event.extra().get("number").unwrap().as_str().parse().unwrap()
+}
+
+/// Writes a row for each event, in one commit with its completion.
+async fn audit_on_sqlite(database: &str) {
+    let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(database).create_if_missing(true));
+    let pool = pool.await.unwrap();
+    let inbox = Inbox::on_sqlite_pool(&pool).await.unwrap();
+    sqlx::query("CREATE TABLE IF NOT EXISTS audit (number INTEGER)").execute(&pool).await.unwrap();
+    let handler = |event: WebhookEvent, _: Job| async move {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok::<_, sqlx::Error>(move |tx: &mut SqliteTransaction| {
+            tx.execute(sqlx::query("INSERT INTO audit VALUES (?)").bind(number(&event)))?;
+            Ok(())
+        })
+    };
+    run(inbox.run_in_transaction("child", handler)).await;
+}
+
+#[cfg(feature = "postgres")]
+async fn audit_on_postgres(database: &str) {
+    let pool = sqlx::PgPool::connect(database).await.unwrap();
+    let inbox = Inbox::on_postgres_pool(&pool).await.unwrap();
+    let create = "SELECT pg_advisory_xact_lock(1); CREATE TABLE IF NOT EXISTS audit (number bigint)";
+    sqlx::raw_sql(create).execute(&pool).await.unwrap();
+    let handler = |event: WebhookEvent, _: Job, mut tx: sqlx::postgres::PgTransaction<'static>| async move {
+        sqlx::query("INSERT INTO audit VALUES ($1)").bind(number(&event)).execute(&mut *tx).await?;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok::<_, sqlx::Error>(tx)
+    };
+    run(inbox.run_in_transaction("child", handler)).await;
 }
 
 /// Milliseconds since 1970: the storm and its processes are on one machine.

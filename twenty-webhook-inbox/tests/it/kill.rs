@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use twenty_webhook_core::Signer;
-use twenty_webhook_inbox::Secret;
+use twenty_webhook_inbox::{Inbox, Secret};
 
 use crate::child::{Process, now};
 use crate::support::{Place, SECRET, free_port, until};
@@ -19,8 +19,17 @@ use crate::support::{Place, SECRET, free_port, until};
 async fn on_sqlite() {
     let place = Place::new();
     let log = place.dir.path().join("handled");
-    storm(place.path().to_str().unwrap(), log.to_str().unwrap()).await;
-    until(&place.open().await, |counts| counts.open() == 0 && counts.dead == 0).await;
+    let storm = storm(place.path().to_str().unwrap(), log.to_str().unwrap(), "worker").await;
+    storm.check("sqlite", &calls(log.to_str().unwrap(), &storm.killed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_transactions_on_sqlite() {
+    let place = Place::new();
+    let storm = storm(place.path().to_str().unwrap(), "", "audit").await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    storm.check_rows("sqlite", sqlx::query_scalar("SELECT number FROM audit").fetch_all(&pool).await.unwrap());
 }
 
 #[cfg(feature = "postgres")]
@@ -29,9 +38,17 @@ async fn on_postgres() {
     let server = crate::postgres::Server::start();
     let place = Place::new();
     let log = place.dir.path().join("handled");
-    storm(&server.url(), log.to_str().unwrap()).await;
-    let inbox = twenty_webhook_inbox::Inbox::postgres(&server.url()).await.unwrap();
-    until(&inbox, |counts| counts.open() == 0 && counts.dead == 0).await;
+    let storm = storm(&server.url(), log.to_str().unwrap(), "worker").await;
+    storm.check("postgres", &calls(log.to_str().unwrap(), &storm.killed));
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_transactions_on_postgres() {
+    let server = crate::postgres::Server::start();
+    let storm = storm(&server.url(), "", "audit").await;
+    let pool = sqlx::PgPool::connect(&server.url()).await.unwrap();
+    storm.check_rows("postgres", sqlx::query_scalar("SELECT number FROM audit").fetch_all(&pool).await.unwrap());
 }
 
 fn from_env(name: &str, default: usize) -> usize {
@@ -72,12 +89,25 @@ impl Load {
     }
 }
 
-async fn storm(database: &str, log: &str) {
+/// What came of it.
+struct Storm {
+    load: Load,
+    /// When each was answered 202.
+    accepted: HashMap<usize, u128>,
+    refused: usize,
+    /// When each process was.
+    killed: HashMap<u32, u128>,
+    worker_kills: usize,
+    took: Duration,
+}
+
+/// Sends deliveries to a receiver and two workers, and kills them at random.
+async fn storm(database: &str, log: &str, worker: &'static str) -> Storm {
     let (deliveries, kills) = (from_env("KILL_DELIVERIES", 10_000), from_env("KILL_KILLS", 20));
     let load = Load { deliveries };
     let port = free_port();
     let start = |role| Process::start(role, database, port, log);
-    let mut processes = vec![("receiver", start("receiver")), ("worker", start("worker")), ("worker", start("worker"))];
+    let mut processes = vec![("receiver", start("receiver")), (worker, start(worker)), (worker, start(worker))];
 
     let began = Instant::now();
     let (sent, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(HashMap::new())));
@@ -104,13 +134,13 @@ async fn storm(database: &str, log: &str) {
 
     let mut times: Vec<_> = (0..kills).map(|_| random(deliveries)).collect();
     times.sort_unstable();
-    let (mut killed, mut receivers_killed) = (HashMap::new(), 0);
+    let (mut killed, mut worker_kills) = (HashMap::new(), 0);
     for time in times {
         while sent.load(Ordering::SeqCst) < time {
             tokio::time::sleep(Duration::from_micros(300)).await;
         }
         let (role, process) = processes.swap_remove(random(processes.len()));
-        receivers_killed += usize::from(role == "receiver");
+        worker_kills += usize::from(role != "receiver");
         let id = process.id();
         drop(process);
         killed.insert(id, now());
@@ -119,50 +149,74 @@ async fn storm(database: &str, log: &str) {
     for sender in senders {
         sender.await.unwrap();
     }
-    let load_time = began.elapsed();
-
-    let accepted = accepted.lock().unwrap().clone();
-    let all = || {
-        let calls = calls(log, &killed);
-        let done: HashSet<_> = calls.iter().filter(|call| !call.cut_off).map(|call| call.number).collect();
-        accepted.keys().all(|number| done.contains(number))
-    };
-    while began.elapsed() < load_time + Duration::from_mins(3) && !all() {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    let drained = began.elapsed();
-    // Long enough for an orphan to come back that should not.
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    let (calls, refused) = (calls(log, &killed), refused.load(Ordering::SeqCst));
-    let mut handled = HashMap::<usize, Vec<u32>>::new();
-    for call in &calls {
-        handled.entry(call.number).or_default().push(call.process);
-    }
-    let is_done = |number: &usize| calls.iter().any(|call| call.number == *number && !call.cut_off);
-    let missing = accepted.keys().filter(|number| !is_done(number)).count();
-    let twice: Vec<_> = handled.values().filter(|processes| processes.len() > 1).collect();
-    let unexplained = twice
-        .iter()
-        .filter(|processes| processes.iter().filter(|process| !killed.contains_key(process)).count() > 1)
-        .count();
-    let (overlapping, overtaking) = disorder(load, &calls, &accepted);
-    println!(
-        "{}: {} deliveries in {load_time:.1?}, handled after {drained:.1?}, {kills} kills ({receivers_killed} of receivers): {} answered \
-         2xx, {} of them missing, {refused} answered 503; {} handled once, {} more than once, {unexplained} of those not around a kill; {} \
-         handled that were not answered; two of a record at once: {overlapping}; before an older one that waited: {overtaking}",
-        database.split(['/', ':']).next().filter(|scheme| !scheme.is_empty()).unwrap_or("sqlite"),
-        deliveries,
-        accepted.len(),
-        missing,
-        handled.len() - twice.len(),
-        twice.len(),
-        handled.keys().filter(|number| !accepted.contains_key(number)).count(),
-    );
-    assert_eq!((missing, unexplained, overlapping, overtaking), (0, 0, 0, 0));
-    // What a worker of ours has under way, and as much again that it has not settled yet.
-    assert!(twice.len() <= (kills - receivers_killed) * 2 * 8, "{} twice, for {kills} kills", twice.len());
+    let (accepted, refused) = (accepted.lock().unwrap().clone(), refused.load(Ordering::SeqCst));
     assert!(refused <= deliveries / 100, "a database that is not down refused {refused}");
     assert!(accepted.len() > deliveries / 2, "the load was refused");
+    let took = began.elapsed();
+    Storm { load, accepted, refused, killed, worker_kills, took }.drained(database, processes).await
+}
+
+impl Storm {
+    /// Waits until all is handled, and long enough for an orphan to come back that should not.
+    async fn drained(self, database: &str, processes: Vec<(&str, Process)>) -> Self {
+        if database.starts_with("postgres:") {
+            #[cfg(feature = "postgres")]
+            until(&Inbox::postgres(database).await.unwrap(), |counts| counts.open() == 0 && counts.dead == 0).await;
+        } else {
+            until(&Inbox::sqlite(database).await.unwrap(), |counts| counts.open() == 0 && counts.dead == 0).await;
+        }
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        drop(processes);
+        self
+    }
+
+    /// Nothing is missing, twice but around a kill, at once with another of its record, or before an older one that waited.
+    fn check(&self, name: &str, calls: &[Call]) {
+        let Self { load, accepted, refused, killed, worker_kills, took } = self;
+        let mut handled = HashMap::<usize, Vec<u32>>::new();
+        for call in calls {
+            handled.entry(call.number).or_default().push(call.process);
+        }
+        let done: HashSet<_> = calls.iter().filter(|call| !call.cut_off).map(|call| call.number).collect();
+        let missing = accepted.keys().filter(|number| !done.contains(number)).count();
+        let twice: Vec<_> = handled.values().filter(|processes| processes.len() > 1).collect();
+        let unexplained = twice
+            .iter()
+            .filter(|processes| processes.iter().filter(|process| !killed.contains_key(process)).count() > 1)
+            .count();
+        let (overlapping, overtaking) = disorder(*load, calls, accepted);
+        println!(
+            "{name}: {} deliveries in {took:.1?}, {} kills ({worker_kills} of workers): {} answered 2xx, {missing} of them missing, \
+             {refused} answered 503; {} handled once, {} more than once, {unexplained} of those not around a kill; {} handled that were \
+             not answered; two of a record at once: {overlapping}; before an older one that waited: {overtaking}",
+            load.deliveries,
+            killed.len(),
+            accepted.len(),
+            handled.len() - twice.len(),
+            twice.len(),
+            handled.keys().filter(|number| !accepted.contains_key(number)).count(),
+        );
+        assert_eq!((missing, unexplained, overlapping, overtaking), (0, 0, 0, 0));
+        // What a worker of ours has under way, and as much again that it has not settled yet.
+        assert!(twice.len() <= worker_kills * 2 * 8, "{} twice, for {worker_kills} kills", twice.len());
+    }
+
+    /// The rows that handlers wrote in one commit with their job's completion.
+    fn check_rows(&self, name: &str, mut rows: Vec<i64>) {
+        let all = rows.len();
+        rows.sort_unstable();
+        rows.dedup();
+        let missing = self.accepted.keys().filter(|number| rows.binary_search(&(**number as i64)).is_err()).count();
+        println!(
+            "{name}, in transactions: {} deliveries, {} kills ({} of workers): {} answered 2xx, {all} rows, {} different, {missing} missing",
+            self.load.deliveries,
+            self.killed.len(),
+            self.worker_kills,
+            self.accepted.len(),
+            rows.len()
+        );
+        assert_eq!((all - rows.len(), missing), (0, 0), "each once");
+    }
 }
 
 /// A call of the handler.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
     Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Counts, Crashed, Inbox, InboxError, JobFilter, JobId, JobInfo,
-    Maintenance, NewJob, Outcome, Settled, State, Store, WebhookEvent, Worker,
+    Maintenance, NewJob, Outcome, ReplayKey, Settled, State, Store, WebhookEvent, Worker,
 };
 
 use crate::support::{Running, Seen, event, large, ok, until};
@@ -29,7 +29,7 @@ struct Table {
     /// The bytes of each group that was pushed.
     groups: Vec<usize>,
     /// The key of a job that is refused, with all its group.
-    refused: Option<[u8; 32]>,
+    refused: Option<ReplayKey>,
     paused: bool,
 }
 
@@ -93,17 +93,17 @@ impl Store for Memory {
         self.with(|table| {
             let before = table.rows.len();
             table.groups.push(jobs.iter().map(|job| job.body().len()).sum());
-            if jobs.iter().any(|job| table.refused == Some(*job.key())) {
+            if jobs.iter().any(|job| table.refused == Some(job.key())) {
                 return Err(InboxError::database("one of them is refused"));
             }
             for new in jobs {
-                if table.rows.iter().any(|row| row.info.key == *new.key()) {
+                if table.rows.iter().any(|row| row.info.key == new.key()) {
                     continue;
                 }
                 let info = JobInfo {
                     id: JobId::new(table.last_id + 1),
                     state: State::Pending,
-                    key: *new.key(),
+                    key: new.key(),
                     tenant: new.tenant().map(ToOwned::to_owned),
                     scope: new.scope().to_owned(),
                     name: new.name().to_owned(),
@@ -416,7 +416,7 @@ async fn one_that_is_refused_costs_no_other() {
     let store = Memory::default();
     let inbox = Inbox::on(store.clone());
     let events: Vec<_> = (0..40).map(|number| event("person.created", number)).collect();
-    store.table.lock().unwrap().refused = Some(*events[20].delivery_id().as_bytes());
+    store.table.lock().unwrap().refused = Some(events[20].delivery().unwrap().replay_key());
     let stored = futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await;
     for (number, stored) in stored.iter().enumerate() {
         assert_eq!(stored.is_err(), number == 20, "{number}: {stored:?}");
