@@ -11,6 +11,8 @@ use crate::attempt::{Attempts, Ended};
 use crate::settler::{ANSWER, Ending};
 use crate::{Claim, Claimed, ClaimedJob, Crashed, InboxError, Settled, Store};
 
+const GATHER: Duration = Duration::from_millis(2);
+
 /// Claims jobs as there are places for them, and starts their handlers.
 pub(crate) struct Fetcher<S> {
     pub(crate) store: S,
@@ -28,17 +30,19 @@ pub(crate) struct Fetcher<S> {
 impl<S: Store> Fetcher<S> {
     pub(crate) async fn run_until(&mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
+        let mut is_busy = false;
         loop {
             let places = tokio::select! {
                 biased;
                 () = &mut stop => return,
-                places = self.free_places() => places,
+                places = self.free_places(is_busy) => places,
             };
             // A claim is never dropped half-way: what it was given would be held by nobody.
             let next = self.claim(places).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot claim jobs");
                 Next::Later
             });
+            is_busy = matches!(next, Next::Now);
             while self.running.try_join_next().is_some() {}
             tokio::select! {
                 biased;
@@ -61,10 +65,14 @@ impl<S: Store> Fetcher<S> {
         }
     }
 
-    /// At least one.
-    async fn free_places(&self) -> Vec<OwnedSemaphorePermit> {
+    /// At least one. While many jobs wait, those that become free at about the same time are filled by one claim: it costs a commit.
+    async fn free_places(&self, is_busy: bool) -> Vec<OwnedSemaphorePermit> {
         let Ok(first) = Arc::clone(&self.places).acquire_owned().await else { return std::future::pending().await };
         let mut places = vec![first];
+        if is_busy {
+            let others = u32::try_from(self.attempts.config.concurrency - 1).unwrap_or(u32::MAX);
+            let _ = timeout(GATHER, self.places.acquire_many(others)).await;
+        }
         while let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             places.push(place);
         }

@@ -23,20 +23,18 @@ const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until 
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
 impl SqliteStore {
-    pub(super) async fn is_anything_due(&self) -> Result<bool, sqlx::Error> {
-        let due = self.dialect.sql(
-            "SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now})
-                 OR EXISTS (SELECT 1 FROM {jobs} WHERE state = 0 AND crashes > 0 AND run_at <= {now})",
-        );
-        sqlx::query_scalar(due).fetch_one(&self.write).await
-    }
-
     pub(super) async fn run_claim(&self, tx: &mut Tx, claim: &Claim) -> Result<Claimed, sqlx::Error> {
         let order = claim.order.unwrap_or_default();
-        let now: i64 = sqlx::query_scalar(self.dialect.sql("SELECT {now}")).fetch_one(&mut **tx).await?;
+        let gives_up_before = match order.gives_up_after {
+            Some(after) => {
+                let now: i64 = sqlx::query_scalar(self.dialect.sql("SELECT {now}")).fetch_one(&mut **tx).await?;
+                now - millis(after)
+            }
+            None => i64::MIN,
+        };
         let rows = sqlx::query(self.dialect.sql(CANDIDATES))
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
-            .bind(order.gives_up_after.map_or(i64::MIN, |after| now - millis(after)))
+            .bind(gives_up_before)
             .bind(claim.order.is_some())
             .fetch_all(&mut **tx)
             .await?;

@@ -161,10 +161,6 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
-        // Without the write lock, while there is nothing to do.
-        if !self.is_anything_due().await.map_err(InboxError::database)? {
-            return Ok(Claimed::default());
-        }
         let claim = claim.clone();
         self.transaction(|this, mut tx| async move { Ok((this.run_claim(&mut tx, &claim).await?, tx)) }).await
     }
