@@ -1,6 +1,7 @@
 //! A receiver of Twenty's webhooks on axum: `cargo run -p axum-receiver`.
 //!
-//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen.
+//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen. With `--features metrics` it has Prometheus' numbers at
+//! `/metrics`.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -8,6 +9,8 @@ use axum::routing::{get, post};
 use twenty_webhook_axum::records::{Opportunity, Person};
 use twenty_webhook_axum::{EventRouter, TwentyWebhookLayer, WebhookEvent, listener, serve, shutdown_signal};
 
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +23,8 @@ async fn main() -> anyhow::Result<()> {
     let addr = listener.local_addr()?;
     let webhook = TwentyWebhookLayer::new(demo::secret(addr)?);
     let app = app(webhook.clone());
+    #[cfg(feature = "metrics")]
+    let app = app.merge(metrics::route()?);
     tracing::info!("listening on http://{addr}/webhooks/twenty");
     serve(listener, app).with_graceful_shutdown(shutdown_signal()).drain(&webhook).await;
     Ok(())
