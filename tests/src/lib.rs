@@ -5,3 +5,9 @@ pub mod events {}
 
 #[doc = include_str!("../../docs/not-delivered.md")]
 pub mod not_delivered {}
+
+#[doc = include_str!("../../docs/tenants.md")]
+mod tenants {}
+
+#[doc = include_str!("../../docs/observability.md")]
+mod observability {}
