@@ -11,9 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use axum::{Extension, Router, body};
 use futures_util::StreamExt;
-use twenty_webhook_axum::{
-    BodyError, MemoryReplayGuard, Rejection, SignatureHeaders, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig,
-};
+use twenty_webhook_axum::core::{BodyError, SignatureHeaders};
+use twenty_webhook_axum::{MemoryReplayGuard, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig};
 
 use super::{Floor, LIMIT, PATH};
 
