@@ -75,7 +75,8 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use twenty_webhook_core::{EventRouter, Person, WebhookEvent};
+    /// use twenty_webhook_core::records::Person;
+    /// use twenty_webhook_core::{EventRouter, WebhookEvent};
     ///
     /// struct App { greeting: String }
     ///
