@@ -19,28 +19,35 @@ pub(crate) struct Verified<B> {
     pub(crate) outer: Option<WebhookEvent>,
 }
 
-pub(crate) async fn receive<B>(config: &WebhookConfig, mut request: Request<B>) -> Result<Verified<B>, Refusal>
+// Not an `async fn`, whose future would hold each argument twice, and be copied with them.
+pub(crate) fn receive<B>(
+    config: WebhookConfig,
+    mut request: Request<B>,
+) -> impl Future<Output = Result<Verified<B>, Refusal>> + Send
 where
-    B: Body + Default + From<Bytes>,
+    B: Body + Default + From<Bytes> + Send,
+    B::Data: Send,
     B::Error: Into<BoxError>,
 {
     let body = std::mem::take(request.body_mut());
-    // A frame's data is not copied where it is `Bytes`.
     let announced = body.size_hint().lower();
-    let chunks = pin!(BodyDataStream::new(body).map(|data| match data {
-        Ok(mut data) => Ok(data.copy_to_bytes(data.remaining())),
-        Err(error) => Err(BodyError::new(&*error.into())),
-    }));
-    let head = HttpHead::of(&request);
-    let received = match config.receive(&head, Some(announced), chunks, tokio::time::sleep).await {
-        Ok(received) => received,
-        Err(refusal) => return Err(diagnosed(refusal).await),
-    };
-    *request.body_mut() = B::from(received.event().body().clone());
-    let outer = request.extensions_mut().insert(received.event().clone());
-    // The body is in memory and within our own limit: axum's is not to refuse it to a handler that wants the bytes.
-    DefaultBodyLimit::disable().apply(&mut request);
-    Ok(Verified { received, request, outer })
+    async move {
+        // A frame's data is not copied where it is `Bytes`.
+        let chunks = pin!(BodyDataStream::new(body).map(|data| match data {
+            Ok(mut data) => Ok(data.copy_to_bytes(data.remaining())),
+            Err(error) => Err(BodyError::new(&*error.into())),
+        }));
+        let head = HttpHead::of(&request);
+        let received = match config.receive(&head, Some(announced), chunks, tokio::time::sleep).await {
+            Ok(received) => received,
+            Err(refusal) => return Err(diagnosed(refusal).await),
+        };
+        *request.body_mut() = B::from(received.event().body().clone());
+        let outer = request.extensions_mut().insert(received.event().clone());
+        // The body is in memory and within our own limit: axum's is not to refuse it to a handler that wants the bytes.
+        DefaultBodyLimit::disable().apply(&mut request);
+        Ok(Verified { received, request, outer })
+    }
 }
 
 /// Diagnoses a request off the threads that serve requests, where that is configured.

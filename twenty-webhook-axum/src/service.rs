@@ -57,34 +57,36 @@ where
         {
             let _ = self.0.runtime.set(runtime);
         }
-        let service = Arc::clone(&self.0);
-        let receiving = async move { receive(&service.layer.config, request).await };
+        let receiving = receive(self.0.layer.config.clone(), request);
         ResponseFuture::new(Arc::clone(&self.0), receiving, |shared, verified| handle(shared.inner.clone(), verified))
     }
 }
 
-async fn handle<S, B, R>(mut inner: S, verified: Verified<B>) -> Result<Response<R>, S::Error>
+// Not an `async fn`, whose future would hold each argument twice.
+fn handle<S, B, R>(mut inner: S, verified: Verified<B>) -> impl Future<Output = Result<Response<R>, S::Error>>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: From<Bytes>,
 {
     let Verified { received, request, outer } = verified;
-    let admission = match received.claim(outer.as_ref()).await {
-        Ok(admission) => admission,
-        Err(refusal) => return Ok(refusal.into_response().map(R::from)),
-    };
-    let handling = async {
-        poll_fn(|cx| inner.poll_ready(cx)).await?;
-        inner.call(request).await
-    };
-    let handled = AssertUnwindSafe(handling).catch_unwind().await;
-    let status = match &handled {
-        Ok(Ok(response)) => response.status(),
-        Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    admission.settle(status).await;
-    // A panic is the framework's to deal with.
-    handled.unwrap_or_else(|panic| resume_unwind(panic))
+    async move {
+        let admission = match received.claim(outer.as_ref()).await {
+            Ok(admission) => admission,
+            Err(refusal) => return Ok(refusal.into_response().map(R::from)),
+        };
+        let handling = async {
+            poll_fn(|cx| inner.poll_ready(cx)).await?;
+            inner.call(request).await
+        };
+        let handled = AssertUnwindSafe(handling).catch_unwind().await;
+        let status = match &handled {
+            Ok(Ok(response)) => response.status(),
+            Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        admission.settle(status).await;
+        // A panic is the framework's to deal with.
+        handled.unwrap_or_else(|panic| resume_unwind(panic))
+    }
 }
 
 impl<S> Clone for TwentyWebhook<S> {

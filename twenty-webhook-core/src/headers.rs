@@ -48,9 +48,9 @@ impl SignatureHeaders {
         for (name, value) in headers {
             let (found, known) = match name.as_ref() {
                 name if name.len() != SIGNATURE_LEN && name.len() != NONCE_LEN => continue,
-                name if SIGNATURE_HEADER == *name => (&mut signature, &SIGNATURE_HEADER),
-                name if TIMESTAMP_HEADER == *name => (&mut timestamp, &TIMESTAMP_HEADER),
-                name if NONCE_HEADER == *name => (&mut nonce, &NONCE_HEADER),
+                name if is(name, &SIGNATURE_HEADER) => (&mut signature, &SIGNATURE_HEADER),
+                name if is(name, &TIMESTAMP_HEADER) => (&mut timestamp, &TIMESTAMP_HEADER),
+                name if is(name, &NONCE_HEADER) => (&mut nonce, &NONCE_HEADER),
                 _ => continue,
             };
             if found.replace(value).is_some() {
@@ -78,6 +78,12 @@ impl SignatureHeaders {
     pub fn from_map(headers: &HeaderMap) -> Result<Self, Rejection> {
         Self::read(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
     }
+}
+
+/// Most frameworks have the names in lower case already.
+#[inline]
+fn is(name: &str, known: &HeaderName) -> bool {
+    name == known.as_str() || name.eq_ignore_ascii_case(known.as_str())
 }
 
 /// Digits and nothing else. `u64::from_str` would take a leading `+`.

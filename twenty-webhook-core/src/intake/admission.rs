@@ -40,8 +40,9 @@ impl Received {
     /// Refuses a delivery that was handled or is being handled, and every delivery while the guard cannot be asked.
     pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<Admission, Refusal> {
         let Self { mut exchange, event } = self;
-        let replays = exchange.config.settings().replays.clone();
-        if let (Some(outer), Some(guard)) = (outer, replays.identity())
+        let replays = &exchange.config.settings().replays;
+        let guard = replays.identity();
+        if let (Some(outer), Some(guard)) = (outer, guard)
             && outer.is_claimed_by(guard)
             && is_same_delivery(outer, &event)
         {
@@ -53,7 +54,7 @@ impl Received {
             Some(delivery) => replays.claim(delivery).await,
             None => Err(GuardError::unavailable("the event was not verified")),
         };
-        event.set_claimed_by(claim.as_ref().is_ok_and(Claim::is_new).then(|| replays.identity()).flatten());
+        event.set_claimed_by(guard.filter(|_| claim.as_ref().is_ok_and(Claim::is_new)));
         exchange.verified(event);
         match claim {
             Ok(Claim::New(lease)) => Ok(Admission::new(exchange, lease)),

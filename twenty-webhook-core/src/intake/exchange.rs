@@ -3,17 +3,19 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "diagnose")]
 use bytes::Bytes;
 
+use super::Refusal;
 use super::outcome::{Ending, Outcome};
-use super::{Refusal, log};
+use super::path_start::PathStart;
+use crate::verifiers::Verifiers;
 use crate::{Delivery, Rejection, Verifier, WebhookConfig, WebhookEvent};
 
 /// One request on its way. Its end is logged, and observed once: also if it is dropped.
 pub(super) struct Exchange {
     pub(super) config: WebhookConfig,
-    /// The beginning of the path, as it was sent.
-    path: Box<str>,
+    path: PathStart,
     began: Option<Instant>,
-    verifier: Option<Verifier>,
+    /// The verifier that was chosen, where the configuration has more than one.
+    chosen: Option<Verifier>,
     event: Option<WebhookEvent>,
     is_observed: bool,
     #[cfg(feature = "diagnose")]
@@ -23,10 +25,10 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn begin(config: &WebhookConfig, path: &str) -> Self {
         Self {
-            path: log::beginning(path).into(),
+            path: PathStart::of(path),
             began: wants_outcomes(config).then(Instant::now),
             config: config.clone(),
-            verifier: None,
+            chosen: None,
             event: None,
             is_observed: false,
             #[cfg(feature = "diagnose")]
@@ -35,8 +37,8 @@ impl Exchange {
     }
 
     /// From here on it is known whose request it claims to be.
-    pub(super) fn judged_by(&mut self, verifier: &Verifier) {
-        self.verifier = Some(verifier.clone());
+    pub(super) fn judged_by(&mut self, chosen: &Verifier) {
+        self.chosen = Some(chosen.clone());
     }
 
     pub(super) fn verified(&mut self, event: WebhookEvent) {
@@ -57,16 +59,19 @@ impl Exchange {
     }
 
     pub(super) fn path(&self) -> &str {
-        &self.path
+        self.path.as_str()
     }
 
     pub(super) fn tenant(&self) -> Option<&str> {
-        self.verifier.as_ref()?.tenant_name()
+        self.verifier()?.tenant_name()
     }
 
-    #[cfg(feature = "diagnose")]
+    /// The verifier that judges the request, once it is known.
     pub(super) fn verifier(&self) -> Option<&Verifier> {
-        self.verifier.as_ref()
+        match &self.config.settings().verifiers {
+            Verifiers::One(verifier) => Some(verifier),
+            Verifiers::Shared(_) | Verifiers::LookedUp(_) => self.chosen.as_ref(),
+        }
     }
 
     /// Ends the request: tells the operator why, and the caller no more than a status.
@@ -82,7 +87,7 @@ impl Exchange {
         self.is_observed = true;
         let outcome = Outcome {
             ending,
-            path: &self.path,
+            path: self.path.as_str(),
             tenant: self.tenant(),
             event: self.event.as_ref(),
             elapsed: began.elapsed(),

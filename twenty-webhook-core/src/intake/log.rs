@@ -20,11 +20,6 @@ pub(crate) struct ReceiverLog {
     has_warned_of_stacking: AtomicBool,
 }
 
-/// As much of a path as is kept for the log: one character more than is printed, so that it shows that there was more.
-pub(super) fn beginning(path: &str) -> &str {
-    path.char_indices().nth(MOST_CHARS + 1).map_or(path, |(end, _)| &path[..end])
-}
-
 #[cfg(feature = "diagnose")]
 pub(super) fn diagnosed(diagnosis: &crate::Diagnosis) {
     for finding in diagnosis.findings() {

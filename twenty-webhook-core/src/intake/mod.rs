@@ -14,6 +14,7 @@ mod log_limit;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outcome;
+mod path_start;
 mod receive;
 mod refusal;
 

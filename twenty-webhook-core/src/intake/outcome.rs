@@ -13,7 +13,7 @@ pub(crate) type Observer = Arc<dyn Fn(&Outcome<'_>) + Send + Sync>;
 pub struct Outcome<'a> {
     /// What came of it.
     pub ending: Ending<'a>,
-    /// The path of the URL, at most its first 101 characters. It is as it was sent: see [`escaped`](crate::escaped).
+    /// The beginning of the URL's path: at most 103 bytes. It is as it was sent: see [`escaped`](crate::escaped).
     pub path: &'a str,
     /// The tenant whose verifier judged the request. Of a request that was refused, it is the tenant that it *claims* to be for.
     pub tenant: Option<&'a str>,

@@ -95,7 +95,7 @@ impl WebhookConfig {
             return Err(not_a_post(head.method(), &headers));
         }
         let (verification, lookup) = match &settings.verifiers {
-            Verifiers::One(verifier) => (begin(verifier, headers, exchange)?, None),
+            Verifiers::One(verifier) => (verifier.begin(headers?)?, None),
             Verifiers::Shared(verifier) => (begin(&verifier.current(), headers, exchange)?, None),
             Verifiers::LookedUp(lookup) => {
                 let headers = headers?;
