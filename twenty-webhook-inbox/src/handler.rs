@@ -7,7 +7,7 @@ use twenty_webhook_core::WebhookEvent;
 
 use crate::Job;
 
-type BoxError = Box<dyn Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a worker calls for each event: an async function of a [`WebhookEvent`], or of a [`WebhookEvent`] and its [`Job`]. Its error is
 /// anything that becomes a boxed error; a [`HandlerError`](crate::HandlerError) says more.

@@ -106,6 +106,7 @@ mod new_job;
 mod postgres;
 #[cfg(feature = "axum")]
 mod receiver;
+mod router;
 mod settler;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
@@ -133,5 +134,5 @@ pub use sqlite::{SqliteConfig, SqliteStore, SqliteTransaction};
 pub use store::{Change, Claim, Claimed, ClaimedJob, Crashed, Maintenance, Order, Outcome, Settled, Store};
 #[cfg(feature = "axum")]
 pub use twenty_webhook_axum::TwentyWebhookLayer;
-pub use twenty_webhook_core::{Action, EventName, ReplayKey, Secret, Verifier, WebhookEvent};
+pub use twenty_webhook_core::{Action, EventName, EventRouter, ReplayKey, Secret, Verifier, WebhookEvent};
 pub use worker::Worker;

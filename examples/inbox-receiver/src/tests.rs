@@ -1,21 +1,23 @@
-//! How a receiver with an inbox is tested without a network: deliver, and look into the inbox.
+//! How a receiver with an inbox is tested without a network: deliver, and look into the inbox. See docs/testing.md.
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
 use tower::ServiceExt;
-use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::{Inbox, Secret};
+use twenty_webhook_testing::{ReceiverResponse, Tamper, event};
 
 #[tokio::test]
 async fn a_signed_delivery_is_stored_once() {
     let dir = tempfile::tempdir().unwrap();
     let inbox = Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap();
-    let (secret, body) = (Secret::new("s3cret").unwrap(), r#"{"eventName":"person.created","record":{"id":"42"}}"#);
-    for _ in 0..2 {
-        let mut request = Request::post("/webhooks/twenty").body(Body::from(body)).unwrap();
-        request.headers_mut().extend(Signer::new(secret.clone()).sign(body.as_bytes()));
-        let response = crate::app(&inbox, secret.clone()).oneshot(request).await.unwrap();
-        assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let secret = Secret::new("s3cret").unwrap();
+    let app = crate::app(&inbox, secret.clone());
+    let delivery = event("person.created").signed_with(&secret);
+    for request in [delivery.clone(), delivery.clone(), delivery.rerun()] {
+        let response = app.clone().oneshot(request.http::<Body>()).await.unwrap();
+        response.assert_handled();
+        assert_eq!(response.status(), 202);
     }
+    let forged = delivery.tampered(Tamper::Body).http::<Body>();
+    app.oneshot(forged).await.unwrap().assert_refused("signature_mismatch");
     assert_eq!(inbox.counts().await.unwrap().pending, 1);
 }

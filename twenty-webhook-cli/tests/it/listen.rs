@@ -46,7 +46,7 @@ fn what_is_unsigned_and_what_is_no_post() {
     let server = Server::listen(&[]);
     for (request, status, code) in [
         ("POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", "401", "unsigned"),
-        ("GET /any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "not_a_post"),
+        ("GET /any HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "method_not_allowed"),
     ] {
         let answer = exchange(&server.url, request);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");

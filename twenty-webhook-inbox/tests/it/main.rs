@@ -17,6 +17,7 @@ mod order_model;
 mod outcomes;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod router;
 mod support;
 mod transaction;
 mod workers;
