@@ -1,10 +1,12 @@
-//! An observer is told of every request once, and the metrics say the same.
+//! An observer is told of every request once. (What the metrics say is in the axum receiver's tests.)
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
-use twenty_webhook_core::{Clock, Ending, UnixMillis, Verifier, WebhookConfig};
+use twenty_webhook_core::{
+    Claim, Clock, Delivery, Ending, GuardError, ReplayGuard, UnixMillis, Verifier, WebhookConfig,
+};
 
 use crate::receivers::service::{self, Handler};
 use crate::samples::{NOW, secret, signed};
@@ -131,6 +133,43 @@ async fn a_handler_that_outlives_its_connection_is_told_of_once() {
     open.notify_one();
     layer.drained().await;
     assert_eq!(*codes.lock().unwrap(), ["handled"]);
+}
+
+struct SlowToComplete;
+
+impl ReplayGuard for SlowToComplete {
+    type Lease = ();
+
+    async fn claim(&self, _: &Delivery) -> Result<Claim<()>, GuardError> {
+        Ok(Claim::New(()))
+    }
+
+    async fn complete(&self, (): ()) -> Result<(), GuardError> {
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(())
+    }
+
+    async fn release(&self, (): ()) -> Result<(), GuardError> {
+        Ok(())
+    }
+
+    fn abandon(&self, (): ()) {}
+}
+
+#[tokio::test]
+async fn the_guards_time_is_not_the_handlers() {
+    let times: Arc<Mutex<Vec<Duration>>> = Arc::default();
+    let told = times.clone();
+    let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
+        .replay_guard(SlowToComplete)
+        .observe(move |outcome| {
+            if let Ending::Handled { took, .. } = outcome.ending {
+                told.lock().unwrap().push(took);
+            }
+        });
+    service::axum(config, Arc::new(|_| async { 204 }.boxed())).send(&signed(BODY, NOW)).await;
+    let times = times.lock().unwrap();
+    assert!(matches!(times[..], [took] if took < Duration::from_millis(100)), "{times:?}");
 }
 
 #[actix_web::test]

@@ -11,7 +11,7 @@ use axum::routing::post;
 use tower::ServiceExt;
 use twenty_webhook_actix::TwentyWebhookMiddleware;
 use twenty_webhook_axum::TwentyWebhookLayer;
-use twenty_webhook_core::{Clock, Secret, Signer, Verifier, WebhookConfig};
+use twenty_webhook_core::{Clock, MemoryReplayGuard, Secret, Signer, Verifier, WebhookConfig};
 
 use crate::logs::Log;
 use crate::samples::{BODY, NOW, secret};
@@ -21,11 +21,14 @@ fn config(secret: Secret) -> WebhookConfig {
 }
 
 /// The outer and the inner configuration, and what three copies of one delivery are answered.
-fn pairs() -> [(&'static str, WebhookConfig, WebhookConfig, [u16; 3]); 4] {
+fn pairs() -> [(&'static str, WebhookConfig, WebhookConfig, [u16; 3]); 5] {
     let shared = config(secret());
+    let guard = Arc::new(MemoryReplayGuard::new());
+    let by_arc = || config(secret()).replay_guard(guard.clone());
     let plain = config(secret()).without_replay_guard();
     [
         ("the same", shared.clone(), shared, [204, 200, 200]),
+        ("one guard, shared by an Arc", by_arc(), by_arc(), [204, 200, 200]),
         ("two guards", config(secret()), config(secret()), [204, 200, 200]),
         ("no outer guard", plain.clone(), config(secret()), [204, 200, 200]),
         ("no guard at all", plain.clone(), plain, [204, 204, 204]),
@@ -79,5 +82,37 @@ async fn each_delivery_is_handled_once() {
         );
     }
     let warned = log.text().matches("two layers or middlewares with the same replay guard").count();
-    assert_eq!(warned, 2, "once for each of the two that share a guard: {}", log.text());
+    assert_eq!(warned, 4, "once for each of those that share a guard: {}", log.text());
+}
+
+/// Three of one configuration, and two with one between that has no guard. Each request is observed once.
+#[tokio::test]
+async fn three_layers_handle_a_delivery_once() {
+    for has_guard in [true, false] {
+        let (handled, outcomes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, observed) = (handled.clone(), outcomes.clone());
+        let receive = async move |_: twenty_webhook_axum::Webhook| {
+            count.fetch_add(1, Ordering::SeqCst);
+            StatusCode::NO_CONTENT
+        };
+        let shared = config(secret());
+        let shared = if has_guard {
+            shared.observe(move |_| {
+                observed.fetch_add(1, Ordering::SeqCst);
+            })
+        } else {
+            shared
+        };
+        let middle = if has_guard { shared.clone() } else { shared.clone().without_replay_guard() };
+        let app = [shared.clone(), middle, shared]
+            .into_iter()
+            .fold(Router::new().route("/", post(receive)), |app, config| app.layer(TwentyWebhookLayer::new(config)));
+        for status in [204, 200, 200] {
+            let mut request = Request::post("/").body(Body::from(BODY)).unwrap();
+            request.headers_mut().extend(Signer::new(secret()).sign_at(BODY.as_bytes(), NOW));
+            assert_eq!(app.clone().oneshot(request).await.unwrap().status(), status, "{has_guard}");
+        }
+        assert_eq!(handled.load(Ordering::SeqCst), 1, "{has_guard}");
+        assert_eq!(outcomes.load(Ordering::SeqCst), if has_guard { 3 } else { 0 });
+    }
 }

@@ -58,7 +58,7 @@ async fn receive(
         let event = received.event().clone();
         let admission = received.claim(None).await?;
         let status = handler(&event).await;
-        admission.settle(StatusCode::from_u16(status).unwrap()).await;
+        admission.finish(StatusCode::from_u16(status).unwrap()).await;
         Ok::<_, Refusal>(status)
     };
     framework::Answer(answer.await.unwrap_or_else(|refusal| refusal.into_response().status().as_u16()))

@@ -23,6 +23,8 @@ use crate::{MissingConfig, RefusedRequest, WebhookConfig};
 /// It takes the body. So it stands alone: a `web::Bytes` or `web::Json` after it finds nothing, and after one of those it finds nothing
 /// itself, which is a signature mismatch. The bytes are in [`WebhookEvent::body`].
 ///
+/// On a route of `web::post()` actix answers other methods itself, so the log does not tell of a delivery that a redirect has turned into a GET.
+///
 /// Put [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) on the route, and keep the extractor in the handler: together they lose
 /// none of these.
 #[derive(Clone, Debug)]

@@ -1,11 +1,13 @@
 //! Receives webhooks of [Twenty CRM](https://twenty.com) in actix-web.
 //!
-//! The [`Webhook`] extractor refuses what was not freshly signed by Twenty before the handler is called, and hands it a typed
-//! [`WebhookEvent`].
+//! [`TwentyWebhookMiddleware`] refuses what was not freshly signed by Twenty before the handler is called. The [`Webhook`] extractor hands
+//! the handler a typed [`WebhookEvent`].
 //!
-//! ```no_run
+#![cfg_attr(feature = "serve", doc = "```no_run")]
+#![cfg_attr(not(feature = "serve"), doc = "```ignore")]
 //! use actix_web::{App, HttpResponse, HttpServer, Responder, web};
-//! use twenty_webhook_actix::{Action, Secret, Webhook, WebhookConfig};
+//! use twenty_webhook_actix::{Action, Secret, TwentyWebhookMiddleware, Webhook};
+//! use twenty_webhook_actix::{listener, serve, shutdown_signal}; // with the feature `serve`
 //!
 //! async fn receive(Webhook(event): Webhook) -> impl Responder {
 //!     match (event.object(), event.action()) {
@@ -17,17 +19,20 @@
 //!
 //! #[actix_web::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let config = web::Data::new(WebhookConfig::new(Secret::from_env("TWENTY_WEBHOOK_SECRET")?));
-//!     let app = move || {
-//!         App::new().app_data(config.clone()).route("/webhooks/twenty", web::post().to(receive))
-//!     };
-//!     HttpServer::new(app).bind("127.0.0.1:3000")?.run().await?;
+//!     let listener = listener("127.0.0.1:3000")?;
+//!     let webhook = TwentyWebhookMiddleware::new(Secret::from_env("TWENTY_WEBHOOK_SECRET")?);
+//!     let wrapped = webhook.clone();
+//!     let server = HttpServer::new(move || {
+//!         let resource = web::resource("/webhooks/twenty").wrap(wrapped.clone());
+//!         App::new().service(resource.route(web::post().to(receive)))
+//!     });
+//!     serve(listener, server).with_graceful_shutdown(shutdown_signal()).drain(&webhook).await?;
 //!     Ok(())
 //! }
 //! ```
 //!
 //! # Extractor or middleware
-//! The extractor is one line, and sees the request only. [`TwentyWebhookMiddleware`] sees the response too, so it can do more:
+//! The extractor also works alone, with a `web::Data<WebhookConfig>` in `app_data`. Then it is one line, and sees the request only. [`TwentyWebhookMiddleware`] sees the response too, so it can do more:
 //!
 //! | | extractor alone | middleware |
 //! |---|---|---|

@@ -171,6 +171,6 @@ where
         Ok(Err(error)) => error.as_response_error().status_code().as_u16(),
         Err(_) => 500,
     };
-    admission.settle(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).await;
+    admission.finish(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).await;
     handled.unwrap_or_else(|panic| resume_unwind(panic)).map(ServiceResponse::map_into_left_body)
 }

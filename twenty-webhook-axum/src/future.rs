@@ -6,12 +6,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
 use tracing::{Instrument, Span};
 use twenty_webhook_core::Refusal;
 
 use crate::receive::Verified;
-use crate::service::Shared;
+use crate::shared::Shared;
 
 /// The future of [`TwentyWebhook`](crate::TwentyWebhook)'s response.
 ///
@@ -132,15 +131,13 @@ where
             return;
         }
         let service = Arc::clone(&self.service);
-        // It may be dropped outside of the runtime that it ran in.
-        let current = Handle::try_current().ok();
-        let Some(runtime) = current.as_ref().or(service.runtime.get()) else {
+        let Some(runtime) = service.runtime() else {
             tracing::error!(
                 target: "twenty_webhook",
                 "a handler is cancelled, and its delivery lost: the sender has hung up, and there is no tokio runtime to go on in"
             );
             return;
         };
-        service.layer.running.spawn_on(async { drop(self.await) }.instrument(span.clone()), runtime);
+        service.detached.spawn_on(async { drop(self.await) }.instrument(span.clone()), &runtime);
     }
 }

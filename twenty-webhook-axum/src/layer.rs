@@ -38,8 +38,8 @@ use crate::TwentyWebhook;
 /// forged. It must run in a tokio runtime with time enabled, as axum does.
 #[derive(Clone, Debug)]
 pub struct TwentyWebhookLayer {
-    pub(crate) config: WebhookConfig,
-    pub(crate) running: TaskTracker,
+    config: WebhookConfig,
+    running: TaskTracker,
 }
 
 impl TwentyWebhookLayer {
@@ -49,8 +49,8 @@ impl TwentyWebhookLayer {
         Self { config: config.into(), running: TaskTracker::new() }
     }
 
-    /// Waits until no handler is running any more whose sender has hung up, on any route that this layer or a clone of it is on. For a
-    /// graceful shutdown: the server waits for its connections only.
+    /// Waits until all detached handlers of this layer and its clones have finished. For a graceful shutdown: the server waits for its
+    /// connections only.
     pub async fn drained(&self) {
         self.running.close();
         self.running.wait().await;
@@ -67,6 +67,6 @@ impl<S> Layer<S> for TwentyWebhookLayer {
     type Service = TwentyWebhook<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TwentyWebhook::new(inner, self.clone())
+        TwentyWebhook::new(inner, self.config.clone(), self.running.clone())
     }
 }

@@ -49,6 +49,7 @@ mod router;
 #[cfg(feature = "serve")]
 mod serve;
 mod service;
+mod shared;
 
 pub use bytes;
 pub use extract::{MissingLayer, Webhook};

@@ -9,25 +9,20 @@ use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 use tower_service::Service;
+use twenty_webhook_core::WebhookConfig;
 
+use crate::ResponseFuture;
 use crate::receive::{BoxError, Verified, receive};
-use crate::{ResponseFuture, TwentyWebhookLayer};
+use crate::shared::Shared;
 
-/// The service that [`TwentyWebhookLayer`] makes.
+/// The service that [`TwentyWebhookLayer`](crate::TwentyWebhookLayer) makes.
 pub struct TwentyWebhook<S>(Arc<Shared<S>>);
 
-/// Shared, because axum clones a service for each request; the inner service is cloned for what was verified only.
-pub(crate) struct Shared<S> {
-    inner: S,
-    pub(crate) layer: TwentyWebhookLayer,
-    /// The runtime that the first request was served in.
-    pub(crate) runtime: OnceLock<Handle>,
-}
-
 impl<S> TwentyWebhook<S> {
-    pub(crate) fn new(inner: S, layer: TwentyWebhookLayer) -> Self {
-        Self(Arc::new(Shared { inner, layer, runtime: OnceLock::new() }))
+    pub(crate) fn new(inner: S, config: WebhookConfig, detached: TaskTracker) -> Self {
+        Self(Arc::new(Shared { inner, config, detached, runtime: OnceLock::new() }))
     }
 }
 
@@ -57,7 +52,7 @@ where
         {
             let _ = self.0.runtime.set(runtime);
         }
-        let receiving = receive(self.0.layer.config.clone(), request);
+        let receiving = receive(self.0.config.clone(), request);
         ResponseFuture::new(Arc::clone(&self.0), receiving, |shared, verified| handle(shared.inner.clone(), verified))
     }
 }
@@ -83,7 +78,7 @@ where
             Ok(Ok(response)) => response.status(),
             Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        admission.settle(status).await;
+        admission.finish(status).await;
         // A panic is the framework's to deal with.
         handled.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -97,6 +92,9 @@ impl<S> Clone for TwentyWebhook<S> {
 
 impl<S: fmt::Debug> fmt::Debug for TwentyWebhook<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TwentyWebhook").field("inner", &self.0.inner).field("layer", &self.0.layer).finish()
+        f.debug_struct("TwentyWebhook")
+            .field("inner", &self.0.inner)
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
     }
 }

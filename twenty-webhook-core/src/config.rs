@@ -63,7 +63,7 @@ impl WebhookConfig {
     /// 5 seconds: Twenty itself gives up after that.
     pub const DEFAULT_BODY_DEADLINE: Duration = Duration::from_secs(5);
 
-    /// Accepts what was signed with this secret, or what this verifier accepts, or the verifier that this source finds.
+    /// Accepts deliveries that this secret signed, or that this verifier, or the one that this source finds, accepts.
     pub fn new(verifiers: impl Into<Self>) -> Self {
         verifiers.into()
     }
@@ -132,8 +132,8 @@ impl WebhookConfig {
         self.set(|settings| settings.observer = Some(Arc::new(observer)))
     }
 
-    /// Sets the answer to a request that is refused, in place of a bare [status](Rejection::status). What it says is read by whoever sent
-    /// the request: it should not tell why. Twenty takes a 2xx for a delivery.
+    /// Sets the answer to a request that is refused, in place of a bare [status](Rejection::status). The sender reads it,
+    /// so it must not give the reason. Twenty takes a 2xx for a delivery.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -167,8 +167,7 @@ impl WebhookConfig {
         })
     }
 
-    /// Sets the clock that requests are judged by before a [`VerifierSource`] is asked. For tests; a verifier has
-    /// [its own](Verifier::clock).
+    /// Sets the clock for the checks before a look-up. For tests; a verifier has [its own](Verifier::clock).
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         self.set(|settings| settings.clock = clock)

@@ -78,6 +78,11 @@ impl Delivery {
         }
     }
 
+    /// Judges the age of what is known to be genuine.
+    pub(crate) fn judge_age(&self) -> Result<(), Rejection> {
+        self.verifier.judge_age(self.sent_at, self.clock().now())
+    }
+
     /// The clock that it was judged by.
     pub(crate) fn clock(&self) -> &Clock {
         self.verifier.own_clock()

@@ -9,7 +9,7 @@ pub trait RequestHead {
     /// The path of the URL, without the query.
     fn path(&self) -> &str;
 
-    /// The host that the request is for: the URL's authority, else the `Host` header.
+    /// The host that the request is for, with or without a port: of the URL, else the `Host` header.
     fn host(&self) -> Option<&str>;
 
     /// All headers: names in any case, and values. A header that is repeated comes as often.
@@ -36,7 +36,7 @@ impl<'a> HttpHead<'a> {
         Self::new(request.method(), request.uri(), request.headers())
     }
 
-    /// The head that these make up.
+    /// A head of these parts.
     pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
         Self { method, uri, headers }
     }

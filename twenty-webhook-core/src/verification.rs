@@ -74,7 +74,7 @@ impl Verification {
 
     /// How many bytes the body will hold with this chunk added, if it may be.
     fn capacity_with(&self, chunk: &Bytes) -> Result<usize, Rejection> {
-        if chunk.len() > self.limit - self.body.len() {
+        if chunk.len() > self.limit.saturating_sub(self.body.len()) {
             return Err(Rejection::BodyTooLarge { limit: self.limit });
         }
         Ok(self.body.capacity_with(chunk.len(), self.limit))

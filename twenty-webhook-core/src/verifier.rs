@@ -98,8 +98,18 @@ impl Verifier {
     /// As [`begin`](Self::begin).
     #[inline]
     pub fn begin_at(&self, headers: SignatureHeaders, now: UnixMillis) -> Result<Verification, Rejection> {
-        self.0.tolerance.judge(headers.sent_at, now)?;
-        Ok(Verification::new(self.clone(), headers))
+        self.judge_age(headers.sent_at, now)?;
+        Ok(self.begin_undated(headers))
+    }
+
+    /// [`begin`](Self::begin), of a request whose age is judged once it is known to be genuine.
+    pub(crate) fn begin_undated(&self, headers: SignatureHeaders) -> Verification {
+        Verification::new(self.clone(), headers)
+    }
+
+    #[inline]
+    pub(crate) fn judge_age(&self, sent_at: UnixMillis, now: UnixMillis) -> Result<(), Rejection> {
+        self.0.tolerance.judge(sent_at, now)
     }
 
     /// Verifies a whole request, for a body that is already in memory.

@@ -6,7 +6,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use twenty_webhook_actix::records::{Opportunity, Person};
-use twenty_webhook_actix::{EventRouter, TwentyWebhookMiddleware, WebhookEvent, listener, serve, shutdown_signal};
+use twenty_webhook_actix::{
+    EventRouter, TwentyWebhookMiddleware, WebhookEvent, escaped, listener, serve, shutdown_signal,
+};
 
 #[cfg(test)]
 mod tests;
@@ -53,12 +55,14 @@ fn events() -> EventRouter {
 }
 
 async fn person(event: WebhookEvent, person: Person) {
-    tracing::info!("person {}: {}", event.action(), person.name.unwrap_or_default());
+    // What people typed into a CRM is escaped before it is logged.
+    let name = person.name.unwrap_or_default().to_string();
+    tracing::info!("{}: {}", escaped(event.name().as_str()), escaped(&name));
     demo::print(&event);
 }
 
 async fn opportunity(event: WebhookEvent, deal: Opportunity) {
     let (name, amount) = (deal.name.unwrap_or_default(), deal.amount.unwrap_or_default());
-    tracing::info!("opportunity {}: {name}, worth {amount}", event.action());
+    tracing::info!("{}: {}, worth {}", escaped(event.name().as_str()), escaped(&name), escaped(&amount.to_string()));
     demo::print(&event);
 }

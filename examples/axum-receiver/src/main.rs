@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use twenty_webhook_axum::records::{Opportunity, Person};
-use twenty_webhook_axum::{EventRouter, TwentyWebhookLayer, WebhookEvent, listener, serve, shutdown_signal};
+use twenty_webhook_axum::{EventRouter, TwentyWebhookLayer, WebhookEvent, escaped, listener, serve, shutdown_signal};
 
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -44,12 +44,14 @@ fn events() -> EventRouter {
 }
 
 async fn person(event: WebhookEvent, person: Person) {
-    tracing::info!("person {}: {}", event.action(), person.name.unwrap_or_default());
+    // What people typed into a CRM is escaped before it is logged.
+    let name = person.name.unwrap_or_default().to_string();
+    tracing::info!("{}: {}", escaped(event.name().as_str()), escaped(&name));
     demo::print(&event);
 }
 
 async fn opportunity(event: WebhookEvent, deal: Opportunity) {
     let (name, amount) = (deal.name.unwrap_or_default(), deal.amount.unwrap_or_default());
-    tracing::info!("opportunity {}: {name}, worth {amount}", event.action());
+    tracing::info!("{}: {}, worth {}", escaped(event.name().as_str()), escaped(&name), escaped(&amount.to_string()));
     demo::print(&event);
 }

@@ -7,7 +7,7 @@
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, listener, serve, shutdown_signal};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, escaped, listener, serve, shutdown_signal};
 
 mod tenants;
 #[cfg(test)]
@@ -37,6 +37,6 @@ fn app(webhook: TwentyWebhookLayer) -> Router {
 /// Which tenant an event is of is what its verifier says; the path is not signed.
 async fn receive(Webhook(event): Webhook) -> StatusCode {
     let tenant = event.delivery().and_then(|delivery| delivery.tenant()).unwrap_or_default();
-    tracing::info!(tenant, name = event.name().as_str(), delivery_id = %event.delivery_id(), "handled");
+    tracing::info!(tenant, name = %escaped(event.name().as_str()), delivery_id = %event.delivery_id(), "handled");
     StatusCode::NO_CONTENT
 }

@@ -56,6 +56,8 @@ struct Inner {
     record_id: OnceLock<Option<String>>,
     /// The guard, by its address, that holds an open claim on this delivery; 0 for none.
     claimed_by: AtomicUsize,
+    /// The same delivery, as a layer around the one that made this has verified it.
+    outer: OnceLock<WebhookEvent>,
 }
 
 enum Source {
@@ -79,8 +81,8 @@ impl WebhookEvent {
     }
 
     fn new(envelope: Envelope, source: Source) -> Self {
-        let (object, record_id, claimed_by) = (OnceLock::new(), OnceLock::new(), AtomicUsize::new(0));
-        Self(Arc::new(Inner { envelope, source, object, record_id, claimed_by }))
+        let (object, record_id, claimed_by, outer) = Default::default();
+        Self(Arc::new(Inner { envelope, source, object, record_id, claimed_by, outer }))
     }
 
     /// The canonical name: `person.created`, also where Twenty spelled it `create.person` or `person.create`.
@@ -231,9 +233,16 @@ impl WebhookEvent {
         self.0.claimed_by.store(guard.unwrap_or(0), Ordering::Release);
     }
 
-    /// Whether the guard at this address holds an open claim on the delivery.
+    /// Remembers what a layer around this one has verified.
+    pub(crate) fn set_outer(&self, outer: &WebhookEvent) {
+        // A layer sets it once, on the event that it has just made.
+        let _ = self.0.outer.set(outer.clone());
+    }
+
+    /// Whether the guard at this address holds an open claim on the delivery, through this layer or one around it.
     pub(crate) fn is_claimed_by(&self, guard: usize) -> bool {
-        self.0.claimed_by.load(Ordering::Acquire) == guard
+        let by_outer = || self.0.outer.get().is_some_and(|outer| outer.is_claimed_by(guard));
+        self.0.claimed_by.load(Ordering::Acquire) == guard || by_outer()
     }
 
     fn text(&self, choose: impl FnOnce(&Members) -> &Option<Text>) -> Option<&str> {

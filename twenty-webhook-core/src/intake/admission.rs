@@ -20,7 +20,7 @@ pub struct Received {
 impl Received {
     pub(super) fn new(exchange: Exchange, event: WebhookEvent) -> Self {
         if let Some(delivery) = event.delivery() {
-            ReceiverLog::verified(&event, delivery);
+            ReceiverLog::verified(&event, delivery, exchange.path());
         }
         Self { exchange, event }
     }
@@ -33,6 +33,8 @@ impl Received {
     /// Claims the delivery, so that no copy of it is handled beside it or after it. What gets an [`Admission`] handles the delivery, and says
     /// how it ended.
     ///
+    /// From here on, run the work in a task that outlives the connection: Twenty hangs up after 5 seconds, and what is dropped is not handled.
+    ///
     /// `outer` is the event that the request carries already, if any: another layer around this one has put it there. If that layer holds
     /// an open claim of the same guard on the same delivery, this one makes none, or each delivery would be its own duplicate.
     ///
@@ -42,12 +44,17 @@ impl Received {
         let Self { mut exchange, event } = self;
         let replays = &exchange.config.settings().replays;
         let guard = replays.identity();
+        let outer = outer.filter(|outer| is_same_delivery(outer, &event));
+        if let Some(outer) = outer {
+            event.set_outer(outer);
+        }
         if let (Some(outer), Some(guard)) = (outer, guard)
             && outer.is_claimed_by(guard)
-            && is_same_delivery(outer, &event)
         {
             exchange.config.settings().log.stacked(exchange.path());
             exchange.verified(event);
+            // The layer with the claim tells how it ends.
+            exchange.is_observed = true;
             return Ok(Admission::new(exchange, HeldLease::NONE));
         }
         let claim = match event.delivery() {
@@ -80,7 +87,7 @@ impl fmt::Debug for Received {
 /// The right to handle a delivery.
 ///
 /// One that is dropped was not handled, because its task was cancelled: its lease is [abandoned](crate::ReplayGuard::abandon).
-#[must_use = "a delivery that was let in must be settled"]
+#[must_use = "a delivery that was let in must be finished"]
 pub struct Admission {
     // Before the exchange: until the lease is settled, the delivery is marked as claimed.
     lease: HeldLease,
@@ -99,19 +106,20 @@ impl Admission {
     /// To Twenty only a 2xx is delivered. And a 400, 404, 405, 415 or 429 may be due to what is not signed: the method, the path, the
     /// query, the content type. A copy that was changed there must not stand in for the delivery.
     ///
-    /// What goes wrong is in the log: the handler's answer stands.
-    pub async fn settle(self, status: StatusCode) {
+    /// What goes wrong is in the log: the handler's answer stands. If this is dropped before it is done, the claim may stay open until its lease
+    /// expires.
+    pub async fn finish(self, status: StatusCode) {
         let Self { lease, mut exchange, admitted } = self;
-        let settled = if status.is_success() {
+        let took = exchange.elapsed().saturating_sub(admitted);
+        let recorded = if status.is_success() {
             lease.complete().await
         } else {
             ReceiverLog::handler_failed(status.as_u16(), exchange.path(), exchange.delivery());
             lease.release().await
         };
-        if let Err(error) = settled {
-            ReceiverLog::guard_was_not_told(&error, exchange.path(), exchange.delivery());
+        if let Err(error) = recorded {
+            ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
         }
-        let took = exchange.elapsed().saturating_sub(admitted);
         exchange.observe(Ending::Handled { status, took });
     }
 
@@ -120,7 +128,7 @@ impl Admission {
     pub async fn complete_unseen(self) {
         let Self { lease, mut exchange, .. } = self;
         if let Err(error) = lease.complete().await {
-            ReceiverLog::guard_was_not_told(&error, exchange.path(), exchange.delivery());
+            ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
         }
         exchange.observe(Ending::Extracted);
     }

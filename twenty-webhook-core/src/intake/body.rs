@@ -7,8 +7,7 @@ use futures_core::Stream;
 
 use crate::{BodyError, Rejection};
 
-/// So many chunks in a row that needed no waiting, and the body waits a moment all the same: one that is always ready must keep neither
-/// its own deadline nor other requests from their turn.
+/// After this many chunks without waiting, the body yields once, so that its deadline and other requests run.
 const CHUNKS_IN_A_ROW: u32 = 64;
 
 /// Passes each chunk of the body to `push`.

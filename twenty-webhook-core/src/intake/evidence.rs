@@ -9,13 +9,36 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::body;
 use super::deadline::within;
 use super::exchange::Exchange;
+use crate::body_budget::{BodyBudget, BudgetShare};
 use crate::{BodyError, Diagnosis, Rejection, RequestHead, Verifier, WebhookConfig};
 
 /// A refused request, kept to find out what is wrong with it.
 pub struct Evidence {
     verifier: Verifier,
     headers: HeaderMap,
-    body: Vec<Bytes>,
+    record: Recording,
+}
+
+/// A body that is kept for a diagnosis. It takes memory of the same budget as bodies that are received.
+#[derive(Default)]
+pub(super) struct Recording {
+    body: Vec<u8>,
+    share: Option<BudgetShare>,
+}
+
+impl Recording {
+    /// `false` if there is no memory for it.
+    pub(super) fn push(&mut self, chunk: &Bytes, budget: &BodyBudget) -> bool {
+        let len = self.body.len() + chunk.len();
+        let capacity =
+            if len <= self.body.capacity() { self.body.capacity() } else { len.max(2 * self.body.capacity()) };
+        let is_covered = budget.cover(&mut self.share, capacity, 0);
+        if is_covered {
+            self.body.reserve_exact(capacity - self.body.len());
+            self.body.extend_from_slice(chunk);
+        }
+        is_covered
+    }
 }
 
 /// The request, if it is to be diagnosed, there is something to find, and its body came whole.
@@ -31,9 +54,7 @@ where
     S: Stream<Item = Result<Bytes, BodyError>>,
     T: Future<Output = ()>,
 {
-    if !config.settings().diagnose {
-        return None;
-    }
+    exchange.record.as_ref()?;
     let verifier = exchange.verifier()?.clone();
     match rejection {
         Rejection::SignatureMismatch | Rejection::NotAnEvent(_) => {}
@@ -51,7 +72,8 @@ where
     let headers = head.headers().filter_map(|(name, value)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
     });
-    let mut evidence = Evidence { verifier, headers: HeaderMap::new(), body: std::mem::take(&mut exchange.chunks) };
+    let record = exchange.record.take()?;
+    let mut evidence = Evidence { verifier, headers: HeaderMap::new(), record };
     for (name, value) in headers {
         evidence.headers.append(name, value);
     }
@@ -70,17 +92,12 @@ where
     T: Future<Output = ()>,
 {
     let settings = config.settings();
-    let (limit, mut share, mut held) = (settings.body_limit, None, 0);
+    let (limit, mut received) = (settings.body_limit, 0);
     let reading = body::read(body, |chunk| {
-        held += chunk.len();
-        if held > limit {
-            return Err(Rejection::BodyTooLarge { limit });
-        }
-        if !settings.body_budget.cover(&mut share, held, 0) {
-            return Err(Rejection::BodyBudgetExhausted { received: held - chunk.len() });
-        }
+        received += chunk.len();
         exchange.record(&chunk);
-        Ok(())
+        // Where the limit or the memory is at its end, so is the reading.
+        if received <= limit && exchange.record.is_some() { Ok(()) } else { Err(Rejection::BodyTooLarge { limit }) }
     });
     within(reading, || timer(settings.body_deadline)).await?.ok()
 }
@@ -88,7 +105,7 @@ where
 impl Evidence {
     /// Finds out what is wrong. It may work for a second without waiting.
     pub fn diagnose(self) -> Diagnosis {
-        self.verifier.diagnose(&self.headers, self.body.concat())
+        self.verifier.diagnose(&self.headers, self.record.body)
     }
 }
 

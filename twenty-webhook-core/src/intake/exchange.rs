@@ -3,6 +3,9 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "diagnose")]
 use bytes::Bytes;
 
+#[cfg(feature = "diagnose")]
+use super::evidence::Recording;
+
 use super::Refusal;
 use super::outcome::{Ending, Outcome};
 use super::path_start::PathStart;
@@ -17,9 +20,9 @@ pub(super) struct Exchange {
     /// The verifier that was chosen, where the configuration has more than one.
     chosen: Option<Verifier>,
     event: Option<WebhookEvent>,
-    is_observed: bool,
+    pub(super) is_observed: bool,
     #[cfg(feature = "diagnose")]
-    pub(super) chunks: Vec<Bytes>,
+    pub(super) record: Option<Recording>,
 }
 
 impl Exchange {
@@ -32,7 +35,7 @@ impl Exchange {
             event: None,
             is_observed: false,
             #[cfg(feature = "diagnose")]
-            chunks: Vec::new(),
+            record: config.settings().diagnose.then(Recording::default),
         }
     }
 
@@ -50,11 +53,12 @@ impl Exchange {
         self.event.as_ref()?.delivery()
     }
 
-    /// Keeps a chunk of the body for a diagnosis, where one is wanted.
+    /// Keeps a chunk of the body for a diagnosis, where one is wanted and there is memory for it.
     #[cfg(feature = "diagnose")]
     pub(super) fn record(&mut self, chunk: &Bytes) {
-        if self.config.settings().diagnose {
-            self.chunks.push(chunk.clone());
+        let budget = &self.config.settings().body_budget;
+        if self.record.as_mut().is_some_and(|record| !record.push(chunk, budget)) {
+            self.record = None;
         }
     }
 
@@ -78,12 +82,12 @@ impl Exchange {
     pub(super) fn refuse(mut self, rejection: Rejection) -> Refusal {
         self.config.settings().log.refused(&rejection, self.path(), self.tenant());
         self.observe(Ending::Refused(&rejection));
-        Refusal::new(&self.config, rejection)
+        Refusal::new(&self.config, rejection, self.path)
     }
 
     /// Tells the observer how it ended.
     pub(super) fn observe(&mut self, ending: Ending<'_>) {
-        let Some(began) = self.began else { return };
+        let Some(began) = self.began.filter(|_| !self.is_observed) else { return };
         self.is_observed = true;
         let outcome = Outcome {
             ending,
@@ -110,9 +114,7 @@ impl Drop for Exchange {
         if let Some(event) = &self.event {
             event.set_claimed_by(None);
         }
-        if !self.is_observed {
-            self.observe(Ending::Dropped);
-        }
+        self.observe(Ending::Dropped);
     }
 }
 

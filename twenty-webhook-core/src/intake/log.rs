@@ -21,10 +21,11 @@ pub(crate) struct ReceiverLog {
 }
 
 #[cfg(feature = "diagnose")]
-pub(super) fn diagnosed(diagnosis: &crate::Diagnosis) {
+pub(super) fn diagnosed(diagnosis: &crate::Diagnosis, path: &str) {
+    let path = escaped(path).at_most(MOST_CHARS);
     for finding in diagnosis.findings() {
         let text = finding.to_string();
-        warn!(target: TARGET, finding = finding.code(), "Twenty webhook diagnosed: {}", escaped(&text));
+        warn!(target: TARGET, finding = finding.code(), %path, "Twenty webhook diagnosed: {}", escaped(&text));
     }
 }
 
@@ -48,14 +49,19 @@ impl ReceiverLog {
                 let reason = escaped(&reason);
                 error!(target: TARGET, code, %path, tenant, left_out, "Twenty webhook refused, and Twenty will not repeat it: {reason}");
             }
-            _ => warn!(target: TARGET, code, %path, tenant, "Twenty webhook refused: {rejection}"),
+            _ => {
+                let reason = rejection.to_string();
+                let reason = escaped(&reason);
+                warn!(target: TARGET, code, %path, tenant, "Twenty webhook refused: {reason}");
+            }
         }
     }
 
-    pub(super) fn verified(event: &WebhookEvent, delivery: &Delivery) {
+    pub(super) fn verified(event: &WebhookEvent, delivery: &Delivery, path: &str) {
+        let path = escaped(path).at_most(MOST_CHARS);
         let (name, tenant) = (escaped(event.name().as_str()), delivery.tenant().map(escaped));
         let tenant = tenant.map(tracing::field::display);
-        debug!(target: TARGET, %name, tenant, signed_with = ?delivery.signed_with(), "Twenty webhook verified");
+        debug!(target: TARGET, %name, %path, tenant, signed_with = ?delivery.signed_with(), "Twenty webhook verified");
     }
 
     pub(super) fn handler_failed(status: u16, path: &str, delivery: Option<&Delivery>) {
@@ -64,10 +70,12 @@ impl ReceiverLog {
         warn!(target: TARGET, status, %path, tenant, delivery_id = id, "not handled: a copy of this delivery will be let in");
     }
 
-    pub(super) fn guard_was_not_told(error: &GuardError, path: &str, delivery: Option<&Delivery>) {
+    pub(super) fn guard_failed(error: &GuardError, path: &str, delivery: Option<&Delivery>) {
         let (path, delivery) = (escaped(path).at_most(MOST_CHARS), Logged::of(delivery));
         let Logged { id, tenant } = &delivery;
-        warn!(target: TARGET, %error, %path, tenant, delivery_id = id, "the replay guard was not told how the delivery ended");
+        let reason = error.to_string();
+        let error = escaped(&reason);
+        warn!(target: TARGET, %error, %path, tenant, delivery_id = id, "the replay guard did not record how the delivery ended");
     }
 
     /// Once: it is the same for every request.

@@ -1,7 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many lines of one kind in one window are written; the others are counted.
+/// At most this many lines of one kind are written in one window; the others are counted.
 const LINES: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 

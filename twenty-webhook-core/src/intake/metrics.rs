@@ -7,7 +7,7 @@ use metrics::{counter, histogram};
 use super::{Ending, Outcome};
 use crate::{Action, WebhookEvent};
 
-/// So many objects have a label of their own; a CRM may have any number of custom objects, and each label costs the metrics' store memory.
+/// At most this many objects have their own label; a CRM may have any number of custom objects, and each label costs the metrics' store memory.
 const MOST_OBJECTS: usize = 100;
 
 /// The objects that have a label, in this process.

@@ -9,8 +9,8 @@ use super::exchange::Exchange;
 use super::{Received, Refusal, body};
 use crate::verifiers::{Lookup, LookupKey, Verifiers};
 use crate::{
-    BodyError, Rejection, RequestHead, SignatureHeaders, SourceError, Target, Tolerance, Verification, Verifier,
-    WebhookConfig, WebhookEvent,
+    BodyError, Rejection, RequestHead, SignatureHeaders, SourceError, Target, Tolerance, Verifier, WebhookConfig,
+    WebhookEvent,
 };
 
 /// Headers of this age are refused before a source is asked, whatever tolerance the verifier has that it would find.
@@ -23,30 +23,27 @@ impl WebhookConfig {
     /// `announced` is the length of the body in bytes, if the sender or the framework says one. `body` is the body as it was on the wire,
     /// still compressed if it was. `timer` makes a future that is done after a time.
     ///
+    /// Twenty hangs up after 5 seconds, and most frameworks then drop the future that serves the request. So from the claim on, run the work in a
+    /// task that outlives the connection, as here:
+    ///
     /// ```
     /// use std::pin::pin;
     /// use bytes::Bytes;
-    /// use twenty_webhook_core::{BodyError, HttpHead, Refusal, WebhookConfig};
+    /// use twenty_webhook_core::{BodyError, HttpHead, Refusal, WebhookConfig, WebhookEvent};
+    /// # async fn handle(event: WebhookEvent) -> http::StatusCode { http::StatusCode::NO_CONTENT }
     ///
     /// /// An adapter for requests whose body is in memory already.
-    /// async fn receive(config: &WebhookConfig, request: http::Request<Bytes>) -> http::Response<Bytes> {
-    ///     let answer = async {
-    ///         let body = pin!(futures_util::stream::iter([Ok::<_, BodyError>(request.body().clone())]));
-    ///         let received = config.receive(&HttpHead::of(&request), None, body, tokio::time::sleep).await?;
+    /// async fn receive(config: &WebhookConfig, request: http::Request<Bytes>) -> Result<http::StatusCode, Refusal> {
+    ///     let body = pin!(futures_util::stream::iter([Ok::<_, BodyError>(request.body().clone())]));
+    ///     let received = config.receive(&HttpHead::of(&request), None, body, tokio::time::sleep).await?;
+    ///     let work = async move {
     ///         let event = received.event().clone();
     ///         let admission = received.claim(None).await?;
-    ///         println!("{}", event.name()); // the handler
-    ///         admission.settle(http::StatusCode::NO_CONTENT).await;
-    ///         Ok::<_, Refusal>(http::StatusCode::NO_CONTENT)
+    ///         let status = handle(event).await;
+    ///         admission.finish(status).await;
+    ///         Ok(status)
     ///     };
-    ///     match answer.await {
-    ///         Ok(status) => {
-    ///             let mut response = http::Response::default();
-    ///             *response.status_mut() = status;
-    ///             response
-    ///         }
-    ///         Err(refusal) => refusal.into_response(),
-    ///     }
+    ///     tokio::spawn(work).await.unwrap_or(Ok(http::StatusCode::INTERNAL_SERVER_ERROR))
     /// }
     /// ```
     ///
@@ -90,18 +87,24 @@ impl WebhookConfig {
         T: Future<Output = ()>,
     {
         let settings = self.settings();
-        let headers = SignatureHeaders::read(head.headers());
         if head.method() != "POST" {
-            return Err(not_a_post(head.method(), &headers));
+            return Err(not_a_post(head));
         }
+        let headers = SignatureHeaders::read(head.headers());
         let (verification, lookup) = match &settings.verifiers {
             Verifiers::One(verifier) => (verifier.begin(headers?)?, None),
-            Verifiers::Shared(verifier) => (begin(&verifier.current(), headers, exchange)?, None),
+            Verifiers::Shared(shared) => {
+                let verifier = shared.current();
+                exchange.judged_by(&verifier);
+                (verifier.begin(headers?)?, None)
+            }
             Verifiers::LookedUp(lookup) => {
                 let headers = headers?;
                 COARSE_TOLERANCE.judge(headers.sent_at, settings.clock.now())?;
                 let (verifier, key) = self.look_up(lookup, head, timer).await?;
-                (begin(&verifier, Ok(headers), exchange)?, Some((lookup, key)))
+                exchange.judged_by(&verifier);
+                // Its own tolerance is judged last: the answer would tell that there is such a tenant.
+                (verifier.begin_undated(headers), Some((lookup, key)))
             }
         };
         let mut verification = verification.body_limit(settings.body_limit);
@@ -118,6 +121,7 @@ impl WebhookConfig {
         let delivery = verification.finish()?;
         if let Some((lookup, key)) = lookup {
             lookup.prove(key.as_ref());
+            delivery.judge_age()?;
         }
         delivery.into_event()
     }
@@ -128,27 +132,27 @@ impl WebhookConfig {
         head: &(impl RequestHead + Sync),
         timer: &impl Fn(Duration) -> T,
     ) -> Result<(Verifier, Option<LookupKey>), Rejection> {
-        let target = Target::new(head.method(), head.path(), head.host());
+        let host = head.host().map(|host| without_port(host).to_ascii_lowercase());
+        let target = Target::new(head.method(), head.path(), host.as_deref());
         let found = within(lookup.find(&target, &self.settings().clock), || timer(Lookup::DEADLINE)).await;
         let too_late = || Err(SourceError::new(format!("it was not found within {:?}", Lookup::DEADLINE)));
-        Ok(found.unwrap_or_else(too_late).map_err(Rejection::VerifierUnavailable)?.into_parts())
+        found.unwrap_or_else(too_late).map_err(Rejection::VerifierUnavailable)
     }
 }
 
-#[inline]
-fn begin(
-    verifier: &Verifier,
-    headers: Result<SignatureHeaders, Rejection>,
-    exchange: &mut Exchange,
-) -> Result<Verification, Rejection> {
-    exchange.judged_by(verifier);
-    verifier.begin(headers?)
+/// The host in `host:port`; an IPv6 address keeps its brackets.
+fn without_port(host: &str) -> &str {
+    let end = host.rfind(']').map_or(0, |bracket| bracket + 1);
+    host[end..].find(':').map_or(host, |colon| &host[..end + colon])
 }
 
-/// A scanner's request, or a delivery that a redirect has made one of.
-fn not_a_post(method: &str, headers: &Result<SignatureHeaders, Rejection>) -> Rejection {
-    match headers {
-        Err(Rejection::Unsigned) => Rejection::MethodNotAllowed,
-        _ => Rejection::Redirected { method: method.chars().take(20).collect() },
+/// A scanner's request, or a delivery that a redirect has made one of: one that has any of Twenty's headers.
+fn not_a_post(head: &impl RequestHead) -> Rejection {
+    const PREFIX: &str = "x-twenty-webhook-";
+    let is_twentys = |name: &str| name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+    if head.headers().any(|(name, _)| is_twentys(name)) {
+        Rejection::Redirected { method: head.method().chars().take(20).collect() }
+    } else {
+        Rejection::MethodNotAllowed
     }
 }

@@ -2,10 +2,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 #[cfg(feature = "diagnose")]
 use super::evidence::Evidence;
+use super::path_start::PathStart;
 use crate::{Rejection, WebhookConfig};
 
 pub(crate) type RejectionResponse = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
@@ -19,19 +20,28 @@ struct Parts {
     response: Response<Bytes>,
     #[cfg(feature = "diagnose")]
     evidence: Option<Evidence>,
+    #[cfg(feature = "diagnose")]
+    path: PathStart,
 }
 
 impl Refusal {
-    pub(super) fn new(config: &WebhookConfig, rejection: Rejection) -> Self {
-        let response = match &config.settings().rejection_response {
+    pub(super) fn new(
+        config: &WebhookConfig,
+        rejection: Rejection,
+        #[cfg_attr(not(feature = "diagnose"), expect(unused_variables))] path: PathStart,
+    ) -> Self {
+        let mut response = match &config.settings().rejection_response {
             Some(response) => response(&rejection),
             None => bare(&rejection),
         };
+        add_headers(&rejection, response.headers_mut());
         Self(Box::new(Parts {
             rejection,
             response,
             #[cfg(feature = "diagnose")]
             evidence: None,
+            #[cfg(feature = "diagnose")]
+            path,
         }))
     }
 
@@ -64,24 +74,27 @@ impl Refusal {
     #[cfg(feature = "diagnose")]
     pub fn with_diagnosis(mut self, diagnosis: Option<crate::Diagnosis>) -> Self {
         if let Some(diagnosis) = diagnosis {
-            super::log::diagnosed(&diagnosis);
+            super::log::diagnosed(&diagnosis, self.0.path.as_str());
             self.0.response.extensions_mut().insert(diagnosis);
         }
         self
     }
 }
 
-/// A status, and what HTTP wants beside it.
 fn bare(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = rejection.status();
-    if let Some(seconds) = rejection.retry_after() {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if rejection.status() == http::StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-    }
     response
+}
+
+/// The headers that belong to these refusals, unless the answer has them.
+fn add_headers(rejection: &Rejection, headers: &mut HeaderMap) {
+    if let Some(seconds) = rejection.retry_after() {
+        headers.entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds));
+    }
+    if rejection.status() == StatusCode::METHOD_NOT_ALLOWED {
+        headers.entry(header::ALLOW).or_insert(HeaderValue::from_static("POST"));
+    }
 }
 
 impl fmt::Debug for Refusal {

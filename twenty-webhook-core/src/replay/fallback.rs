@@ -39,23 +39,29 @@ impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureOrElse<G, F> {
     type Lease = BothLeases<F::Lease, G::Lease>;
 
     async fn claim(&self, delivery: &Delivery) -> Result<Claim<Self::Lease>, GuardError> {
-        let local = self.local.claim(delivery).await?;
+        let local =
+            self.local.claim(delivery).await?.map(|lease| AbandonOnDrop { guard: &self.local, lease: Some(lease) });
         let shared = match self.shared.claim(delivery).await {
             Ok(shared) => shared,
             Err(error) => {
                 (self.report)(&error);
-                return Ok(local.map(|local| BothLeases { local, shared: None }));
+                return Ok(match new_or_known(local) {
+                    Ok(local) => Claim::New(BothLeases { local: local.keep(), shared: None }),
+                    Err(known) => known.map(|never| match never {}),
+                });
             }
         };
         let known = match (new_or_known(local), new_or_known(shared)) {
-            (Ok(local), Ok(shared)) => return Ok(Claim::New(BothLeases { local, shared: Some(shared) })),
+            (Ok(local), Ok(shared)) => {
+                return Ok(Claim::New(BothLeases { local: local.keep(), shared: Some(shared) }));
+            }
             // The guard that took it for new learns what the other knows.
             (Ok(local), Err(known)) => {
-                settle_as(&self.local, local, &known).await?;
+                end_as(&self.local, local.keep(), &known).await?;
                 known
             }
             (Err(known), Ok(shared)) => {
-                self.reported(settle_as(&self.shared, shared, &known).await);
+                self.reported(end_as(&self.shared, shared, &known).await);
                 known
             }
             (Err(Claim::Completed), Err(_)) => Claim::Completed,
@@ -86,6 +92,26 @@ impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureOrElse<G, F> {
     }
 }
 
+/// The local lease, until the shared guard has answered: it may take long, and the claim may be dropped meanwhile.
+struct AbandonOnDrop<'a, F: ReplayGuard> {
+    guard: &'a F,
+    lease: Option<F::Lease>,
+}
+
+impl<F: ReplayGuard> AbandonOnDrop<'_, F> {
+    fn keep(mut self) -> F::Lease {
+        self.lease.take().expect("it is there until it is kept or dropped")
+    }
+}
+
+impl<F: ReplayGuard> Drop for AbandonOnDrop<'_, F> {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            self.guard.abandon(lease);
+        }
+    }
+}
+
 fn new_or_known<L>(claim: Claim<L>) -> Result<L, Claim<Infallible>> {
     match claim {
         Claim::New(lease) => Ok(lease),
@@ -95,7 +121,7 @@ fn new_or_known<L>(claim: Claim<L>) -> Result<L, Claim<Infallible>> {
     }
 }
 
-async fn settle_as<G: ReplayGuard>(guard: &G, lease: G::Lease, known: &Claim<Infallible>) -> Result<(), GuardError> {
+async fn end_as<G: ReplayGuard>(guard: &G, lease: G::Lease, known: &Claim<Infallible>) -> Result<(), GuardError> {
     if matches!(known, Claim::Completed) { guard.complete(lease).await } else { guard.release(lease).await }
 }
 

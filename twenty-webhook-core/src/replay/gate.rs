@@ -30,8 +30,8 @@ impl ReplayGate {
     pub(crate) fn identity(&self) -> Option<usize> {
         match self {
             Self::Off => None,
-            Self::Memory(guard) => Some(Arc::as_ptr(guard).addr()),
-            Self::Other(guard) => Some(Arc::as_ptr(guard).addr()),
+            Self::Memory(guard) => Some(guard.address()),
+            Self::Other(guard) => Some(guard.erased_address()),
         }
     }
 
@@ -67,7 +67,7 @@ enum Held {
 }
 
 impl HeldLease {
-    /// For a delivery that nothing was asked about.
+    /// No lease: there is no guard, or it was not asked.
     pub(crate) const NONE: Self = Self(None);
 
     pub(crate) async fn complete(mut self) -> Result<(), GuardError> {
@@ -103,6 +103,7 @@ impl Drop for HeldLease {
 /// [`ReplayGuard`] behind a pointer.
 pub(crate) trait ErasedGuard: Send + Sync {
     fn claim(self: Arc<Self>, delivery: &Delivery) -> Answer<'_, Claim<Box<dyn ErasedLease>>>;
+    fn erased_address(&self) -> usize;
 }
 
 /// A lease, together with its guard.
@@ -120,6 +121,10 @@ impl<G: ReplayGuard> ErasedGuard for G {
             let claim = ReplayGuard::claim(&*self, delivery).await?;
             Ok(claim.map(|lease| -> Box<dyn ErasedLease> { Box::new((self, lease)) }))
         })
+    }
+
+    fn erased_address(&self) -> usize {
+        self.address()
     }
 }
 

@@ -68,6 +68,12 @@ pub trait ReplayGuard: Send + Sync + 'static {
     /// does so. Another does nothing: the next copy is new when the lease has expired.
     fn abandon(&self, lease: Self::Lease);
 
+    /// Tells this guard from others, also where it is shared through several pointers.
+    #[doc(hidden)]
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>().addr()
+    }
+
     /// Goes on with `fallback` alone while this guard is unavailable, where the default is to refuse everything.
     ///
     /// That weakens it: receivers that cannot reach the shared guard know only what they handled themselves, so each of them lets a
@@ -111,6 +117,10 @@ impl<G: ReplayGuard> ReplayGuard for Arc<G> {
 
     fn abandon(&self, lease: G::Lease) {
         G::abandon(self, lease);
+    }
+
+    fn address(&self) -> usize {
+        G::address(self)
     }
 }
 

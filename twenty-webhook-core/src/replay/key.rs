@@ -73,7 +73,7 @@ impl fmt::Debug for ReplayKey {
     }
 }
 
-/// Within what a body identifies a delivery.
+/// The namespace in which a body identifies a delivery.
 #[derive(Clone, Copy)]
 pub(crate) enum Scope<'a> {
     Tenant(&'a str),

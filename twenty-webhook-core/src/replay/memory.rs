@@ -26,7 +26,7 @@ use crate::{Claim, Clock, Delivery, GuardError, ReplayGuard, UnixMillis};
 /// from replays. Restart the receiver.
 ///
 /// It knows a delivery by 128 bits of SipHash-1-3 under a random key of this guard. That takes a third of the time of SHA-256; it is a keyed
-/// hash, so nobody can choose bodies that collide, and only what is signed is hashed at all. By chance, among a million deliveries two
+/// hash, so an attacker cannot construct collisions, and only what is signed is hashed at all. By chance, among a million deliveries two
 /// collide with a probability of 2⁻⁸⁹.
 pub struct MemoryReplayGuard {
     shards: Box<[Mutex<Shard>]>,
@@ -138,7 +138,7 @@ impl ReplayGuard for MemoryReplayGuard {
 #[derive(Debug)]
 pub struct MemoryLease {
     pub(super) key: u128,
-    pub(super) until: UnixMillis,
+    pub(super) fresh_until: UnixMillis,
     pub(super) token: NonZeroU64,
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Shard {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     key: u128,
-    until: UnixMillis,
+    fresh_until: UnixMillis,
     /// `None` if it was completed.
     running: Option<Running>,
 }
@@ -39,7 +39,7 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 struct Running {
     token: NonZeroU64,
-    until: UnixMillis,
+    expires_at: UnixMillis,
 }
 
 impl Running {
@@ -48,7 +48,7 @@ impl Running {
     const RELEASED: UnixMillis = UnixMillis::from_millis(0);
 
     fn is_released(self) -> bool {
-        self.until == Self::RELEASED
+        self.expires_at == Self::RELEASED
     }
 }
 
@@ -68,12 +68,12 @@ impl Shard {
     pub(super) fn claim(
         &mut self,
         key: u128,
-        until: UnixMillis,
+        fresh_until: UnixMillis,
         now: UnixMillis,
         lease: Duration,
     ) -> Claim<MemoryLease> {
         let now = now.max(self.now);
-        if until < now {
+        if fresh_until < now {
             return Claim::Expired;
         }
         self.now = now;
@@ -83,22 +83,22 @@ impl Shard {
         let known = found.map(|at| self.queue[at]).filter(|entry| entry.is_live(now));
         let (claim, running) = match known {
             Some(Entry { running: None, .. }) => (Claim::Completed, None),
-            Some(Entry { running: Some(running), .. }) if now <= running.until => {
-                (Claim::InProgress { retry_after: running.until.saturating_since(now) }, Some(running))
+            Some(Entry { running: Some(running), .. }) if now <= running.expires_at => {
+                (Claim::InProgress { retry_after: running.expires_at.saturating_since(now) }, Some(running))
             }
             _ => {
-                let running = Running { token: self.next_token(), until: now.saturating_add(lease) };
-                (Claim::New(MemoryLease { key, until, token: running.token }), Some(running))
+                let running = Running { token: self.next_token(), expires_at: now.saturating_add(lease) };
+                (Claim::New(MemoryLease { key, fresh_until, token: running.token }), Some(running))
             }
         };
         match (found, known) {
             // Every copy of one request comes this way, however many there are: they take no room.
-            (Some(at), Some(known)) if until <= known.until => self.queue[at].running = running,
+            (Some(at), Some(known)) if fresh_until <= known.fresh_until => self.queue[at].running = running,
             _ => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { key, until, running });
+                self.push(Entry { key, fresh_until, running });
             }
         }
         claim
@@ -114,11 +114,11 @@ impl Shard {
                 _ => self.queue[at].running = None,
             },
             // Forgotten at capacity, but still replayable.
-            _ if self.now <= lease.until => {
+            _ if self.now <= lease.fresh_until => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { key: lease.key, until: lease.until, running: None });
+                self.push(Entry { key: lease.key, fresh_until: lease.fresh_until, running: None });
             }
             _ => {}
         }
@@ -130,7 +130,7 @@ impl Shard {
             && let Some(running) = &mut self.queue[at].running
             && running.token == lease.token
         {
-            running.until = Running::RELEASED;
+            running.expires_at = Running::RELEASED;
         }
     }
 
@@ -191,7 +191,7 @@ impl Shard {
 impl Entry {
     /// A running lease keeps its entry for a copy that is signed anew, even if the first signature is no longer fresh.
     fn is_live(&self, now: UnixMillis) -> bool {
-        now <= self.until || self.running.is_some_and(|running| now <= running.until)
+        now <= self.fresh_until || self.running.is_some_and(|running| now <= running.expires_at)
     }
 }
 

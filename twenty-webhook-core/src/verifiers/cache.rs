@@ -1,6 +1,8 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use super::Target;
 use crate::{UnixMillis, Verifier};
@@ -10,13 +12,16 @@ const CAPACITY: usize = 4096;
 
 /// What was looked up, for a while, by host and path.
 ///
-/// An entry is *proven* once a delivery was verified with it. Anybody can make the others, by asking for paths or hosts at random; so
-/// only those make room when it is full.
+/// An entry is *proven* once a delivery was verified with it. Anybody can make the others, by asking for made-up paths or hosts; so
+/// only those are displaced when the cache is full.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<HashMap<Key, Entry>>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Box<str>);
+pub(crate) struct Key {
+    host: Box<str>,
+    path: Box<str>,
+}
 
 /// What a source has answered.
 #[derive(Clone)]
@@ -26,45 +31,68 @@ pub(super) enum Answer {
 }
 
 struct Entry {
-    answer: Answer,
-    looked_up: UnixMillis,
+    /// `None` until the first look-up has ended.
+    answer: Option<(Answer, UnixMillis)>,
     proven: bool,
+    /// Has one permit: for the request that looks it up.
+    look_up: Arc<Semaphore>,
+}
+
+/// What the cache knows of a target.
+pub(super) enum Known {
+    /// The answer is in force.
+    Fresh(Answer),
+    /// The answer is in force only while another request looks it up again.
+    Stale(Answer),
+    Nothing,
 }
 
 impl Key {
     /// `None` for a target that is too long to be kept.
     pub(super) fn of(target: &Target<'_>) -> Option<Self> {
         let host = target.host.unwrap_or_default();
-        // A host has no slash in it, and a path begins with one.
-        (host.len() + target.path.len() <= 1024).then(|| Self([host, target.path].concat().into()))
+        (host.len() + target.path.len() <= 1024).then(|| Self { host: host.into(), path: target.path.into() })
     }
 }
 
 impl Cache {
-    /// What was answered for `key` less than `ttl` ago.
-    pub(super) fn get(&self, key: &Key, now: UnixMillis, ttl: Duration) -> Option<Answer> {
+    /// What is known of `key`. An answer is fresh until it is `ttl` old; one that is proven is stale for as long again.
+    pub(super) fn get(&self, key: &Key, now: UnixMillis, ttl: Duration) -> Known {
         let entries = self.entries();
-        let entry = entries.get(key)?;
+        let Some(Entry { answer: Some((answer, looked_up)), proven, .. }) = entries.get(key) else {
+            return Known::Nothing;
+        };
         // A clock that was set back makes nothing younger.
-        let is_fresh = now >= entry.looked_up && now.saturating_since(entry.looked_up) < ttl;
-        is_fresh.then(|| entry.answer.clone())
+        let age = if now >= *looked_up { now.saturating_since(*looked_up) } else { Duration::MAX };
+        match answer {
+            _ if age < ttl => Known::Fresh(answer.clone()),
+            Answer::Verifier(_) if *proven && age < ttl.saturating_mul(2) => Known::Stale(answer.clone()),
+            _ => Known::Nothing,
+        }
     }
 
     pub(super) fn is_proven(&self, key: &Key) -> bool {
         self.entries().get(key).is_some_and(|entry| entry.proven)
     }
 
-    pub(super) fn put(&self, key: Key, answer: Answer, now: UnixMillis) {
+    /// The right to look `key` up, which one request has at a time.
+    pub(super) fn look_up(&self, key: &Key) -> Arc<Semaphore> {
         let mut entries = self.entries();
-        if entries.len() >= CAPACITY && !entries.contains_key(&key) {
+        if entries.len() >= CAPACITY && !entries.contains_key(key) {
             entries.retain(|_, entry| entry.proven);
             if entries.len() >= CAPACITY {
                 entries.clear();
             }
         }
-        let was_proven = entries.get(&key).is_some_and(|entry| entry.proven);
-        let proven = was_proven && matches!(answer, Answer::Verifier(_));
-        entries.insert(key, Entry { answer, looked_up: now, proven });
+        let new = || Entry { answer: None, proven: false, look_up: Arc::new(Semaphore::new(1)) };
+        Arc::clone(&entries.entry(key.clone()).or_insert_with(new).look_up)
+    }
+
+    pub(super) fn put(&self, key: &Key, answer: Answer, now: UnixMillis) {
+        if let Some(entry) = self.entries().get_mut(key) {
+            entry.proven &= matches!(answer, Answer::Verifier(_));
+            entry.answer = Some((answer, now));
+        }
     }
 
     /// A delivery was verified with what was found for `key`.
@@ -94,35 +122,56 @@ mod tests {
         Answer::Verifier(Verifier::new(Secret::new("s3cret").unwrap()))
     }
 
+    fn put(cache: &Cache, path: &str, answer: Answer, now: UnixMillis) {
+        let _ = cache.look_up(&key(path));
+        cache.put(&key(path), answer, now);
+    }
+
     #[test]
-    fn an_entry_is_used_until_it_is_as_old_as_the_ttl() {
+    fn an_answer_is_fresh_until_it_is_as_old_as_the_ttl() {
         let (cache, at) = (Cache::default(), UnixMillis::from_millis);
-        cache.put(key("/a"), Answer::NoTenant, at(10_000));
-        assert!(cache.get(&key("/a"), at(14_999), TTL).is_some());
-        assert!(cache.get(&key("/a"), at(15_000), TTL).is_none());
-        assert!(cache.get(&key("/a"), at(9_999), TTL).is_none(), "the clock was set back");
-        assert!(cache.get(&key("/b"), at(10_000), TTL).is_none());
+        put(&cache, "/a", Answer::NoTenant, at(10_000));
+        assert!(matches!(cache.get(&key("/a"), at(14_999), TTL), Known::Fresh(_)));
+        assert!(matches!(cache.get(&key("/a"), at(15_000), TTL), Known::Nothing));
+        assert!(matches!(cache.get(&key("/a"), at(9_999), TTL), Known::Nothing), "the clock was set back");
+        assert!(matches!(cache.get(&key("/b"), at(10_000), TTL), Known::Nothing));
+    }
+
+    #[test]
+    fn only_a_proven_answer_is_stale_for_a_while() {
+        let (cache, at) = (Cache::default(), UnixMillis::from_millis);
+        put(&cache, "/a", found(), at(0));
+        assert!(matches!(cache.get(&key("/a"), at(5_000), TTL), Known::Nothing));
+        cache.prove(&key("/a"));
+        assert!(matches!(cache.get(&key("/a"), at(9_999), TTL), Known::Stale(_)));
+        assert!(matches!(cache.get(&key("/a"), at(10_000), TTL), Known::Nothing));
+    }
+
+    #[test]
+    fn a_host_is_no_part_of_a_path() {
+        let of = |host, path| Key::of(&Target::new("POST", path, Some(host))).unwrap();
+        assert!(of("crm.example/webhooks", "/acme") != of("crm.example", "/webhooks/acme"));
     }
 
     #[test]
     fn a_flood_of_targets_takes_bounded_room_and_displaces_nothing_proven() {
         let (cache, now) = (Cache::default(), UnixMillis::from_millis(0));
-        cache.put(key("/proven"), found(), now);
+        put(&cache, "/proven", found(), now);
         cache.prove(&key("/proven"));
         for number in 0..3 * CAPACITY {
-            cache.put(key(&format!("/{number}")), Answer::NoTenant, now);
+            put(&cache, &format!("/{number}"), Answer::NoTenant, now);
         }
         assert!(cache.entries().len() <= CAPACITY);
-        assert!(cache.get(&key("/proven"), now, TTL).is_some());
+        assert!(matches!(cache.get(&key("/proven"), now, TTL), Known::Fresh(_)));
         assert!(cache.is_proven(&key("/proven")));
     }
 
     #[test]
     fn a_tenant_that_is_gone_is_not_proven_any_more() {
         let (cache, now) = (Cache::default(), UnixMillis::from_millis(0));
-        cache.put(key("/gone"), found(), now);
+        put(&cache, "/gone", found(), now);
         cache.prove(&key("/gone"));
-        cache.put(key("/gone"), Answer::NoTenant, now);
+        cache.put(&key("/gone"), Answer::NoTenant, now);
         assert!(!cache.is_proven(&key("/gone")));
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::cache::{Answer, Cache, Key};
+use super::cache::{Answer, Cache, Key, Known};
 use super::source::ErasedSource;
 use super::{SourceError, Target, VerifierSource};
 use crate::{Clock, Secret, Verifier};
@@ -18,24 +18,19 @@ pub(crate) struct Lookup {
 
 struct Shared {
     cache: Cache,
-    /// Look-ups under way for targets that a delivery was verified for, and for all others. A flood of made-up targets waits for itself.
+    /// Places for look-ups of targets that a delivery was verified for, and for all others: made-up targets wait for each other.
     proven: Semaphore,
     others: Semaphore,
-    /// Judges requests to a target that has no verifier: nobody has its key.
+    /// Judges requests to a target that has no verifier. Its key is random and is never shown.
     decoy: Verifier,
 }
 
-/// What came of a look-up, and the entry to prove when a delivery is verified with it.
-pub(crate) struct Found {
-    pub(crate) verifier: Verifier,
-    key: Option<Key>,
-}
-
 impl Lookup {
-    /// As [`VerifierSource`] says.
-    pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
+    /// For a look-up, with the time that it waits for a place. Twenty gives up after 5 seconds.
+    pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
     pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(5);
-    const AT_A_TIME: usize = 4;
+    /// For each of the two kinds of targets.
+    const AT_A_TIME: usize = 32;
 
     pub(crate) fn new(source: impl VerifierSource) -> Self {
         let (proven, others) = (Semaphore::new(Self::AT_A_TIME), Semaphore::new(Self::AT_A_TIME));
@@ -47,27 +42,38 @@ impl Lookup {
         self.ttl = ttl;
     }
 
-    pub(crate) async fn find(&self, target: &Target<'_>, clock: &Clock) -> Result<Found, SourceError> {
+    /// The verifier for a target, and the entry to [prove](Self::prove) if a delivery is verified with it.
+    pub(crate) async fn find(
+        &self,
+        target: &Target<'_>,
+        clock: &Clock,
+    ) -> Result<(Verifier, Option<Key>), SourceError> {
         let Shared { cache, proven, others, decoy } = &*self.shared;
-        let now = clock.now();
         let found = |answer: Answer, key: Option<Key>| match answer {
-            Answer::Verifier(verifier) => Found { verifier, key },
-            Answer::NoTenant => Found { verifier: decoy.clone().clock(clock.clone()), key: None },
+            Answer::Verifier(verifier) => (verifier, key),
+            Answer::NoTenant => (decoy.clone(), None),
         };
-        let Some(key) = Key::of(target) else {
-            let _permit = others.acquire().await?;
+        let Some(key) = Key::of(target).filter(|_| self.ttl > Duration::ZERO) else {
+            let _place = others.acquire().await?;
             return Ok(found(self.ask(target).await?, None));
         };
-        if let Some(answer) = cache.get(&key, now, self.ttl) {
+        let known = cache.get(&key, clock.now(), self.ttl);
+        if let Known::Fresh(answer) = known {
             return Ok(found(answer, Some(key)));
         }
-        let _permit = if cache.is_proven(&key) { proven.acquire().await? } else { others.acquire().await? };
-        // Another request may have looked it up while this one waited.
-        if let Some(answer) = cache.get(&key, now, self.ttl) {
+        // One request looks it up. The others go on with what is known of a proven target, or wait.
+        let look_up = cache.look_up(&key);
+        let _look_up = match (look_up.try_acquire(), known) {
+            (Ok(permit), _) => permit,
+            (Err(_), Known::Stale(answer)) => return Ok(found(answer, Some(key))),
+            (Err(_), _) => look_up.acquire().await?,
+        };
+        if let Known::Fresh(answer) = cache.get(&key, clock.now(), self.ttl) {
             return Ok(found(answer, Some(key)));
         }
+        let _place = if cache.is_proven(&key) { proven.acquire().await? } else { others.acquire().await? };
         let answer = self.ask(target).await?;
-        cache.put(key.clone(), answer.clone(), now);
+        cache.put(&key, answer.clone(), clock.now());
         Ok(found(answer, Some(key)))
     }
 
@@ -80,12 +86,6 @@ impl Lookup {
         if let Some(key) = key {
             self.shared.cache.prove(key);
         }
-    }
-}
-
-impl Found {
-    pub(crate) fn into_parts(self) -> (Verifier, Option<Key>) {
-        (self.verifier, self.key)
     }
 }
 

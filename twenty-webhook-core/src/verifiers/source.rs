@@ -10,8 +10,9 @@ use crate::Verifier;
 /// Looks up the verifier for a request, before its body is read: for secrets of many tenants, in a database say.
 ///
 /// A look-up is made for requests whose headers are well-formed and at most a day old, and its result is used for
-/// [5 seconds](crate::WebhookConfig::lookup_cache); at most eight are made at a time, and each takes at most 2 seconds. So a flood of
-/// requests is not a flood of queries.
+/// [5 seconds](crate::WebhookConfig::lookup_cache). A target is looked up once at a time, and at most 64 targets are: 32 that a delivery
+/// was verified for, and 32 others. A request that has no verifier after 3 seconds is answered 503. So a flood of requests is not a flood of
+/// queries. (A flood of made-up targets can delay the first delivery of a tenant after a restart, and with a slow source lose it.)
 ///
 /// `Ok(None)` means that there is no such tenant. The request is then judged against a random key, to the same 401 as a wrong signature:
 /// the answer does not tell which tenants there are.
@@ -50,7 +51,7 @@ pub struct Target<'a> {
     pub method: &'a str,
     /// The path of the URL, without the query.
     pub path: &'a str,
-    /// The URL's authority, else the `Host` header: whatever the sender says.
+    /// The host of the URL, else of the `Host` header, in lower case and without a port: whatever the sender says.
     pub host: Option<&'a str>,
 }
 

@@ -66,6 +66,13 @@ fn the_limit_is_enforced_on_every_push() {
 }
 
 #[test]
+fn a_limit_that_is_lowered_later_holds() {
+    let mut verification = begin(&Verifier::new(secret("current")), &headers(b""));
+    verification.push(Bytes::from_static(b"0123456789")).unwrap();
+    assert!(verification.body_limit(5).push(Bytes::from_static(b"x")).is_err());
+}
+
+#[test]
 fn the_announced_length_is_judged_before_the_body() {
     let verification = begin(&Verifier::new(secret("current")), &headers(b"")).body_limit(10);
     assert_eq!(verification.announce(10), Ok(()));

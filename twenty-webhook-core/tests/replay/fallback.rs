@@ -1,10 +1,13 @@
 use std::fmt::Debug;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 
+use twenty_webhook_core::replay_contract::delivery;
 use twenty_webhook_core::{Claim, Delivery, GuardError, MemoryLease, MemoryReplayGuard, ReplayGuard};
 
-use crate::{Hand, MINUTE, NOON, claim, guard, handled, id, new, now_or_never};
+use crate::{Hand, MINUTE, NOON, at, claim, guard, handled, id, new, now_or_never};
 
 /// A shared guard that can be switched off.
 pub(crate) struct Switched {
@@ -164,4 +167,39 @@ fn a_lease_that_is_abandoned_is_abandoned_in_both() {
     let receiver = guard(&hand).insecure_or_else(guard(&hand), |_| ());
     receiver.abandon(new(&receiver, id(1), UNTIL));
     let _ = new(&receiver, id(1), UNTIL);
+}
+
+/// A shared guard that does not answer.
+struct Hangs;
+
+impl ReplayGuard for Hangs {
+    type Lease = ();
+
+    async fn claim(&self, _: &Delivery) -> Result<Claim<()>, GuardError> {
+        std::future::pending().await
+    }
+
+    async fn complete(&self, (): ()) -> Result<(), GuardError> {
+        Ok(())
+    }
+
+    async fn release(&self, (): ()) -> Result<(), GuardError> {
+        Ok(())
+    }
+
+    fn abandon(&self, (): ()) {}
+}
+
+#[test]
+fn a_claim_that_is_dropped_half_way_holds_nothing() {
+    let hand = Hand::at(NOON);
+    let local = Arc::new(guard(&hand));
+    let both = Hangs.insecure_or_else(local.clone(), |_| ());
+    let delivery = delivery(id(1), at(UNTIL));
+    {
+        let mut claim = pin!(both.claim(&delivery));
+        assert!(claim.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(matches!(now_or_never(local.claim(&delivery)), Ok(Claim::InProgress { .. })));
+    }
+    assert!(now_or_never(local.claim(&delivery)).unwrap().is_new());
 }

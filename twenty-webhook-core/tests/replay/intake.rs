@@ -49,7 +49,7 @@ fn claim(received: Received) -> Result<Admission, Rejection> {
 
 /// The whole way of a request whose handler answers `answer`.
 fn handle(config: &WebhookConfig, sent_at: u64, answer: StatusCode) -> Result<(), Rejection> {
-    now_or_never(admit(config, sent_at)?.settle(answer));
+    now_or_never(admit(config, sent_at)?.finish(answer));
     Ok(())
 }
 
@@ -191,7 +191,7 @@ fn a_guard_that_fails_at_the_end_is_no_failure_of_the_handler() {
         let config = config(&hand).replay_guard(Arc::clone(&guard));
         let admission = admit(&config, NOON).unwrap();
         guard.set_down(true);
-        now_or_never(admission.settle(answer));
+        now_or_never(admission.finish(answer));
         guard.set_down(false);
         assert_eq!(handle(&config, NOON, StatusCode::OK).unwrap_err().code(), "in_progress");
     }
@@ -206,8 +206,8 @@ fn an_inner_layer_leaves_the_claim_to_the_outer_one() {
     let event = outer.event().clone();
     let outer = claim(outer).unwrap();
     let inner = now_or_never(receive(&config, NOON).unwrap().claim(Some(&event))).unwrap();
-    now_or_never(inner.settle(StatusCode::OK));
-    now_or_never(outer.settle(StatusCode::OK));
+    now_or_never(inner.finish(StatusCode::OK));
+    now_or_never(outer.finish(StatusCode::OK));
     assert_eq!(handle(&config, NOON, StatusCode::OK), Err(Rejection::AlreadyCompleted));
 
     // The claim is not open any more.
@@ -224,7 +224,7 @@ fn an_inner_layer_claims_if_the_outer_one_has_no_guard_or_another() {
         let event = received.event().clone();
         let _outer = claim(received).unwrap();
         let first = now_or_never(receive(&inner, NOON).unwrap().claim(Some(&event))).unwrap();
-        now_or_never(first.settle(StatusCode::OK));
+        now_or_never(first.finish(StatusCode::OK));
         assert_eq!(admit(&inner, NOON).unwrap_err(), Rejection::AlreadyCompleted);
     }
 }

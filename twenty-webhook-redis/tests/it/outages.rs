@@ -194,7 +194,7 @@ async fn the_answer_is_503_and_the_next_delivery_is_handled() {
         let received = config.receive(&HttpHead::of(&request), None, chunks, tokio::time::sleep).await;
         match received.unwrap().claim(None).await {
             Ok(admission) => {
-                admission.settle(StatusCode::OK).await;
+                admission.finish(StatusCode::OK).await;
                 Ok(())
             }
             Err(refusal) => Err(refusal.rejection().clone()),
