@@ -1,5 +1,7 @@
 use http::{HeaderMap, Method, Request, Uri, header};
 
+use crate::{Rejection, SignatureHeaders};
+
 /// What a receiver asks of a request before it reads the body: the bridge from a web framework's request to
 /// [`WebhookConfig::receive`](crate::WebhookConfig::receive). [`HttpHead`] is one for all that is built on the `http` crate.
 pub trait RequestHead {
@@ -14,6 +16,14 @@ pub trait RequestHead {
 
     /// All headers: names in any case, and values. A header that is repeated comes as often.
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])>;
+
+    /// Twenty's headers.
+    ///
+    /// # Errors
+    /// As [`SignatureHeaders::read`].
+    fn signature_headers(&self) -> Result<SignatureHeaders, Rejection> {
+        SignatureHeaders::read(self.headers())
+    }
 
     /// How many bytes the framework may hold for a connection while its body is read, beside what it has handed on. A body that pays out of
     /// the [budget](crate::WebhookConfig::body_budget) pays for these too.
@@ -57,5 +67,10 @@ impl RequestHead for HttpHead<'_> {
 
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+    }
+
+    /// Comparing `HeaderName`s is quicker than comparing texts.
+    fn signature_headers(&self) -> Result<SignatureHeaders, Rejection> {
+        SignatureHeaders::from_map(self.headers)
     }
 }

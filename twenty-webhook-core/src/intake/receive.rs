@@ -8,10 +8,7 @@ use super::deadline::within;
 use super::exchange::Exchange;
 use super::{Received, Refusal, body};
 use crate::verifiers::{Lookup, LookupKey, Verifiers};
-use crate::{
-    BodyError, Rejection, RequestHead, SignatureHeaders, SourceError, Target, Tolerance, Verifier, WebhookConfig,
-    WebhookEvent,
-};
+use crate::{BodyError, Rejection, RequestHead, SourceError, Target, Tolerance, Verifier, WebhookConfig, WebhookEvent};
 
 /// Headers of this age are refused before a source is asked, whatever tolerance the verifier has that it would find.
 const COARSE_TOLERANCE: Tolerance = Tolerance::both(Duration::from_secs(24 * 60 * 60));
@@ -90,7 +87,7 @@ impl WebhookConfig {
         if head.method() != "POST" {
             return Err(not_a_post(head));
         }
-        let headers = SignatureHeaders::read(head.headers());
+        let headers = head.signature_headers();
         let (verification, lookup) = match &settings.verifiers {
             Verifiers::One(verifier) => (verifier.begin(headers?)?, None),
             Verifiers::Shared(shared) => {
