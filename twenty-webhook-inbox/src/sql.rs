@@ -144,7 +144,7 @@ pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = 
 /// `updated` jobs of one record that may be merged, in order.
 pub(crate) const BURST: &str =
     "SELECT j.seq, j.stored_at, j.action, j.object, j.record_id, j.crashes, {now} AS now FROM {jobs} j
-    WHERE j.lane = $1 AND j.scope = $2 AND j.state < 2 AND NOT EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = $1)
+    WHERE j.lane = $1 AND j.scope = $2 AND j.state < 2 AND j.state <= 2 AND NOT EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = $1)
     ORDER BY j.order_at, j.event_date, j.seq LIMIT 1000";
 
 pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state = 0";

@@ -37,6 +37,12 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
+    /// Closes its connections. What is under way on them ends first.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.pool.close().await;
+    }
+
     /// What waited for these jobs is due now. Returns whether there was any.
     async fn wake(&self, tx: &mut PgConnection, followed: &[i64]) -> Result<bool, sqlx::Error> {
         if followed.is_empty() {

@@ -10,7 +10,7 @@ use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
 /// Those that are due, the one that each has to wait for, and of those that crashed one of either kind. All under SQLite's one write lock,
 /// so what is true here is true until the commit.
-const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
+pub(super) const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
         SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq LIMIT $1)
         UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes = 1 AND run_at <= {now}
             ORDER BY run_at, seq LIMIT 1)
@@ -18,9 +18,19 @@ const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CA
             ORDER BY run_at, seq LIMIT 1)
     ) d JOIN {jobs} j ON j.seq = d.seq WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
 
-const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
+pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
     WHERE seq IN (SELECT value FROM json_each($1)) AND state < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
+
+pub(super) const FOLLOW: &str = "UPDATE {jobs} SET has_followers = TRUE WHERE seq {ids} AND NOT has_followers";
+
+/// Behind one that waits for a retry, where order gives up: it is looked at again then.
+pub(super) const PARK: &str = "UPDATE {jobs} SET
+    state = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL THEN 0 ELSE 1 END,
+    run_at = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
+        THEN max(min(b.run_at, b.failing_since + $2 + 1), {now} + 10) ELSE {this}.run_at END
+    FROM (SELECT value ->> 0 AS seq, value ->> 1 AS blocker FROM json_each($1)) AS p JOIN {jobs} b ON b.seq = p.blocker
+    WHERE {this}.seq = p.seq AND {this}.state = 0 AND b.state <= 2";
 
 impl SqliteStore {
     pub(super) async fn run_claim(&self, tx: &mut Tx, claim: &Claim) -> Result<Claimed, sqlx::Error> {
@@ -81,18 +91,10 @@ impl SqliteStore {
         }
         let pairs: serde_json::Value = park.iter().map(|(seq, blocker)| serde_json::json!([seq, blocker])).collect();
         let blockers: Vec<_> = park.iter().map(|(_, blocker)| *blocker).collect();
-        let follow = self.dialect.sql("UPDATE {jobs} SET has_followers = TRUE WHERE seq {ids} AND NOT has_followers");
-        sqlx::query(follow).bind(json(&blockers)).execute(&mut **tx).await?;
-        let park = self.dialect.sql(
-            "UPDATE {jobs} SET
-                state = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL THEN 0 ELSE 1 END,
-                run_at = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
-                    THEN max(min(b.run_at, b.failing_since + $2 + 1), {now} + 10) ELSE {this}.run_at END
-             FROM (SELECT value ->> 0 AS seq, value ->> 1 AS blocker FROM json_each($1)) AS p JOIN {jobs} b ON b.seq = p.blocker
-             WHERE {this}.seq = p.seq AND {this}.state = 0 AND b.state <= 2",
-        );
-        let parked =
-            sqlx::query(park).bind(pairs.to_string()).bind(order.gives_up_after.map(millis)).execute(&mut **tx).await?;
+        sqlx::query(self.dialect.sql(FOLLOW)).bind(json(&blockers)).execute(&mut **tx).await?;
+        let gives_up_after = order.gives_up_after.map(millis);
+        let park = sqlx::query(self.dialect.sql(PARK)).bind(pairs.to_string()).bind(gives_up_after);
+        let parked = park.execute(&mut **tx).await?;
         Ok(parked.rows_affected())
     }
 }

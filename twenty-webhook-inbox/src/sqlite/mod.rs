@@ -145,6 +145,10 @@ const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lea
         value ->> 5 AS counts FROM json_each($1)) AS s
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
 
+const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2
+    FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
+    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
+
 impl Store for SqliteStore {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<u64, InboxError> {
         let new = self
@@ -185,15 +189,10 @@ impl Store for SqliteStore {
     }
 
     async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
-        let renew = self.dialect.sql(
-            "UPDATE {jobs} SET lease_until = {now} + $2
-             FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
-             WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq",
-        );
         let leases: serde_json::Value =
             leases.iter().map(|(id, token)| serde_json::json!([id.number(), token])).collect();
         let _guard = self.write_lock.acquire().await;
-        let renewed: Vec<i64> = sqlx::query_scalar(renew)
+        let renewed: Vec<i64> = sqlx::query_scalar(self.dialect.sql(RENEW))
             .bind(leases.to_string())
             .bind(millis(lease))
             .fetch_all(&self.write)
@@ -308,4 +307,55 @@ impl SqliteStore {
 
 fn json(numbers: &[i64]) -> String {
     serde_json::Value::from(numbers).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Inbox, State};
+
+    /// SQLite plans without statistics, so its plans do not depend on how many rows there are.
+    #[tokio::test]
+    async fn no_statement_scans_the_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap();
+        let record = JobFilter::all().record("person", "1");
+        let in_state = State::ALL.map(|state| sql::page(&JobFilter::in_state(state)));
+        let statements = [
+            claim::CANDIDATES,
+            claim::CLAIM,
+            claim::FOLLOW,
+            claim::PARK,
+            SETTLE,
+            RENEW,
+            sql::BURST,
+            sql::WAKE,
+            sql::WAKE_ALL,
+            sql::RECOVER,
+            sql::COUNTS,
+            sql::DELETE_DONE,
+            sql::DELETE_DEAD,
+            sql::REPAIR_DUE[0],
+            sql::REPAIR_DUE[1],
+            sql::REPAIR_LEASES,
+            sql::REPAIR_DONE,
+            sql::RETRY,
+            sql::RERUN,
+            sql::DELETE,
+            sql::ERASE,
+            sql::page(&record),
+        ];
+        for template in statements.into_iter().chain(in_state) {
+            let explain = format!("EXPLAIN QUERY PLAN {}", inbox.store.dialect.text(template));
+            let plan = sqlx::query(sqlx::AssertSqlSafe(explain)).fetch_all(&inbox.store.read).await.unwrap();
+            for row in plan {
+                let step: String = row.get("detail");
+                // The aliases of the table of jobs; what is small is read whole.
+                let scans = ["twenty_webhook_jobs", "j", "o", "w", "d", "x"].map(|table| format!("SCAN {table}"));
+                assert!(!scans.contains(&step), "{step}: {template}");
+            }
+        }
+        let all = inbox.store.dialect.text(sql::page(&JobFilter::all()));
+        assert!(all.contains("ORDER BY seq DESC LIMIT"), "by the primary key");
+    }
 }

@@ -55,7 +55,11 @@ fn as_child() {
         #[cfg(feature = "postgres")]
         if database.starts_with("postgres:") {
             let inbox = Inbox::postgres(&database).await.unwrap();
-            return if role == "audit" { audit_on_postgres(&database).await } else { play(inbox, &role).await };
+            return match role.as_str() {
+                "audit" => audit_on_postgres(&database).await,
+                "holder" => hold(inbox).await,
+                _ => play(inbox, &role).await,
+            };
         }
         if role == "audit" {
             return audit_on_sqlite(&database).await;
@@ -125,6 +129,17 @@ async fn audit_on_postgres(database: &str) {
     let handler = |event: WebhookEvent, _: Job, mut tx: sqlx::postgres::PgTransaction<'static>| async move {
         sqlx::query("INSERT INTO audit VALUES ($1)").bind(number(&event)).execute(&mut *tx).await?;
         tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok::<_, sqlx::Error>(tx)
+    };
+    run(inbox.run_in_transaction("child", handler)).await;
+}
+
+/// Has a transaction open for as long as it lives.
+#[cfg(feature = "postgres")]
+async fn hold(inbox: Inbox<twenty_webhook_inbox::PostgresStore>) {
+    let handler = |event: WebhookEvent, _: Job, mut tx: sqlx::postgres::PgTransaction<'static>| async move {
+        sqlx::query("INSERT INTO audit VALUES ($1)").bind(number(&event)).execute(&mut *tx).await?;
+        std::future::pending::<()>().await;
         Ok::<_, sqlx::Error>(tx)
     };
     run(inbox.run_in_transaction("child", handler)).await;

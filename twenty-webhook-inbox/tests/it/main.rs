@@ -12,6 +12,7 @@ mod disk;
 mod jobs;
 mod kill;
 mod memory;
+mod operations;
 mod order;
 mod order_model;
 mod outcomes;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -39,12 +39,12 @@ impl Server {
         self.database("postgres")
     }
 
-    fn database(&self, name: &str) -> String {
+    pub(crate) fn database(&self, name: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
     }
 
     /// Another program's way in.
-    async fn connect(&self) -> PgConnection {
+    pub(crate) async fn connect(&self) -> PgConnection {
         self.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
     }
 
@@ -55,6 +55,21 @@ impl Server {
 
     pub(crate) fn down(&self, mode: &str) {
         self.run("pg_ctl", &["--wait", "--silent", "--mode", mode, "stop"]);
+    }
+
+    /// What one of its programs prints.
+    pub(crate) fn output(&self, program: &str, args: &[&str]) -> Vec<u8> {
+        let output = Command::new(self.programs.join(program)).args(args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    }
+
+    pub(crate) fn input(&self, program: &str, args: &[&str], input: &[u8]) {
+        use std::io::Write;
+        let mut command = Command::new(self.programs.join(program));
+        let mut child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        assert!(child.wait().unwrap().success());
     }
 
     /// Postgres refuses to run as root.
@@ -68,8 +83,7 @@ impl Server {
             Command::new(program)
         };
         let data = self.dir.path().join("data");
-        let status =
-            command.arg("--pgdata").arg(data).args(args).current_dir("/").stdout(std::process::Stdio::null()).status();
+        let status = command.arg("--pgdata").arg(data).args(args).current_dir("/").stdout(Stdio::null()).status();
         assert!(status.unwrap().success());
     }
 }

@@ -1,0 +1,197 @@
+//! What an operator relies on: who may read the file, what opens it without changing it, backups, plans, clients that vanish.
+
+use std::time::Duration;
+
+use twenty_webhook_inbox::{Inbox, InboxError, JobFilter, SqliteConfig, WebhookEvent};
+
+use crate::support::{Place, Running, event, ok, until};
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_its_owners() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    for file in std::fs::read_dir(place.dir.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
+#[tokio::test]
+async fn an_operator_opens_what_is_there_and_makes_nothing() {
+    let place = Place::new();
+    let opened = SqliteConfig::new(place.path()).open_existing().await;
+    assert!(matches!(opened, Err(InboxError::NotAnInbox(_))));
+    assert!(!place.path().exists());
+
+    std::fs::write(place.path(), "text, and more than a hundred bytes of it ".repeat(100)).unwrap();
+    let opened = SqliteConfig::new(place.path()).open_existing().await.unwrap_err();
+    assert!(matches!(&opened, InboxError::NotAnInbox(why) if why.contains("no SQLite database")), "{opened}");
+    std::fs::remove_file(place.path()).unwrap();
+
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path()).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE invoices (id INTEGER)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let before = std::fs::read(place.path()).unwrap();
+    let opened = SqliteConfig::new(place.path()).open_existing().await.unwrap_err();
+    assert!(matches!(&opened, InboxError::NotAnInbox(why) if why.contains("without an inbox")), "{opened}");
+    assert_eq!(std::fs::read(place.path()).unwrap(), before);
+    std::fs::remove_file(place.path()).unwrap();
+
+    place.open().await.store(&event("person.created", 1)).await.unwrap();
+    let existing = SqliteConfig::new(place.path()).open_existing().await.unwrap();
+    assert_eq!(existing.counts().await.unwrap().pending, 1);
+    existing.health().await.unwrap();
+    std::fs::remove_file(place.path()).unwrap();
+    assert!(matches!(existing.health().await, Err(InboxError::FileGone(_))));
+}
+
+/// Taken while receivers write, and started from: what was handled is known, what was not is handled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_file_is_an_inbox() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    inbox.store(&event("person.created", 2)).await.unwrap();
+    let copy = place.dir.path().join("copy.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("VACUUM INTO ?").bind(copy.to_str().unwrap()).execute(&pool).await.unwrap();
+
+    let restored = Inbox::sqlite(&copy).await.unwrap();
+    restored.store(&event("person.created", 1)).await.unwrap();
+    let counts = restored.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.done), (1, 1));
+    let running = Running::start(restored.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&restored, |counts| counts.done == 2).await;
+    running.stop().await;
+}
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use std::time::Instant;
+
+    use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+    use twenty_webhook_inbox::{Change, Claim, JobId, Maintenance, Outcome, PostgresStore, Settled, State, Store};
+
+    use super::*;
+    use crate::child::Process;
+    use crate::postgres::Server;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_dump_is_an_inbox() {
+        let server = Server::start();
+        let inbox = Inbox::postgres(&server.url()).await.unwrap();
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+        until(&inbox, |counts| counts.done == 1).await;
+        running.stop().await;
+        inbox.store(&event("person.created", 2)).await.unwrap();
+        let dump = server.output("pg_dump", &["--schema=twenty_webhook", &server.url()]);
+        let mut connection = server.connect().await;
+        sqlx::query("CREATE DATABASE restored").execute(&mut connection).await.unwrap();
+        let url = server.database("restored");
+        server.input("psql", &["--quiet", "--set=ON_ERROR_STOP=1", &url], &dump);
+        let restored = Inbox::postgres(&url).await.unwrap();
+        restored.store(&event("person.created", 1)).await.unwrap();
+        let counts = restored.counts().await.unwrap();
+        assert_eq!((counts.pending, counts.done), (1, 1));
+        restored.store(&event("person.created", 3)).await.unwrap();
+        let running = Running::start(restored.worker("test", |_: WebhookEvent| async { ok() }));
+        until(&restored, |counts| counts.done == 3).await;
+        running.stop().await;
+    }
+
+    /// At a hundred thousand rows, as Postgres itself counts.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_statement_scans_the_table() {
+        let server = Server::start();
+        Inbox::postgres(&server.url()).await.unwrap().database().close().await;
+        let mut connection = server.connect().await;
+        // Nine of ten are done.
+        let fill = "INSERT INTO twenty_webhook.jobs (key, scope, name, object, action, record_id, lane, order_at, dated, event_date,
+                state, attempts, crashes, run_at, stored_at, finished_at, lease_until, lease_token, body)
+            SELECT decode(lpad(to_hex(n), 64, '0'), 'hex'), 'w', 'person.updated', 'person', 'updated', n::text, n / 3, n, true, 0,
+                CASE n % 50 WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 4 WHEN 3 THEN 1 WHEN 4 THEN CASE n % 1000 WHEN 4 THEN 2 ELSE 3 END ELSE 3 END,
+                CASE n % 50 WHEN 0 THEN 0 WHEN 3 THEN 0 ELSE 1 END, 0, n, n, n, n, n, repeat('x', 1500)::bytea
+            FROM generate_series(1, 100000) n";
+        sqlx::query(fill).execute(&mut connection).await.unwrap();
+        sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
+        // Each session's counts come with its end: also those of the indexes that were made.
+        let mut scans = async || -> i64 {
+            let others = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            let began = Instant::now();
+            while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.unwrap() > 0 {
+                assert!(began.elapsed() < Duration::from_secs(10), "the inbox's connections are still there");
+            }
+            let mut new = server.connect().await;
+            let count = "SELECT seq_scan FROM pg_stat_all_tables WHERE relid = 'twenty_webhook.jobs'::regclass";
+            let count = sqlx::query(count).fetch_one(&mut new).await.unwrap().get(0);
+            new.close().await.unwrap();
+            count
+        };
+        let before = scans().await;
+        use_everything(Inbox::postgres(&server.url()).await.unwrap()).await;
+        assert_eq!(scans().await - before, 0);
+    }
+
+    async fn use_everything(inbox: Inbox<PostgresStore>) {
+        let store = inbox.database().clone();
+        let hour = Duration::from_hours(1);
+        for token in 1..8 {
+            let claimed = store.claim(&Claim::new(token, 8, hour)).await.unwrap().jobs;
+            let leases: Vec<_> = claimed.iter().map(|job| (job.id, token)).collect();
+            store.renew(&leases, hour).await.unwrap();
+            let outcomes =
+                [Outcome::Done, Outcome::Retry(hour, "no".into()), Outcome::Dead("no".into()), Outcome::Released];
+            let settled = leases.iter().zip(outcomes.iter().cycle());
+            let settled: Vec<_> =
+                settled.map(|((id, token), outcome)| Settled::new(*id, *token, outcome.clone())).collect();
+            store.settle(&settled).await.unwrap();
+            store.release_claim(token).await.unwrap();
+            inbox.store(&event("person.created", usize::try_from(token).unwrap())).await.unwrap();
+        }
+        store.recover(Duration::ZERO, 5).await.unwrap();
+        store.maintain(&Maintenance::new(hour, hour)).await.unwrap();
+        inbox.counts().await.unwrap();
+        inbox.health().await.unwrap();
+        for state in [State::Pending, State::Retrying, State::Running, State::Dead] {
+            store.page(&JobFilter::in_state(state), None, 50).await.unwrap();
+            store.page(&JobFilter::in_state(state), Some(JobId::new(50_000)), 50).await.unwrap();
+        }
+        store.page(&JobFilter::all(), None, 50).await.unwrap();
+        store.page(&JobFilter::all().record("person", "1"), None, 50).await.unwrap();
+        for change in [Change::Retry, Change::Rerun, Change::Erase, Change::Delete] {
+            store.change(change, &[JobId::new(1), JobId::new(2), JobId::new(3)]).await.unwrap();
+        }
+        store.close().await;
+    }
+
+    /// A process that was stopped in the middle of a transaction.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_vanishes_frees_its_locks() {
+        let server = Server::start();
+        let mut connection = server.connect().await;
+        sqlx::query("CREATE TABLE audit (number bigint)").execute(&mut connection).await.unwrap();
+        let inbox = Inbox::postgres(&server.url()).await.unwrap();
+        inbox.store(&crate::support::verified(r#"{"eventName":"a.created","number":1}"#.to_owned())).await.unwrap();
+        let holder = Process::start("holder", &server.url(), 0, "");
+        let held = "SELECT count(*) FROM pg_locks WHERE relation = 'audit'::regclass";
+        let began = Instant::now();
+        while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut connection).await.unwrap() == 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "it holds nothing");
+        }
+        let stop = std::process::Command::new("kill").args(["-STOP", &holder.id().to_string()]).status();
+        assert!(stop.unwrap().success());
+        let began = Instant::now();
+        let mut other = server.url().parse::<sqlx::postgres::PgConnectOptions>().unwrap().connect().await.unwrap();
+        sqlx::raw_sql("SET lock_timeout = '35s'; BEGIN; LOCK TABLE audit; COMMIT").execute(&mut other).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    }
+}
