@@ -31,10 +31,43 @@
 //! - A delivery that is stored already is answered 202 and adds no job, for as long as its row is [kept](Inbox::retention). So the
 //!   replay guard of the adapters is not needed here, and [`receiver`](Inbox::receiver) has it off.
 //! - A job is handled once, except when its worker is killed, or loses its database, after the handler's work and before it was
-//!   written down; when a worker that lives is taken for dead, because its machine alone was suspended or cut off, or the clock of Postgres
-//!   jumped ahead; and when an attempt that timed out had done its work, or goes on because it blocks. So handlers must be able to run
-//!   twice: [`delivery_id`](WebhookEvent::delivery_id) is the key to make them so.
-//! - No order. Twenty sends none either.
+//!   recorded; when an attempt that timed out had done its work; and when a handler blocks its thread beyond its time. So handlers must be
+//!   able to run twice: [`Job::key`] is the key to make them so. With `run_in_transaction` the handler's writes happen exactly once.
+//! - Jobs of one record run one at a time, the oldest state first. See [`Worker`].
+//!
+//! # I want to …
+//!
+//! | | start here |
+//! |---|---|
+//! | know the attempt, the tenant, or whether an event is late | take a [`Job`] as the handler's second argument |
+//! | give a handler a database pool or a client | [`with_state`] |
+//! | give up at once, or wait for a rate limit | [`HandlerError`] |
+//! | get one call for a burst of edits | [`Worker::coalesce`] |
+//! | write to my own tables exactly once | `Inbox::run_in_transaction` |
+//! | see what waits, failed or was handled | `Inbox::dashboard` (feature `dashboard`), [`Inbox::counts`], [`Inbox::jobs`] |
+//! | try dead letters again, or handled events | [`Inbox::retry`], [`Inbox::rerun`] |
+//! | forget a person | [`Inbox::erase`] |
+//! | stop handling while my own system is repaired | [`Inbox::pause`] |
+//! | be alerted | [`Worker::on_dead`], [`Inbox::health`], the metrics below |
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, for any recorder of the `metrics` facade. The gauges are set by workers, every 15 seconds.
+//!
+//! | name | what |
+//! |---|---|
+//! | `twenty_webhook_inbox_jobs{state}` | how many jobs: pending, running, retrying, done, dead. Alert on dead |
+//! | `twenty_webhook_inbox_oldest_pending_seconds` | the age of the oldest job that was not tried. Alert when it grows |
+//! | `twenty_webhook_inbox_store_seconds` | how long a delivery took to be stored, or refused |
+//! | `twenty_webhook_inbox_attempts_total{outcome}` | done, retry, dead, released (the worker stopped), lost (the lease) |
+//!
+//! # Backup and restore
+//!
+//! - SQLite: `sqlite3 inbox.db "VACUUM INTO 'copy.db'"` or `.backup`, while it is in use. To restore, stop all processes on the file, delete
+//!   `inbox.db`, `inbox.db-wal` and `inbox.db-shm`, and put the copy there. Copying the file alone while it is in use loses what is in the log.
+//! - Postgres: `pg_dump --schema=twenty_webhook`, and `psql` into an empty database.
+//!
+//! What was handled after the backup is handled again, and what arrived after it is lost: Twenty does not send it again.
 //!
 //! # On actix-web
 //!
@@ -74,7 +107,6 @@
 //! SQLite by default: one file, no server, any number of processes on one machine. With the feature `postgres`,
 //! `Inbox::postgres(url)`: receivers and workers on any number of machines; the feature `tls` to reach it over TLS. Any other one
 //! through [`Store`].
-//
 
 mod admin;
 mod attempt;

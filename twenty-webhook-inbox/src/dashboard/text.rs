@@ -47,7 +47,7 @@ pub(super) fn indented(json: &str) -> String {
             }
             '{' | '[' => {
                 text.push(c);
-                while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                while chars.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(close) = chars.next_if(|c| matches!(c, '}' | ']')) {
                     text.push(close);
                 } else {

@@ -232,10 +232,10 @@ impl Store for PostgresStore {
         let mut done: i64 = sqlx::query_scalar(exact).fetch_one(&self.read).await.map_err(InboxError::database)?;
         if done > 100_000 {
             // As of the last vacuum or analyze, which come by themselves.
-            let estimate =
-                self.dialect.sql("SELECT reltuples::bigint FROM pg_class WHERE oid = '{schema}.done'::regclass");
-            let estimate: i64 =
-                sqlx::query_scalar(estimate).fetch_one(&self.read).await.map_err(InboxError::database)?;
+            let estimate = "SELECT coalesce(max(reltuples), 0)::bigint FROM pg_class WHERE oid = to_regclass($1)";
+            let index = self.dialect.text("{schema}.done");
+            let estimate = sqlx::query_scalar(estimate).bind(index).fetch_one(&self.read);
+            let estimate: i64 = estimate.await.map_err(InboxError::database)?;
             done = done.max(estimate);
         }
         sql::counts(&row, done).map_err(InboxError::database)

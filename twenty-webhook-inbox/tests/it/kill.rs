@@ -206,7 +206,11 @@ impl Storm {
         let all = rows.len();
         rows.sort_unstable();
         rows.dedup();
-        let missing = self.accepted.keys().filter(|number| rows.binary_search(&(**number as i64)).is_err()).count();
+        let missing = self
+            .accepted
+            .keys()
+            .filter(|number| rows.binary_search(&i64::try_from(**number).unwrap()).is_err())
+            .count();
         println!(
             "{name}, in transactions: {} deliveries, {} kills ({} of workers): {} answered 2xx, {all} rows, {} different, {missing} missing",
             self.load.deliveries,
