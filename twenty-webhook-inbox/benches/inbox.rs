@@ -1,5 +1,6 @@
 //! How fast deliveries are stored and handled, and how that changes with the rows stored. `cargo bench -p twenty-webhook-inbox`; with
-//! `POSTGRES=postgres://…` and `--features postgres` there instead. Prints the tables of docs/performance.md.
+//! `POSTGRES=postgres://…` and `--features postgres` there instead; with `RECEIVERS=8` what eight receivers store beside `pgbench`. Prints
+//! the tables of docs/performance.md.
 
 #![allow(clippy::unwrap_used, clippy::similar_names, reason = "a program for the terminal")]
 #![allow(clippy::cast_precision_loss, reason = "they are counts")]
@@ -26,6 +27,9 @@ fn main() {
         #[cfg(feature = "postgres")]
         if let Ok(url) = env::var("POSTGRES") {
             println!("\nPostgres");
+            if env::var_os("RECEIVERS").is_some() {
+                return eight_receivers(&url).await;
+            }
             return measure(Inbox::postgres(&url).await.unwrap(), rows).await;
         }
         let dir = tempfile::tempdir_in(env::var("DIR").unwrap_or(".".into())).unwrap();
@@ -61,6 +65,43 @@ async fn measure(inbox: Inbox<impl Store>, rows: usize) {
             return;
         }
         target *= 10;
+    }
+}
+
+/// Eight receivers, one delivery at a time each, beside eight clients of `pgbench` that insert into a plain table with a unique key.
+#[cfg(feature = "postgres")]
+async fn eight_receivers(url: &str) {
+    use sqlx::{Connection, PgConnection};
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let create = "CREATE TABLE IF NOT EXISTS plain (key bytea PRIMARY KEY, body bytea)";
+    sqlx::query(create).execute(&mut connection).await.unwrap();
+    let script = tempfile::NamedTempFile::new().unwrap();
+    let insert = "INSERT INTO plain VALUES (sha256(random()::text::bytea), repeat('x', 2000)::bytea);";
+    std::fs::write(script.path(), insert).unwrap();
+    for _ in 0..3 {
+        let mut inboxes = Vec::new();
+        for _ in 0..8 {
+            inboxes.push(Inbox::postgres(url).await.unwrap());
+        }
+        let began = Instant::now();
+        let received = inboxes.iter().map(|inbox| async {
+            let mut count = 0;
+            while began.elapsed() < Duration::from_secs(5) {
+                count += receive(inbox, 1, 50).await.1.len();
+            }
+            count
+        });
+        let received: usize = futures_util::future::join_all(received).await.iter().sum();
+        let ours = received as f64 / began.elapsed().as_secs_f64();
+        let pgbench = env::var("PGBENCH").unwrap_or("pgbench".into());
+        let pgbench = tokio::process::Command::new(pgbench)
+            .args(["--no-vacuum", "--client=8", "--jobs=2", "--time=5", "--protocol=prepared", "--file"])
+            .arg(script.path())
+            .arg(url)
+            .output();
+        let report = String::from_utf8(pgbench.await.unwrap().stdout).unwrap();
+        let plain: f64 = report.split("tps = ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        println!("eight receivers {ours:.0} per second, pgbench {plain:.0}: {:.2}", ours / plain);
     }
 }
 

@@ -85,5 +85,5 @@ async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &m
 async fn push(store: &impl Store, jobs: Vec<NewJob>, until: Instant, deadline: Duration) -> Result<(), InboxError> {
     let group = jobs.len();
     let pushed = timeout_at(until, store.push(jobs)).await.unwrap_or(Err(InboxError::Deadline(deadline)));
-    pushed.map(|new| tracing::debug!(group, new, "stored"))
+    pushed.inspect(|()| tracing::debug!(group, "stored"))
 }

@@ -26,8 +26,9 @@ impl Dialect {
             ("{woken}", WOKEN.to_owned()),
             ("{info}", INFO.to_owned()),
         ];
-        all.extend(["{jobs}", "{lanes}", "{settings}"].into_iter().zip(tables));
         all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
+        // Last: they are in the others.
+        all.extend(["{jobs}", "{lanes}", "{settings}"].into_iter().zip(tables));
         Self { words: all, texts: Mutex::default() }
     }
 
@@ -181,11 +182,13 @@ pub(crate) const REPAIR_LEASES: &str =
 pub(crate) const REPAIR_DONE: &str =
     "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";
 
+/// One statement, so that a job that ends meanwhile is not counted twice.
 pub(crate) const COUNTS: &str = "SELECT
     (SELECT count(*) FROM {jobs} WHERE state <= 1 AND attempts = 0) AS pending,
     (SELECT count(*) FROM {jobs} WHERE state <= 1 AND attempts > 0) AS retrying,
     (SELECT count(*) FROM {jobs} WHERE state = 2) AS running,
     (SELECT count(*) FROM {jobs} WHERE state = 4) AS dead,
+    (SELECT count(*) FROM (SELECT 1 FROM {jobs} WHERE state = 3 {at_most}) AS done) AS done,
     (SELECT {now} - stored_at FROM {jobs} WHERE state <= 1 AND attempts = 0 ORDER BY seq LIMIT 1) AS oldest_pending,
     (SELECT {now} - stored_at FROM {jobs} WHERE state <= 1 AND attempts > 0 ORDER BY seq LIMIT 1) AS oldest_retrying,
     (SELECT {now} - stored_at FROM {jobs} WHERE state = 4 ORDER BY seq LIMIT 1) AS oldest_dead";
@@ -334,7 +337,7 @@ pub(crate) fn change(change: crate::Change) -> &'static str {
     }
 }
 
-pub(crate) fn counts<'r, R>(row: &'r R, done: i64) -> Result<crate::Counts, sqlx::Error>
+pub(crate) fn counts<'r, R>(row: &'r R) -> Result<crate::Counts, sqlx::Error>
 where
     R: sqlx::Row,
     &'static str: sqlx::ColumnIndex<R>,
@@ -345,7 +348,7 @@ where
         pending: count("pending")?,
         running: count("running")?,
         retrying: count("retrying")?,
-        done: done.unsigned_abs(),
+        done: count("done")?,
         dead: count("dead")?,
         oldest_pending: age(row.try_get("oldest_pending")?),
         oldest_retrying: age(row.try_get("oldest_retrying")?),

@@ -12,9 +12,9 @@ use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
 ///
 /// Every method may be cancelled, and may be called again when it failed. All times are the database's own.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Adds these jobs in one transaction, due now, and leaves out those whose key is there. Returns how many are new, *after* the commit
-    /// is on disk: what this says is stored is answered 2xx, and Twenty never sends it again.
-    fn push(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    /// Adds these jobs in one transaction, due now, and leaves out those whose key is there. Returns *after* the commit is on disk: what
+    /// this says is stored is answered 2xx, and Twenty never sends it again.
+    fn push(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Gives a worker up to `limit` jobs that are due, under a lease. See [`Claim`].
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, InboxError>> + Send;

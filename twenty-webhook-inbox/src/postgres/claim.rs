@@ -21,8 +21,8 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
         LIMIT 1 FOR UPDATE SKIP LOCKED
     ), due AS (SELECT * FROM fresh UNION ALL SELECT * FROM once UNION ALL SELECT * FROM alone)
     SELECT seq FROM due WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused') AND (NOT $2 OR CASE
-        WHEN lane IS NOT NULL THEN pg_try_advisory_xact_lock(lane)
-        ELSE (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(l.lane)), TRUE) FROM {lanes} l WHERE l.seq = due.seq) END)";
+        WHEN lane IS NOT NULL THEN pg_try_advisory_xact_lock(lane # {salt})
+        ELSE (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(l.lane # {salt})), TRUE) FROM {lanes} l WHERE l.seq = due.seq) END)";
 
 /// A statement after the one that took the locks, so it sees what others committed until then.
 const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker

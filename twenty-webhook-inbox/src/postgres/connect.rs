@@ -4,6 +4,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::new_job::lane;
 use crate::sql::{Dialect, SCHEMA};
 use crate::{Inbox, InboxError, PostgresStore};
 
@@ -36,6 +37,15 @@ pub struct PostgresConfig {
     schema: String,
     handlers: Option<PgPool>,
 }
+
+const INSERT: &str =
+    "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
+    SELECT key, tenant, scope, name, object, action, record_id, lane, coalesce(order_at, {now}), order_at IS NOT NULL, event_date,
+        {now}, {now}, body
+    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+        $10::bigint[], $11::bytea[])
+        AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
+    ON CONFLICT (key) DO NOTHING";
 
 /// Longer than a server takes that is there.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -108,12 +118,17 @@ impl PostgresConfig {
         let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let read = pool_of(self.options.clone(), 2);
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
+        // Locks are the whole database's, and another inbox in it has lanes of the same records.
+        let salt = format!("({})::bigint", lane(&self.schema, ""));
         let dialect = Dialect::new(
             &format!("{schema}."),
             &[
+                ("{insert}", INSERT),
                 ("{this}", "jobs"),
                 ("{index}", ""),
                 ("{schema}", &schema),
+                ("{salt}", &salt),
+                ("{at_most}", "LIMIT 100001"),
                 ("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
                 ("{bytes}", "BYTEA"),
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),

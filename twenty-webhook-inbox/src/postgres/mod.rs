@@ -86,18 +86,12 @@ impl PostgresStore {
     }
 }
 
-const INSERT: &str = "WITH new AS (
-        INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
-        SELECT key, tenant, scope, name, object, action, record_id, lane, coalesce(order_at, {now}), order_at IS NOT NULL, event_date,
-            {now}, {now}, body
-        FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
-            $10::bigint[], $11::bytea[])
-            AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
-        ON CONFLICT (key) DO NOTHING RETURNING key, seq
-    ), batch AS (
-        INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
-        JOIN new ON new.key = member.key ON CONFLICT DO NOTHING
-    ) SELECT count(*) FROM new";
+const INSERT: &str = "{insert}";
+
+/// With the lanes of batches, which are rare.
+const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
+    INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
+    JOIN new ON new.key = member.key ON CONFLICT DO NOTHING";
 
 const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
     attempts = {this}.attempts + s.counts::int,
@@ -110,7 +104,7 @@ const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lea
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
 
 impl Store for PostgresStore {
-    async fn push(&self, mut jobs: Vec<NewJob>) -> Result<u64, InboxError> {
+    async fn push(&self, mut jobs: Vec<NewJob>) -> Result<(), InboxError> {
         // In one order everywhere, or two receivers that insert the same two keys wait for each other.
         jobs.sort_unstable_by_key(NewJob::key);
         let keys: Vec<_> = jobs.iter().map(NewJob::key).collect();
@@ -120,7 +114,8 @@ impl Store for PostgresStore {
         let members = batches
             .flat_map(|(job, key)| job.record_ids().iter().map(|id| (&key.as_bytes()[..], lane(job.object(), id))));
         let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
-        let new: i64 = sqlx::query_scalar(self.dialect.sql(INSERT))
+        let insert = self.dialect.sql(if member_keys.is_empty() { INSERT } else { INSERT_BATCHES });
+        let insert = sqlx::query(insert)
             .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
             .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
             .bind(text(NewJob::scope))
@@ -131,13 +126,10 @@ impl Store for PostgresStore {
             .bind(jobs.iter().map(|job| one(job).map(|id| lane(job.object(), &id))).collect::<Vec<_>>())
             .bind(jobs.iter().map(NewJob::updated_at).collect::<Vec<_>>())
             .bind(jobs.iter().map(|job| job.event_date().unwrap_or(0)).collect::<Vec<_>>())
-            .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>())
-            .bind(member_keys)
-            .bind(member_lanes)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(InboxError::database)?;
-        Ok(new.unsigned_abs())
+            .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>());
+        let insert = if member_keys.is_empty() { insert } else { insert.bind(member_keys).bind(member_lanes) };
+        insert.execute(&self.pool).await.map_err(InboxError::database)?;
+        Ok(())
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
@@ -225,20 +217,18 @@ impl Store for PostgresStore {
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
-        let counts = self.dialect.sql(sql::COUNTS);
-        let row = sqlx::query(counts).fetch_one(&self.read).await.map_err(InboxError::database)?;
-        let exact =
-            self.dialect.sql("SELECT count(*) FROM (SELECT 1 FROM {jobs} WHERE state = 3 LIMIT 100001) AS done");
-        let mut done: i64 = sqlx::query_scalar(exact).fetch_one(&self.read).await.map_err(InboxError::database)?;
-        if done > 100_000 {
+        let counts = sqlx::query(self.dialect.sql(sql::COUNTS));
+        let row = counts.fetch_one(&self.read).await.map_err(InboxError::database)?;
+        let mut counts = sql::counts(&row).map_err(InboxError::database)?;
+        if counts.done > 100_000 {
             // As of the last vacuum or analyze, which come by themselves.
             let estimate = "SELECT coalesce(max(reltuples), 0)::bigint FROM pg_class WHERE oid = to_regclass($1)";
             let index = self.dialect.text("{schema}.done");
             let estimate = sqlx::query_scalar(estimate).bind(index).fetch_one(&self.read);
             let estimate: i64 = estimate.await.map_err(InboxError::database)?;
-            done = done.max(estimate);
+            counts.done = counts.done.max(estimate.unsigned_abs());
         }
-        sql::counts(&row, done).map_err(InboxError::database)
+        Ok(counts)
     }
 
     async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {

@@ -123,6 +123,7 @@ impl SqliteConfig {
                 ("{bytes}", "BLOB"),
                 ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
                 ("{ids}", "IN (SELECT value FROM json_each($1))"),
+                ("{at_most}", ""),
                 ("{length}", "length"),
                 ("{skip_locked}", ""),
             ],

@@ -86,7 +86,7 @@ impl SqliteStore {
         Ok(followed)
     }
 
-    async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<u64, sqlx::Error> {
+    async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<(), sqlx::Error> {
         let insert = self.dialect.sql(
             "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11)
@@ -118,7 +118,7 @@ impl SqliteStore {
                 sqlx::query(insert).bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
             }
         }
-        Ok(inserted.rows_affected())
+        Ok(())
     }
 
     async fn run_settle(&self, tx: &mut Tx, settled: &[Settled]) -> Result<(u64, bool), sqlx::Error> {
@@ -150,18 +150,15 @@ const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
 
 impl Store for SqliteStore {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<u64, InboxError> {
-        let new = self
-            .transaction(move |this, mut tx| async move {
-                let mut new = 0;
-                for job in &jobs {
-                    new += this.insert(&mut tx, job).await?;
-                }
-                Ok((new, tx))
-            })
-            .await?;
-        self.file.check()?;
-        Ok(new)
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
+        let insert = move |this: Self, mut tx| async move {
+            for job in &jobs {
+                this.insert(&mut tx, job).await?;
+            }
+            Ok(((), tx))
+        };
+        self.transaction(insert).await?;
+        self.file.check()
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
@@ -234,9 +231,7 @@ impl Store for SqliteStore {
     async fn counts(&self) -> Result<Counts, InboxError> {
         let counts = self.dialect.sql(sql::COUNTS);
         let row = sqlx::query(counts).fetch_one(&self.read).await.map_err(InboxError::database)?;
-        let done = self.dialect.sql("SELECT count(*) FROM {jobs} WHERE state = 3");
-        let done: i64 = sqlx::query_scalar(done).fetch_one(&self.read).await.map_err(InboxError::database)?;
-        sql::counts(&row, done).map_err(InboxError::database)
+        sql::counts(&row).map_err(InboxError::database)
     }
 
     async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {
