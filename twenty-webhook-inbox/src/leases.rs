@@ -85,3 +85,37 @@ impl Leases {
         self.held().is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Two of them may run at once then, so only then.
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_blocks_is_not_renewed_for_ever() {
+        let (leases, id) = (Leases::default(), JobId::new(1));
+        leases.insert(id, 7);
+        let handler = tokio::spawn(std::future::pending::<()>());
+        let limit = Instant::now() + Duration::from_mins(1);
+        assert!(leases.begin(&[id], 7, &handler.abort_handle(), limit));
+        assert_eq!(leases.to_renew(limit), (vec![(id, 7)], vec![]));
+        assert_eq!(leases.to_renew(limit + Duration::from_millis(1)), (vec![], vec![id]));
+        assert!(handler.await.unwrap_err().is_cancelled());
+        assert!(!leases.end(&[id], 7), "it is another worker's to settle");
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_told_by_its_token() {
+        let (leases, id) = (Leases::default(), JobId::new(1));
+        leases.insert(id, 8);
+        let handler = tokio::spawn(std::future::pending::<()>());
+        assert!(!leases.begin(&[id], 7, &handler.abort_handle(), Instant::now()));
+        leases.lose(id, 7);
+        leases.remove(id, 7);
+        assert!(leases.end(&[id], 8));
+        leases.lose(id, 8);
+        assert!(leases.is_empty());
+    }
+}

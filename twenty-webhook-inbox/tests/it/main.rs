@@ -12,6 +12,8 @@ mod disk;
 mod jobs;
 mod kill;
 mod memory;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod operations;
 mod order;
 mod order_model;

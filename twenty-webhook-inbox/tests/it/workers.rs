@@ -182,6 +182,36 @@ async fn a_clock_that_was_set_back_delays_nothing_for_long() {
     running.stop().await;
 }
 
+/// Another worker may have it: this one must not go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_whose_lease_is_lost_is_cancelled() {
+    struct Cancelled(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Drop for Cancelled {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let place = Place::new();
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let (cancelled, mut is_cancelled) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |_: WebhookEvent| {
+        let cancelled = Cancelled(cancelled.clone());
+        async move {
+            let _cancelled = cancelled;
+            std::future::pending::<()>().await;
+            ok()
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).recover_after(Duration::from_secs(3)));
+    until(&inbox, |counts| counts.running == 1).await;
+    place.sql("UPDATE twenty_webhook_jobs SET lease_token = 4711, lease_until = lease_until + 3600000").await;
+    tokio::time::timeout(Duration::from_secs(20), is_cancelled.recv()).await.expect("it is cancelled").unwrap();
+    running.stop().await;
+    let counts = inbox.counts().await.unwrap();
+    assert_eq!((counts.running, counts.retrying, counts.dead), (1, 0, 0), "and left to the other one");
+}
+
 /// Ctrl-C while the program is still starting.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_to_stop_before_it_has_begun_stops_at_once() {
