@@ -116,7 +116,8 @@ impl PostgresConfig {
 
     async fn connect(&self) -> Result<PostgresStore, InboxError> {
         let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
-        let read = pool_of(self.options.clone(), 2);
+        // What operators ask is not tried again, so its connections are tested first.
+        let read = pool(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
         // Locks are the whole database's, and another inbox in it has lanes of the same records.
         let salt = format!("({})::bigint", lane(&self.schema, ""));
@@ -138,7 +139,7 @@ impl PostgresConfig {
             ],
         );
         let handlers = self.handlers.clone().unwrap_or_else(|| pool.clone());
-        Ok(PostgresStore { pool, read, handlers, dialect: Arc::new(dialect) })
+        Ok(PostgresStore { pool, intake: Arc::default(), read, handlers, dialect: Arc::new(dialect) })
     }
 
     /// How many steps of the schema were made. None: it is no inbox.
@@ -184,18 +185,16 @@ impl PostgresStore {
     pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
         let options = PgConnectOptions::clone(&self.pool.connect_options());
         let pool = pool(1).connect_with(options).await.map_err(InboxError::database)?;
-        Ok(Self { read: pool.clone(), pool, ..self.clone() })
+        Ok(Self { read: pool.clone(), pool, intake: Arc::default(), ..self.clone() })
     }
-}
-
-fn pool_of(options: PgConnectOptions, connections: u32) -> PgPool {
-    pool(connections).connect_lazy_with(options)
 }
 
 fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ANSWER)
+        // They are asked when they come back. What dies in between fails one statement, which is tried again.
+        .test_before_acquire(false)
         .after_connect(|connection, _| {
             Box::pin(async move { sqlx::query(SESSION).execute(connection).await.map(drop) })
         })

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{PgConnection, Row as _};
+use sqlx::{Connection as _, PgConnection, Row as _};
+use tokio::sync::Mutex;
 
 pub use connect::PostgresConfig;
 
@@ -29,6 +31,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// For deliveries: they are stored by one statement after the other, and a pool would ask four times for each.
+    intake: Arc<Mutex<Option<PgConnection>>>,
     /// For those who look, so that nobody who stores waits for them.
     read: PgPool,
     /// What the user brought, for handlers in a transaction.
@@ -39,6 +43,9 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Closes its connections. What is under way on them ends first.
     pub async fn close(&self) {
+        if let Some(connection) = self.intake.lock().await.take() {
+            let _ = connection.close().await;
+        }
         self.read.close().await;
         self.pool.close().await;
     }
@@ -128,7 +135,15 @@ impl Store for PostgresStore {
             .bind(jobs.iter().map(|job| job.event_date().unwrap_or(0)).collect::<Vec<_>>())
             .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>());
         let insert = if member_keys.is_empty() { insert } else { insert.bind(member_keys).bind(member_lanes) };
-        insert.execute(&self.pool).await.map_err(InboxError::database)?;
+        let mut intake = self.intake.lock().await;
+        let connection = match intake.take() {
+            Some(connection) => Ok(connection),
+            None => self.pool.acquire().await.map(PoolConnection::detach),
+        };
+        let mut connection = connection.map_err(InboxError::database)?;
+        // One on which it failed, or that was left in the middle, is not used again.
+        insert.execute(&mut connection).await.map_err(InboxError::database)?;
+        *intake = Some(connection);
         Ok(())
     }
 
@@ -213,7 +228,7 @@ impl Store for PostgresStore {
 
     async fn health(&self) -> Result<(), InboxError> {
         let read = self.dialect.sql("SELECT 1 FROM {settings} LIMIT 1");
-        sqlx::query(read).fetch_optional(&self.pool).await.map(drop).map_err(InboxError::database)
+        sqlx::query(read).fetch_optional(&self.read).await.map(drop).map_err(InboxError::database)
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
