@@ -5,8 +5,44 @@ use std::time::Duration;
 
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
-use crate::ClaimedJob;
 use crate::sql::millis;
+use crate::{ClaimedJob, Crashed};
+
+/// A job that is due, and what it has to wait for.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) seq: i64,
+    pub(crate) crashes: i32,
+    pub(crate) blocker: Option<i64>,
+    /// Its lane, if it is an `updated`, which others may be merged into.
+    pub(crate) burst: Option<(i64, String)>,
+}
+
+/// What becomes of the candidates.
+#[derive(Debug, Default)]
+pub(crate) struct Choice {
+    pub(crate) claim: Vec<Candidate>,
+    /// (job, the one that it waits for)
+    pub(crate) park: Vec<(i64, i64)>,
+    pub(crate) alone_is_due: bool,
+}
+
+pub(crate) fn choose(candidates: Vec<Candidate>, crashed: Crashed, limit: usize) -> Choice {
+    let mut choice = Choice::default();
+    for candidate in candidates {
+        if let Some(blocker) = candidate.blocker {
+            choice.park.push((candidate.seq, blocker));
+        } else if candidate.crashes > 1 && crashed == Crashed::Alone {
+            choice.claim = vec![candidate];
+            break;
+        } else if candidate.crashes > 1 {
+            choice.alone_is_due = true;
+        } else if choice.claim.len() < limit && (candidate.crashes == 0 || crashed != Crashed::No) {
+            choice.claim.push(candidate);
+        }
+    }
+    choice
+}
 
 /// What becomes of an `updated` whose turn it is.
 #[derive(Debug)]

@@ -139,6 +139,8 @@ mod postgres;
 #[cfg(feature = "axum")]
 mod receiver;
 mod router;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod schema;
 mod settler;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use twenty_webhook_core::ReplayKey;
 
-use crate::{Crashed, JobFilter, JobInfo, State};
+use crate::{JobFilter, JobInfo, State};
 
 /// The names and expressions that differ.
 #[derive(Debug)]
@@ -43,56 +43,6 @@ impl Dialect {
         self.words.iter().fold(template.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
     }
 }
-
-/// Additive steps only: a program of an older version goes on with a newer schema.
-pub(crate) const SCHEMA: [&str; 1] = ["
-CREATE TABLE {jobs} (
-    seq {serial},
-    key {bytes} NOT NULL,
-    tenant TEXT,
-    scope TEXT NOT NULL,
-    name TEXT NOT NULL,
-    object TEXT NOT NULL,
-    action TEXT NOT NULL,
-    record_id TEXT,
-    lane BIGINT,
-    order_at BIGINT NOT NULL,
-    dated BOOLEAN NOT NULL,
-    event_date BIGINT NOT NULL,
-    state SMALLINT NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    crashes INTEGER NOT NULL DEFAULT 0,
-    has_followers BOOLEAN NOT NULL DEFAULT FALSE,
-    run_at BIGINT NOT NULL,
-    lease_until BIGINT,
-    lease_token BIGINT,
-    failing_since BIGINT,
-    stored_at BIGINT NOT NULL,
-    finished_at BIGINT,
-    last_error TEXT,
-    body {bytes}
-);
-CREATE UNIQUE INDEX {index}key ON {jobs} (key);
-CREATE INDEX {index}due ON {jobs} (run_at, seq) WHERE state = 0 AND crashes = 0;
-CREATE INDEX {index}due_crashed ON {jobs} (run_at, seq) WHERE state = 0 AND crashes > 0;
-CREATE INDEX {index}open_lane ON {jobs} (lane, order_at, event_date, seq) WHERE state <= 2;
-CREATE INDEX {index}waiting_lane ON {jobs} (lane, order_at, event_date, seq) WHERE state = 1;
-CREATE INDEX {index}running_lane ON {jobs} (lane) WHERE state = 2;
-CREATE INDEX {index}done_lane ON {jobs} (lane, order_at) WHERE state = 3;
-CREATE INDEX {index}dead_lane ON {jobs} (lane) WHERE state = 4;
-CREATE INDEX {index}pending ON {jobs} (seq) WHERE state <= 1 AND attempts = 0;
-CREATE INDEX {index}retrying ON {jobs} (seq) WHERE state <= 1 AND attempts > 0;
-CREATE INDEX {index}done ON {jobs} (finished_at) WHERE state = 3;
-CREATE INDEX {index}dead ON {jobs} (seq) WHERE state = 4;
-CREATE INDEX {index}dead_since ON {jobs} (finished_at) WHERE state = 4;
-CREATE TABLE {lanes} (
-    lane BIGINT NOT NULL,
-    seq BIGINT NOT NULL REFERENCES {jobs} (seq) ON DELETE CASCADE,
-    PRIMARY KEY (lane, seq)
-);
-CREATE INDEX {index}lanes_of ON {lanes} (seq);
-CREATE TABLE {settings} (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"];
 
 /// The job that `j` has to wait for. `$2` is the time before which a job that has been failing since holds up no other. A batch has no lane
 /// of its own; its lanes are in a table beside. One order over all jobs keeps two batches from waiting for each other.
@@ -239,42 +189,6 @@ pub(crate) fn state(number: i16, attempts: u32) -> State {
         3 => State::Done,
         _ => State::Dead,
     }
-}
-
-/// A job that is due, and what it has to wait for.
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    pub(crate) seq: i64,
-    pub(crate) crashes: i32,
-    pub(crate) blocker: Option<i64>,
-    /// Its lane, if it is an `updated`, which others may be merged into.
-    pub(crate) burst: Option<(i64, String)>,
-}
-
-/// What becomes of the candidates.
-#[derive(Debug, Default)]
-pub(crate) struct Choice {
-    pub(crate) claim: Vec<Candidate>,
-    /// (job, the one that it waits for)
-    pub(crate) park: Vec<(i64, i64)>,
-    pub(crate) alone_is_due: bool,
-}
-
-pub(crate) fn choose(candidates: Vec<Candidate>, crashed: Crashed, limit: usize) -> Choice {
-    let mut choice = Choice::default();
-    for candidate in candidates {
-        if let Some(blocker) = candidate.blocker {
-            choice.park.push((candidate.seq, blocker));
-        } else if candidate.crashes > 1 && crashed == Crashed::Alone {
-            choice.claim = vec![candidate];
-            break;
-        } else if candidate.crashes > 1 {
-            choice.alone_is_due = true;
-        } else if choice.claim.len() < limit && (candidate.crashes == 0 || crashed != Crashed::No) {
-            choice.claim.push(candidate);
-        }
-    }
-    choice
 }
 
 /// Milliseconds since 1970.

@@ -3,9 +3,9 @@ use std::collections::HashMap;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use crate::claiming::{Burst, assemble, burst};
+use crate::claiming::{Burst, Candidate, Choice, assemble, burst, choose};
 use crate::postgres::PostgresStore;
-use crate::sql::{self, Candidate, Choice, choose, key, millis, time};
+use crate::sql::{self, key, millis, time};
 use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
 /// Those that are due, and of those that crashed one of either kind; each lane locked until the commit. Claims are all that makes a job

@@ -5,7 +5,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::new_job::lane;
-use crate::sql::{Dialect, SCHEMA};
+use crate::schema::SCHEMA;
+use crate::sql::Dialect;
 use crate::{Inbox, InboxError, PostgresStore};
 
 impl Inbox<PostgresStore> {
@@ -115,9 +116,9 @@ impl PostgresConfig {
     }
 
     async fn connect(&self) -> Result<PostgresStore, InboxError> {
-        let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         // What operators ask is not tried again, so its connections are tested first.
         let read = pool(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
+        let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
         // Locks are the whole database's, and another inbox in it has lanes of the same records.
         let salt = format!("({})::bigint", lane(&self.schema, ""));

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use crate::claiming::{Burst, assemble, burst};
-use crate::sql::{self, Candidate, Choice, choose, millis, time};
+use crate::claiming::{Burst, Candidate, Choice, assemble, burst, choose};
+use crate::sql::{self, millis, time};
 use crate::sqlite::{SqliteStore, Tx, json};
 use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 

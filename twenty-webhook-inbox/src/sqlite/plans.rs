@@ -1,0 +1,51 @@
+//! How SQLite finds rows.
+
+use sqlx::Row as _;
+
+use crate::sqlite::{RENEW, SETTLE, claim};
+use crate::{Inbox, JobFilter, State, sql};
+
+/// SQLite plans without statistics, so its plans do not depend on how many rows there are.
+#[tokio::test]
+async fn no_statement_scans_the_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let inbox = Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap();
+    let record = JobFilter::all().record("person", "1");
+    let in_state = State::ALL.map(|state| sql::page(&JobFilter::in_state(state)));
+    let statements = [
+        claim::CANDIDATES,
+        claim::CLAIM,
+        claim::FOLLOW,
+        claim::PARK,
+        SETTLE,
+        RENEW,
+        sql::BURST,
+        sql::WAKE,
+        sql::WAKE_ALL,
+        sql::RECOVER,
+        sql::COUNTS,
+        sql::DELETE_DONE,
+        sql::DELETE_DEAD,
+        sql::REPAIR_DUE[0],
+        sql::REPAIR_DUE[1],
+        sql::REPAIR_LEASES,
+        sql::REPAIR_DONE,
+        sql::RETRY,
+        sql::RERUN,
+        sql::DELETE,
+        sql::ERASE,
+        sql::page(&record),
+    ];
+    for template in statements.into_iter().chain(in_state) {
+        let explain = format!("EXPLAIN QUERY PLAN {}", inbox.store.dialect.text(template));
+        let plan = sqlx::query(sqlx::AssertSqlSafe(explain)).fetch_all(&inbox.store.read).await.unwrap();
+        for row in plan {
+            let step: String = row.get("detail");
+            // The aliases of the table of jobs; what is small is read whole.
+            let scans = ["twenty_webhook_jobs", "j", "o", "w", "d", "x"].map(|table| format!("SCAN {table}"));
+            assert!(!scans.contains(&step), "{step}: {template}");
+        }
+    }
+    let all = inbox.store.dialect.text(sql::page(&JobFilter::all()));
+    assert!(all.contains("ORDER BY seq DESC LIMIT"), "by the primary key");
+}
