@@ -35,9 +35,9 @@ pub(crate) struct Attempts {
 /// What is to be done about a job, and about those merged into it.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    Settle(Outcome),
+    Complete(Outcome),
     /// In one commit with what the handler wrote.
-    Settled,
+    Completed,
     /// Another worker may have it.
     Lost,
 }
@@ -46,7 +46,7 @@ impl Attempts {
     pub(crate) async fn run(self, claimed: ClaimedJob, token: i64) -> (Vec<JobId>, Ended) {
         let ids: Vec<_> = claimed.merged.iter().map(|job| job.id).chain([claimed.id]).collect();
         let ended = self.attempt(claimed, token, &ids).await;
-        // A lease that was lost meanwhile is another worker's to settle.
+        // A lease that was lost meanwhile is another worker's to complete.
         let ended = if self.leases.end(&ids, token) { ended } else { Ended::Lost };
         (ids, ended)
     }
@@ -57,7 +57,7 @@ impl Attempts {
         let (event, job) = match open(claimed, attempt) {
             Ok(opened) => opened,
             // Never so, but for a database that was changed by other means.
-            Err(error) => return Ended::Settle(Outcome::Dead(error)),
+            Err(error) => return Ended::Complete(Outcome::Dead(error)),
         };
         let span = info_span!(
             "inbox job", worker = %self.worker, job = %job.id, delivery_id = %event.delivery_id(), name = %event.name(),
@@ -65,7 +65,7 @@ impl Attempts {
         );
         let stale = job.stale && self.config.skip_stale;
         let ended = if stale {
-            Ended::Settle(Outcome::Done)
+            Ended::Complete(Outcome::Done)
         } else if crashes > 1 {
             let _alone = self.alone.write().await;
             self.handle(event, job, token, ids, &span).await
@@ -77,11 +77,11 @@ impl Attempts {
         #[cfg(feature = "metrics")]
         crate::metrics::attempt(&ended);
         match &ended {
-            Ended::Settle(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
-            Ended::Settle(Outcome::Done) | Ended::Settled => tracing::debug!("handled"),
-            Ended::Settle(Outcome::Released) => tracing::info!("not finished, and handed back"),
-            Ended::Settle(Outcome::Dead(error)) => tracing::error!(error, "failed for good: a dead letter"),
-            Ended::Settle(Outcome::Retry(wait, error)) => {
+            Ended::Complete(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
+            Ended::Complete(Outcome::Done) | Ended::Completed => tracing::debug!("handled"),
+            Ended::Complete(Outcome::Released) => tracing::info!("not finished, and handed back"),
+            Ended::Complete(Outcome::Dead(error)) => tracing::error!(error, "failed for good: a dead letter"),
+            Ended::Complete(Outcome::Retry(wait, error)) => {
                 tracing::warn!(error, ?wait, "failed, and will be tried again");
             }
             Ended::Lost => tracing::warn!("the lease was lost: another worker may handle it"),
@@ -122,8 +122,8 @@ impl Attempts {
         stopped: Option<Stopped>,
     ) -> Ended {
         match ended {
-            Ok(Ok(Handled::Unsettled)) => Ended::Settle(Outcome::Done),
-            Ok(Ok(Handled::Settled)) => Ended::Settled,
+            Ok(Ok(Handled::Incomplete)) => Ended::Complete(Outcome::Done),
+            Ok(Ok(Handled::Completed)) => Ended::Completed,
             Ok(Err(error)) if error.is::<LeaseLost>() => Ended::Lost,
             Ok(Err(error)) => {
                 let kind = HandlerError::find(&*error).map(|error| error.kind);
@@ -141,13 +141,13 @@ impl Attempts {
     fn stopped(&self, stopped: &Stopped, attempt: u32) -> Ended {
         match stopped {
             Stopped::Late(limit) => self.failed(attempt, None, &format!("not finished within {limit:?}")),
-            Stopped::CutOff => Ended::Settle(Outcome::Released),
+            Stopped::CutOff => Ended::Complete(Outcome::Released),
         }
     }
 
     fn failed(&self, attempt: u32, kind: Option<Kind>, error: &str) -> Ended {
         let error = printable(error);
-        Ended::Settle(match kind {
+        Ended::Complete(match kind {
             Some(Kind::Permanent) => Outcome::Dead(error),
             _ if attempt >= self.config.attempts => Outcome::Dead(error),
             Some(Kind::RetryAfter(wait)) => Outcome::Retry(wait, error),

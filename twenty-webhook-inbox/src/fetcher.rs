@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::attempt::{Attempts, Ended};
-use crate::settler::{ANSWER, Ending};
-use crate::{Claim, Claimed, ClaimedJob, Crashed, InboxError, Settled, Store};
+use crate::completer::{ANSWER, Ending};
+use crate::{Claim, Claimed, ClaimedJob, Completion, Crashed, InboxError, Store};
 
 const GATHER: Duration = Duration::from_millis(2);
 
@@ -122,12 +122,13 @@ impl<S: Store> Fetcher<S> {
             let leases = attempts.leases.clone();
             let (ids, ended) = attempts.run(job, token).await;
             match ended {
-                Ended::Settle(outcome) => {
-                    let settled = ids.into_iter().map(|id| Settled { id, token, outcome: outcome.clone() }).collect();
+                Ended::Complete(outcome) => {
+                    let completions =
+                        ids.into_iter().map(|id| Completion { id, token, outcome: outcome.clone() }).collect();
                     // The settler outlives the handlers.
-                    let _ = endings.send(Ending { settled, place });
+                    let _ = endings.send(Ending { completions, place });
                 }
-                Ended::Settled | Ended::Lost => {
+                Ended::Completed | Ended::Lost => {
                     for id in ids {
                         leases.remove(id, token);
                     }

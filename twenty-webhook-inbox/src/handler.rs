@@ -86,15 +86,15 @@ pub(crate) type Leased = i64;
 /// What a handler leaves to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handled {
-    /// The job is to be settled as done.
-    Unsettled,
-    /// It is settled, in one commit with what the handler wrote.
+    /// The job is to be completed as done.
+    Incomplete,
+    /// It is completed, in one commit with what the handler wrote.
     #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), expect(dead_code, reason = "made by the stores"))]
-    Settled,
+    Completed,
 }
 
 pub(crate) fn erase<A>(handler: impl Handler<A>) -> ErasedHandler {
     Arc::new(move |event, job, _| {
-        handler.handle(event, job).map(|handled| handled.map(|()| Handled::Unsettled)).boxed()
+        handler.handle(event, job).map(|handled| handled.map(|()| Handled::Incomplete)).boxed()
     })
 }

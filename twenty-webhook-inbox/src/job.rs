@@ -4,7 +4,7 @@ use twenty_webhook_core::ReplayKey;
 
 use crate::JobId;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-use crate::{Outcome, Settled};
+use crate::{Completion, Outcome};
 
 /// What the inbox knows about the job that a handler was called for. Take it as the second argument:
 ///
@@ -63,9 +63,9 @@ impl Job {
 
     /// This one and those merged into it, with the same outcome.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
-    pub(crate) fn settled(&self, token: i64, outcome: &Outcome) -> Vec<Settled> {
+    pub(crate) fn completions(&self, token: i64, outcome: &Outcome) -> Vec<Completion> {
         let ids = self.merged.iter().chain([&self.id]);
-        ids.map(|id| Settled { id: *id, token, outcome: outcome.clone() }).collect()
+        ids.map(|id| Completion { id: *id, token, outcome: outcome.clone() }).collect()
     }
 
     /// The older jobs that were merged into this one by [`coalesce`](crate::Worker::coalesce), the oldest first. They end as this one ends.

@@ -65,7 +65,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What is not settled yet: pending, running and retrying.
+    /// What is not completed yet: pending, running and retrying.
     pub fn open(&self) -> u64 {
         self.pending + self.running + self.retrying
     }

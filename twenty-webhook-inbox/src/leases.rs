@@ -39,7 +39,7 @@ impl Leases {
         })
     }
 
-    /// The attempt is over, and waits to be settled: its lease is renewed until then.
+    /// The attempt is over, and waits to be completed: its lease is renewed until then.
     pub(crate) fn end(&self, ids: &[JobId], token: i64) -> bool {
         let mut held = self.held();
         ids.iter().all(|id| match held.get_mut(id).filter(|held| held.token == token) {
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(leases.to_renew(limit), (vec![(id, 7)], vec![]));
         assert_eq!(leases.to_renew(limit + Duration::from_millis(1)), (vec![], vec![id]));
         assert!(handler.await.unwrap_err().is_cancelled());
-        assert!(!leases.end(&[id], 7), "it is another worker's to settle");
+        assert!(!leases.end(&[id], 7), "it is another worker's to complete");
     }
 
     #[tokio::test]

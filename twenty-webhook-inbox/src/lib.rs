@@ -114,6 +114,7 @@ mod backoff;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod claiming;
 mod coalesce;
+mod completer;
 mod config;
 #[cfg(feature = "dashboard")]
 mod dashboard;
@@ -141,7 +142,6 @@ mod receiver;
 mod router;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod schema;
-mod settler;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]
@@ -165,7 +165,7 @@ pub use new_job::NewJob;
 pub use postgres::{PostgresConfig, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore, SqliteTransaction};
-pub use store::{Change, Claim, Claimed, ClaimedJob, Crashed, Maintenance, Order, Outcome, Settled, Store};
+pub use store::{Change, Claim, Claimed, ClaimedJob, Completion, Crashed, Maintenance, Order, Outcome, Store};
 #[cfg(feature = "axum")]
 pub use twenty_webhook_axum::TwentyWebhookLayer;
 pub use twenty_webhook_core::{Action, EventName, EventRouter, ReplayKey, Secret, Verifier, WebhookEvent};

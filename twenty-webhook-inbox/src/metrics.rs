@@ -27,10 +27,10 @@ impl Drop for StoreTimer {
 
 pub(crate) fn attempt(ended: &Ended) {
     let outcome = match ended {
-        Ended::Settle(Outcome::Done) | Ended::Settled => "done",
-        Ended::Settle(Outcome::Retry(..)) => "retry",
-        Ended::Settle(Outcome::Dead(_)) => "dead",
-        Ended::Settle(Outcome::Released) => "released",
+        Ended::Complete(Outcome::Done) | Ended::Completed => "done",
+        Ended::Complete(Outcome::Retry(..)) => "retry",
+        Ended::Complete(Outcome::Dead(_)) => "dead",
+        Ended::Complete(Outcome::Released) => "released",
         Ended::Lost => "lost",
     };
     counter!("twenty_webhook_inbox_attempts_total", "outcome" => outcome).increment(1);

@@ -21,7 +21,7 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Records how attempts ended, for those jobs whose lease is still this one. Returns whether a job that waited for one of these is due
     /// now.
-    fn settle(&self, settled: &[Settled]) -> impl Future<Output = Result<bool, InboxError>> + Send;
+    fn complete(&self, completions: &[Completion]) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
     /// Gives back all jobs of a claim whose answer was lost, as if they had never been claimed.
     fn release_claim(&self, token: i64) -> impl Future<Output = Result<(), InboxError>> + Send;
@@ -161,7 +161,7 @@ impl std::fmt::Debug for ClaimedJob {
 /// How an attempt ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Settled {
+pub struct Completion {
     /// The job.
     pub id: JobId,
     /// Its lease.
@@ -170,7 +170,7 @@ pub struct Settled {
     pub outcome: Outcome,
 }
 
-impl Settled {
+impl Completion {
     /// This job, under this lease, ended so.
     pub fn new(id: JobId, token: i64, outcome: Outcome) -> Self {
         Self { id, token, outcome }

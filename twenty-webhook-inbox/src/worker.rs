@@ -9,12 +9,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::attempt::Attempts;
+use crate::completer::{OnDead, complete};
 use crate::config::WorkerConfig;
 use crate::fetcher::Fetcher;
 use crate::handler::ErasedHandler;
 use crate::heartbeat::Heartbeat;
 use crate::leases::Leases;
-use crate::settler::{OnDead, settle};
 use crate::{Backoff, Inbox, JobId, Store, maintenance};
 
 /// Handles what is stored. Made by [`Inbox::worker`].
@@ -183,8 +183,8 @@ impl<S: Store> Worker<S> {
         background.spawn(maintenance::run(self.inbox.clone(), self.config.lease, self.config.heartbeat()));
         #[cfg(feature = "metrics")]
         background.spawn(crate::metrics::gauges(self.inbox.clone()));
-        let mut settler = JoinSet::new();
-        settler.spawn(settle(
+        let mut completer = JoinSet::new();
+        completer.spawn(complete(
             store.clone(),
             leases.clone(),
             self.on_dead,
@@ -221,14 +221,14 @@ impl<S: Store> Worker<S> {
             let _ = timeout(Duration::from_secs(2), all_ended).await;
         }
         running.shutdown().await;
-        let settled = async {
-            settler.join_next().await;
+        let completions = async {
+            completer.join_next().await;
             for token in lost {
                 let _ = store.release_claim(token).await;
             }
         };
-        if timeout(Duration::from_secs(5), settled).await.is_err() {
-            tracing::warn!("cannot settle the last jobs: another worker takes them when their lease has run out");
+        if timeout(Duration::from_secs(5), completions).await.is_err() {
+            tracing::warn!("cannot complete the last jobs: another worker takes them when their lease has run out");
         }
         drop(heartbeat);
     }

@@ -16,7 +16,8 @@ pub use connect::PostgresConfig;
 use crate::new_job::lane;
 use crate::sql::{self, Dialect, millis};
 use crate::{
-    Change, Claim, Claimed, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome, Settled, Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome,
+    Store,
 };
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
@@ -72,15 +73,24 @@ impl PostgresStore {
     }
 
     /// Returns how many of them were still under their lease, and whether others were woken.
-    async fn run_settle(&self, tx: &mut PgConnection, settled: &[Settled]) -> Result<(u64, bool), sqlx::Error> {
-        let columns: Vec<_> = settled.iter().map(|settled| sql::outcome(&settled.outcome)).collect();
-        let rows = sqlx::query(self.dialect.sql(SETTLE))
-            .bind(settled.iter().map(|settled| settled.id.number()).collect::<Vec<_>>())
-            .bind(settled.iter().map(|settled| settled.token).collect::<Vec<_>>())
+    async fn run_complete(
+        &self,
+        tx: &mut PgConnection,
+        completions: &[Completion],
+    ) -> Result<(u64, bool), sqlx::Error> {
+        let columns: Vec<_> = completions.iter().map(|completions| sql::outcome(&completions.outcome)).collect();
+        let rows = sqlx::query(self.dialect.sql(COMPLETE))
+            .bind(completions.iter().map(|completions| completions.id.number()).collect::<Vec<_>>())
+            .bind(completions.iter().map(|completions| completions.token).collect::<Vec<_>>())
             .bind(columns.iter().map(|(state, ..)| *state).collect::<Vec<_>>())
             .bind(columns.iter().map(|(_, delay, _)| *delay).collect::<Vec<_>>())
             .bind(columns.iter().map(|(.., error)| error.map(ToOwned::to_owned)).collect::<Vec<_>>())
-            .bind(settled.iter().map(|settled| !matches!(settled.outcome, Outcome::Released)).collect::<Vec<_>>())
+            .bind(
+                completions
+                    .iter()
+                    .map(|completions| !matches!(completions.outcome, Outcome::Released))
+                    .collect::<Vec<_>>(),
+            )
             .fetch_all(&mut *tx)
             .await?;
         let followed = Self::followed(&rows)?;
@@ -100,7 +110,7 @@ const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
     INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
     JOIN new ON new.key = member.key ON CONFLICT DO NOTHING";
 
-const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
+const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
     attempts = {this}.attempts + s.counts::int,
     run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
     finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
@@ -151,14 +161,14 @@ impl Store for PostgresStore {
         self.run_claim(claim).await.map_err(InboxError::database)
     }
 
-    async fn settle(&self, settled: &[Settled]) -> Result<bool, InboxError> {
-        let settle = async {
+    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+        let complete = async {
             let mut tx = self.pool.begin().await?;
-            let (_, woken) = self.run_settle(&mut tx, settled).await?;
+            let (_, woken) = self.run_complete(&mut tx, completions).await?;
             tx.commit().await?;
             Ok(woken)
         };
-        settle.await.map_err(|error: sqlx::Error| InboxError::database(error))
+        complete.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {

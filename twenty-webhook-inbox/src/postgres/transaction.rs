@@ -6,7 +6,7 @@ use sqlx::postgres::PgTransaction;
 
 use crate::attempt::LeaseLost;
 use crate::handler::Handled;
-use crate::{Inbox, InboxError, Job, Outcome, PostgresStore, Settled, WebhookEvent, Worker};
+use crate::{Completion, Inbox, InboxError, Job, Outcome, PostgresStore, WebhookEvent, Worker};
 
 impl Inbox<PostgresStore> {
     /// A worker whose handler writes to tables of yours in the same database, in one commit with the job's completion: each event has its
@@ -40,7 +40,7 @@ impl Inbox<PostgresStore> {
         let handler = Arc::new(move |event, job: Job, token| {
             let (store, handler) = (store.clone(), Arc::clone(&handler));
             let handle = async move {
-                let settled = job.settled(token, &Outcome::Done);
+                let completions = job.completions(token, &Outcome::Done);
                 let mut tx = store.handlers.begin().await?;
                 let commit: String =
                     sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(&mut *tx).await?;
@@ -48,9 +48,9 @@ impl Inbox<PostgresStore> {
                     return Err(InboxError::database("synchronous_commit is off: the commit might be lost").into());
                 }
                 let mut tx = handler(event, job, tx).await.map_err(Into::into)?;
-                store.complete(&mut tx, &settled).await?;
+                store.complete_in(&mut tx, &completions).await?;
                 tx.commit().await?;
-                Ok(Handled::Settled)
+                Ok(Handled::Completed)
             };
             handle.boxed()
         });
@@ -59,12 +59,12 @@ impl Inbox<PostgresStore> {
 }
 
 impl PostgresStore {
-    async fn complete(
+    async fn complete_in(
         &self,
         tx: &mut PgTransaction<'static>,
-        settled: &[Settled],
+        completions: &[Completion],
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (still_held, _) = self.run_settle(tx, settled).await?;
-        if still_held == settled.len() as u64 { Ok(()) } else { Err(LeaseLost.into()) }
+        let (still_held, _) = self.run_complete(tx, completions).await?;
+        if still_held == completions.len() as u64 { Ok(()) } else { Err(LeaseLost.into()) }
     }
 }

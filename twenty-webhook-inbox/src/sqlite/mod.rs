@@ -23,7 +23,8 @@ use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
-    Change, Claim, Claimed, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome, Settled, Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome,
+    Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
@@ -123,21 +124,21 @@ impl SqliteStore {
         Ok(())
     }
 
-    async fn run_settle(&self, tx: &mut Tx, settled: &[Settled]) -> Result<(u64, bool), sqlx::Error> {
-        let rows: serde_json::Value = settled
+    async fn run_complete(&self, tx: &mut Tx, completions: &[Completion]) -> Result<(u64, bool), sqlx::Error> {
+        let rows: serde_json::Value = completions
             .iter()
-            .map(|Settled { id, token, outcome }| {
+            .map(|Completion { id, token, outcome }| {
                 let (state, delay, error) = sql::outcome(outcome);
                 serde_json::json!([id.number(), token, state, delay, error, !matches!(outcome, Outcome::Released)])
             })
             .collect();
-        let rows = sqlx::query(self.dialect.sql(SETTLE)).bind(rows.to_string()).fetch_all(&mut **tx).await?;
+        let rows = sqlx::query(self.dialect.sql(COMPLETE)).bind(rows.to_string()).fetch_all(&mut **tx).await?;
         let followed = Self::followed(&rows)?;
         Ok((rows.len() as u64, self.wake(tx, &followed).await?))
     }
 }
 
-const SETTLE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
+const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
     attempts = {this}.attempts + s.counts,
     run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
     finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
@@ -168,9 +169,10 @@ impl Store for SqliteStore {
         self.transaction(|this, mut tx| async move { Ok((this.run_claim(&mut tx, &claim).await?, tx)) }).await
     }
 
-    async fn settle(&self, settled: &[Settled]) -> Result<bool, InboxError> {
-        let settled = settled.to_vec();
-        self.transaction(|this, mut tx| async move { Ok((this.run_settle(&mut tx, &settled).await?.1, tx)) }).await
+    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+        let completions = completions.to_vec();
+        self.transaction(|this, mut tx| async move { Ok((this.run_complete(&mut tx, &completions).await?.1, tx)) })
+            .await
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use crate::sqlite::{RENEW, SETTLE, claim};
+use crate::sqlite::{COMPLETE, RENEW, claim};
 use crate::{Inbox, JobFilter, State, sql};
 
 /// SQLite plans without statistics, so its plans do not depend on how many rows there are.
@@ -17,7 +17,7 @@ async fn no_statement_scans_the_table() {
         claim::CLAIM,
         claim::FOLLOW,
         claim::PARK,
-        SETTLE,
+        COMPLETE,
         RENEW,
         sql::BURST,
         sql::WAKE,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::attempt::{LeaseLost, panicked};
 use crate::handler::Handled;
 use crate::sqlite::{SqliteStore, Tx};
-use crate::{Inbox, InboxError, Job, Outcome, Settled, WebhookEvent, Worker};
+use crate::{Completion, Inbox, InboxError, Job, Outcome, WebhookEvent, Worker};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -56,10 +56,10 @@ impl Inbox<SqliteStore> {
         let handler = Arc::new(move |event, job: Job, token| {
             let (store, handler) = (store.clone(), Arc::clone(&handler));
             let handle = async move {
-                let settled = job.settled(token, &Outcome::Done);
+                let completions = job.completions(token, &Outcome::Done);
                 let write = handler(event, job).await.map_err(Into::into)?;
-                store.write_and_complete(move |tx| write(tx).map_err(Into::into), settled).await?;
-                Ok(Handled::Settled)
+                store.write_and_complete(move |tx| write(tx).map_err(Into::into), completions).await?;
+                Ok(Handled::Completed)
             };
             handle.boxed()
         });
@@ -112,17 +112,17 @@ impl SqliteStore {
     async fn write_and_complete(
         &self,
         write: impl FnOnce(&mut SqliteTransaction) -> Result<(), BoxError> + Send + 'static,
-        settled: Vec<Settled>,
+        completions: Vec<Completion>,
     ) -> Result<(), BoxError> {
         let this = self.clone();
         // What comes of it is inside: the driver knows no errors but the inbox's.
-        self.driver.run(async move { Ok(this.run_write(write, &settled).await) }).await?
+        self.driver.run(async move { Ok(this.run_write(write, &completions).await) }).await?
     }
 
     async fn run_write(
         &self,
         write: impl FnOnce(&mut SqliteTransaction) -> Result<(), BoxError> + Send + 'static,
-        settled: &[Settled],
+        completions: &[Completion],
     ) -> Result<(), BoxError> {
         let _guard = self.write_lock.acquire().await;
         let mut begun = self.write.begin_with("BEGIN IMMEDIATE").await?;
@@ -148,8 +148,8 @@ impl SqliteStore {
             tx.rollback().await?;
             return Err(error);
         }
-        let (still_held, _) = self.run_settle(&mut tx, settled).await?;
-        if still_held != settled.len() as u64 {
+        let (still_held, _) = self.run_complete(&mut tx, completions).await?;
+        if still_held != completions.len() as u64 {
             tx.rollback().await?;
             return Err(LeaseLost.into());
         }

@@ -197,7 +197,7 @@ impl Storm {
             handled.keys().filter(|number| !accepted.contains_key(number)).count(),
         );
         assert_eq!((missing, unexplained, overlapping, overtaking), (0, 0, 0, 0));
-        // What a worker of ours has under way, and as much again that it has not settled yet.
+        // What a worker of ours has under way, and as much again that it has not completed yet.
         assert!(twice.len() <= worker_kills * 2 * 8, "{} twice, for {worker_kills} kills", twice.len());
     }
 

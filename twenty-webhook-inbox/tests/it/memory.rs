@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
-    Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Counts, Crashed, Inbox, InboxError, JobFilter, JobId, JobInfo,
-    Maintenance, NewJob, Outcome, ReplayKey, Settled, State, Store, WebhookEvent, Worker,
+    Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completion, Counts, Crashed, Inbox, InboxError, JobFilter,
+    JobId, JobInfo, Maintenance, NewJob, Outcome, ReplayKey, State, Store, WebhookEvent, Worker,
 };
 
 use crate::support::{Running, Seen, event, large, ok, until};
@@ -176,9 +176,9 @@ impl Store for Memory {
         })
     }
 
-    async fn settle(&self, settled: &[Settled]) -> Result<bool, InboxError> {
+    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
         self.with(|table| {
-            for Settled { id, token, outcome, .. } in settled {
+            for Completion { id, token, outcome, .. } in completions {
                 let held = |row: &&mut Row| row.info.id == *id && row.lease.is_some_and(|(held, _)| held == *token);
                 let Some(row) = table.rows.iter_mut().find(held) else { continue };
                 if let Outcome::Released = outcome {
@@ -386,7 +386,7 @@ async fn a_database_that_is_down_is_waited_for() {
     store.down.store(true, Ordering::SeqCst);
     assert!(matches!(inbox.store(&event("person.created", 2)).await, Err(InboxError::Database(_))));
     finish.notify_one();
-    // It is handled, and cannot be settled yet.
+    // It is handled, and cannot be completed yet.
     sleep(Duration::from_millis(300)).await;
     store.down.store(false, Ordering::SeqCst);
     until(&inbox, |counts| counts.done == 1).await;

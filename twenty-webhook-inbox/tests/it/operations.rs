@@ -78,7 +78,7 @@ mod postgres {
     use std::time::Instant;
 
     use sqlx::{ConnectOptions as _, Connection as _, Row as _};
-    use twenty_webhook_inbox::{Change, Claim, JobId, Maintenance, Outcome, PostgresStore, Settled, State, Store};
+    use twenty_webhook_inbox::{Change, Claim, Completion, JobId, Maintenance, Outcome, PostgresStore, State, Store};
 
     use super::*;
     use crate::child::Process;
@@ -150,10 +150,10 @@ mod postgres {
             store.renew(&leases, hour).await.unwrap();
             let outcomes =
                 [Outcome::Done, Outcome::Retry(hour, "no".into()), Outcome::Dead("no".into()), Outcome::Released];
-            let settled = leases.iter().zip(outcomes.iter().cycle());
-            let settled: Vec<_> =
-                settled.map(|((id, token), outcome)| Settled::new(*id, *token, outcome.clone())).collect();
-            store.settle(&settled).await.unwrap();
+            let completions = leases.iter().zip(outcomes.iter().cycle());
+            let completions: Vec<_> =
+                completions.map(|((id, token), outcome)| Completion::new(*id, *token, outcome.clone())).collect();
+            store.complete(&completions).await.unwrap();
             store.release_claim(token).await.unwrap();
             inbox.store(&event("person.created", usize::try_from(token).unwrap())).await.unwrap();
         }

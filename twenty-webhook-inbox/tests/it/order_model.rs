@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use twenty_webhook_inbox::{Change, Claim, Inbox, JobFilter, JobId, Outcome, Settled, Store, WebhookEvent};
+use twenty_webhook_inbox::{Change, Claim, Completion, Inbox, JobFilter, JobId, Outcome, Store, WebhookEvent};
 
 use crate::memory::Memory;
 use crate::support::{Place, verified};
@@ -208,7 +208,7 @@ impl<S: Store> Run<'_, S> {
             }
         };
         job.state = state;
-        self.inbox.database().settle(&[Settled::new(id, token, outcome)]).await.unwrap();
+        self.inbox.database().complete(&[Completion::new(id, token, outcome)]).await.unwrap();
     }
 
     async fn retry(&mut self) {

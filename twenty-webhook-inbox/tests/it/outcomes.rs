@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use twenty_webhook_inbox::{
-    Claim, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Settled, State, Store, WebhookEvent,
+    Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, State, Store, WebhookEvent,
     with_state,
 };
 
@@ -129,11 +129,11 @@ async fn a_lost_lease_is_another_workers(inbox: Inbox<impl Store>) {
     assert!(store.renew(&[(id, 1)], lease).await.unwrap().is_empty());
     assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1, "due now");
     assert_eq!(store.claim(&Claim::new(2, 1, lease)).await.unwrap().jobs[0].id, id);
-    store.settle(&[Settled::new(id, 1, Outcome::Dead("too late".to_owned()))]).await.unwrap();
+    store.complete(&[Completion::new(id, 1, Outcome::Dead("too late".to_owned()))]).await.unwrap();
     assert_eq!(inbox.counts().await.unwrap().running, 1);
     store.release_claim(1).await.unwrap();
     assert_eq!(inbox.counts().await.unwrap().running, 1);
-    store.settle(&[Settled::new(id, 2, Outcome::Done)]).await.unwrap();
+    store.complete(&[Completion::new(id, 2, Outcome::Done)]).await.unwrap();
     assert_eq!(inbox.counts().await.unwrap().done, 1);
 }
 

@@ -123,7 +123,7 @@ async fn a_stopping_worker_finishes_what_it_can_and_hands_back_the_rest() {
     running.stop().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     let counts = inbox.counts().await.unwrap();
-    assert_eq!(counts.done, finished.len() as u64, "what was finished is settled");
+    assert_eq!(counts.done, finished.len() as u64, "what was finished is completions");
     assert_eq!((counts.pending + counts.done, counts.running, counts.retrying, counts.dead), (20, 0, 0, 0));
     assert!(inbox.jobs(&JobFilter::in_state(State::Pending)).await.unwrap().iter().all(|job| job.attempts == 0));
 }

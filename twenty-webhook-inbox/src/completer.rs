@@ -5,23 +5,23 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{sleep, timeout};
 
 use crate::leases::Leases;
-use crate::{InboxError, JobId, Outcome, Settled, Store};
+use crate::{Completion, InboxError, JobId, Outcome, Store};
 
 /// Called for each dead letter, with the job and the error.
 pub(crate) type OnDead = Arc<dyn Fn(JobId, &str) + Send + Sync>;
 
 /// A job whose attempt is over, and its place among those that run at a time.
 pub(crate) struct Ending {
-    pub(crate) settled: Vec<Settled>,
+    pub(crate) completions: Vec<Completion>,
     pub(crate) place: OwnedSemaphorePermit,
 }
 
 /// Longer than a database takes that is alive.
 pub(crate) const ANSWER: Duration = Duration::from_secs(25);
 
-/// Settles jobs in groups: while one commit waits for the disk, the next ones gather. It does not give up: what is not settled runs
+/// Settles jobs in groups: while one commit waits for the disk, the next ones gather. It does not give up: what is not completed runs
 /// again. If a job was given to another worker meanwhile, it has no effect.
-pub(crate) async fn settle<S: Store>(
+pub(crate) async fn complete<S: Store>(
     store: S,
     leases: Leases,
     on_dead: Option<OnDead>,
@@ -32,26 +32,26 @@ pub(crate) async fn settle<S: Store>(
     let mut group = Vec::new();
     while endings.recv_many(&mut group, concurrency).await > 0 {
         // From here on others may run: unsettled jobs are at most as many as running ones.
-        let settled: Vec<_> = group
+        let completions: Vec<_> = group
             .drain(..)
-            .flat_map(|Ending { settled, place }| {
+            .flat_map(|Ending { completions, place }| {
                 drop(place);
-                settled
+                completions
             })
             .collect();
         let mut pause = Duration::from_millis(100);
         loop {
-            match timeout(ANSWER, store.settle(&settled)).await.unwrap_or(Err(InboxError::Deadline(ANSWER))) {
+            match timeout(ANSWER, store.complete(&completions)).await.unwrap_or(Err(InboxError::Deadline(ANSWER))) {
                 Ok(true) => break wake.notify_one(),
                 Ok(false) => break,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot settle jobs yet");
+                    tracing::warn!(%error, "cannot complete jobs yet");
                 }
             }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }
-        for Settled { id, token, outcome } in settled {
+        for Completion { id, token, outcome } in completions {
             leases.remove(id, token);
             if let (Some(on_dead), Outcome::Dead(error)) = (&on_dead, &outcome) {
                 on_dead(id, error);
