@@ -22,5 +22,6 @@ mod outcomes;
 mod postgres;
 mod router;
 mod support;
+mod tenants;
 mod transaction;
 mod workers;
