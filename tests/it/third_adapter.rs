@@ -47,19 +47,26 @@ impl RequestHead for Head<'_> {
     }
 }
 
-async fn receive(
+async fn receive<F>(
     config: &WebhookConfig,
     request: framework::Request,
-    handler: impl AsyncFn(&WebhookEvent) -> u16,
-) -> framework::Answer {
+    handler: impl FnOnce(WebhookEvent) -> F + Send + 'static,
+) -> framework::Answer
+where
+    F: Future<Output = u16> + Send + 'static,
+{
     let answer = async {
         let chunks = pin!(stream::iter(request.chunks.iter().cloned().map(Ok)));
         let received = config.receive(&Head(&request), None, chunks, tokio::time::sleep).await?;
-        let event = received.event().clone();
-        let admission = received.claim(None).await?;
-        let status = handler(&event).await;
-        admission.finish(StatusCode::from_u16(status).unwrap()).await;
-        Ok::<_, Refusal>(status)
+        // In a task of its own, so that it goes on when the sender hangs up.
+        let work = async move {
+            let event = received.event().clone();
+            let admission = received.claim(None).await?;
+            let status = handler(event).await;
+            admission.finish(StatusCode::from_u16(status).unwrap()).await;
+            Ok::<_, Refusal>(status)
+        };
+        tokio::spawn(work).await.unwrap_or(Ok(500))
     };
     framework::Answer(answer.await.unwrap_or_else(|refusal| refusal.into_response().status().as_u16()))
 }
@@ -71,16 +78,6 @@ async fn it_has_all_that_the_two_adapters_have() {
     let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
         .body_limit(1000)
         .observe(move |outcome| codes.lock().unwrap().push(outcome.code()));
-    let request = |verb, body: &str, signed: &str| framework::Request {
-        verb,
-        path: "/hook".into(),
-        headers: Signer::new(secret())
-            .sign_at(signed.as_bytes(), NOW)
-            .iter()
-            .map(|(name, value)| (name.as_str().to_uppercase(), value.to_str().unwrap().to_owned()))
-            .collect(),
-        chunks: body.as_bytes().chunks(7).map(Bytes::copy_from_slice).collect(),
-    };
     let unsigned = framework::Request { headers: BTreeMap::new(), ..request("GET", "", "") };
     let large = "x".repeat(1001);
     for (request, status, code) in [
@@ -92,7 +89,42 @@ async fn it_has_all_that_the_two_adapters_have() {
         (request("GET", "", BODY), 405, "redirected"),
         (unsigned, 405, "method_not_allowed"),
     ] {
-        let answer = receive(&config, request, async |_| status).await;
+        let answer = receive(&config, request, move |_| async move { status }).await;
         assert_eq!((answer, told.lock().unwrap().pop()), (framework::Answer(status), Some(code)));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_whose_sender_hangs_up_finishes() {
+    let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)));
+    let (go_on, gone) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (opened, finished) = (go_on.clone(), gone.clone());
+    let waits = move |_| async move {
+        opened.notified().await;
+        finished.notify_one();
+        204
+    };
+    tokio::select! {
+        biased;
+        answer = receive(&config, request("POST", BODY, BODY), waits) => panic!("{answer:?}"),
+        () = async { for _ in 0..10 { tokio::task::yield_now().await } } => {}
+    }
+    go_on.notify_one();
+    gone.notified().await;
+    while receive(&config, request("POST", BODY, BODY), |_| async { 204 }).await != framework::Answer(200) {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn request(verb: &'static str, body: &str, signed: &str) -> framework::Request {
+    framework::Request {
+        verb,
+        path: "/hook".into(),
+        headers: Signer::new(secret())
+            .sign_at(signed.as_bytes(), NOW)
+            .iter()
+            .map(|(name, value)| (name.as_str().to_uppercase(), value.to_str().unwrap().to_owned()))
+            .collect(),
+        chunks: body.as_bytes().chunks(7).map(Bytes::copy_from_slice).collect(),
     }
 }

@@ -3,6 +3,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::headers::{SignatureHeaders, Verbatim};
@@ -167,6 +168,13 @@ pub struct InvalidDeliveryId(());
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_hex(f, &self.0)
+    }
+}
+
+/// As its text.
+impl Serialize for DeliveryId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -51,3 +51,20 @@ fn labels(event: &WebhookEvent) -> (String, &'static str) {
     };
     (if is_known { object.to_owned() } else { "other".to_owned() }, action)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_OBJECTS, labels};
+    use crate::WebhookEvent;
+
+    #[test]
+    fn a_crm_of_many_objects_has_bounded_labels() {
+        let label = |number: usize| {
+            let body = format!(r#"{{"eventName":"rocket{number}.launched","record":{{}}}}"#);
+            labels(&WebhookEvent::from_stored(body).unwrap())
+        };
+        let labels: std::collections::BTreeSet<_> = (0..3 * MOST_OBJECTS).map(label).collect();
+        assert_eq!(labels.len(), MOST_OBJECTS + 1);
+        assert!(labels.contains(&("other".to_owned(), "other")));
+    }
+}

@@ -2,6 +2,7 @@ use std::fmt;
 use std::hash::Hasher;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::DeliveryId;
@@ -64,6 +65,13 @@ pub struct InvalidReplayKey(());
 impl fmt::Display for ReplayKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         crate::delivery::write_hex(f, &self.0)
+    }
+}
+
+/// As its text.
+impl Serialize for ReplayKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -1,0 +1,66 @@
+//! What users build on, and what must stay: conversions, traits, and texts.
+
+use twenty_webhook_core::{
+    Action, Delivery, DeliveryId, EventName, Extra, Outcome, RawJson, Received, Rejection, ReplayKey, Secret,
+    SharedVerifier, Signer, Verifier, WebhookConfig, WebhookEvent, records,
+};
+
+#[test]
+fn ids_are_bytes_text_and_json() {
+    let delivery = delivery();
+    let (id, key) = (delivery.id(), delivery.replay_key());
+    assert_eq!((DeliveryId::from_bytes(*id.as_bytes()), ReplayKey::from_bytes(*key.as_bytes())), (id, key));
+    assert_eq!((id.to_string().parse(), key.to_string().parse()), (Ok(id), Ok(key)));
+    assert_eq!((id.as_ref(), key.as_ref()), (id.as_bytes().as_slice(), key.as_bytes().as_slice()));
+    assert_eq!(serde_json::to_string(&(id, key)).unwrap(), format!(r#"["{id}","{key}"]"#));
+    for text in ["", "0", &"g".repeat(64), &"0".repeat(65)] {
+        assert!(text.parse::<DeliveryId>().is_err() && text.parse::<ReplayKey>().is_err(), "{text}");
+    }
+}
+
+/// The key of stored rows and message ids must not change between versions: SHA-256 of `tenant`, the length of the name as eight bytes, the
+/// name, and the SHA-256 of the body. By Python's hashlib.
+#[test]
+fn a_replay_key_stays_what_it_is() {
+    let secret = Secret::new("s3cret").unwrap();
+    let body = r#"{"eventName":"person.created","record":{"id":"42"}}"#;
+    let headers = Signer::new(secret.clone()).sign(body.as_bytes());
+    let delivery = Verifier::new(secret).tenant("acme").verify(&headers, body).unwrap();
+    assert_eq!(delivery.replay_key().to_string(), "a1eec88a984ade8d1c25dcee3c93ec384017123e996c210d078ed544ff0becba");
+}
+
+#[test]
+fn names_and_actions_are_compared_with_texts() {
+    let name = EventName::from("person.created");
+    assert_eq!((name.as_ref(), &name < &EventName::from("person.updated")), ("person.created", true));
+    assert_eq!("created".parse::<Action>().unwrap(), Action::Created);
+    assert_eq!(Action::Created, *"created");
+}
+
+/// Checked by compiling.
+#[test]
+fn traits_that_users_rely_on() {
+    fn is_shared<T: Send + Sync + 'static>() {}
+    fn is_sent<T: Send + 'static>() {}
+    fn is_written<T: serde::Serialize>() {}
+    fn makes_a_config<T: Into<WebhookConfig>>() {}
+    is_shared::<WebhookEvent>();
+    is_shared::<WebhookConfig>();
+    is_shared::<Rejection>();
+    is_shared::<Delivery>();
+    is_sent::<Received>();
+    is_written::<records::Person>();
+    is_written::<records::Currency>();
+    is_written::<RawJson>();
+    is_written::<Extra>();
+    makes_a_config::<Secret>();
+    makes_a_config::<Verifier>();
+    makes_a_config::<SharedVerifier>();
+    let _ = |outcome: &Outcome<'_>| -> &'static str { outcome.code() };
+}
+
+fn delivery() -> Delivery {
+    let secret = Secret::new("s3cret").unwrap();
+    let headers = Signer::new(secret.clone()).sign(b"body");
+    Verifier::new(secret).verify(&headers, "body").unwrap()
+}
