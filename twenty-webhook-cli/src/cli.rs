@@ -5,12 +5,13 @@ use clap::{Parser, Subcommand};
 use crate::explain::ExplainArgs;
 use crate::inbox::InboxArgs;
 use crate::listen::ListenArgs;
+use crate::sample::SampleCommand;
 use crate::send::SendArgs;
 use crate::sign::SignArgs;
 
 /// Sends webhooks as Twenty does, listens for them, and explains why one does not verify
 #[derive(Debug, Parser)]
-#[command(name = "twenty-webhook", version, max_term_width = 100, after_long_help = HELP)]
+#[command(name = "twenty-webhook", version, max_term_width = 80, after_long_help = HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,15 +36,16 @@ The secret:
 
 Exit status:
   0  yes: the receiver answered 2xx, the request verifies
-  1  no: it did not
-  2  it could not be done; the message says what to do
+  1  no: the receiver refused, the request does not verify
+  2  the command could not do its work; the message says what to do
 
-Colours are used on a terminal only, and not if NO_COLOR is set.";
+Output has colours on a terminal only, and none if NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Listen(ListenArgs),
     Send(SendArgs),
+    Sample(SampleCommand),
     Sign(SignArgs),
     Explain(ExplainArgs),
     Inbox(InboxArgs),
@@ -64,7 +66,7 @@ Examples:
   twenty-webhook man --dir ~/.local/share/man/man1")]
     Man {
         /// Write the pages of all commands into this directory
-        #[arg(long)]
+        #[arg(long, value_hint = clap::ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
 }

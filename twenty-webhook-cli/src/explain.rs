@@ -7,51 +7,63 @@ use bytes::Bytes;
 use clap::Args;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use twenty_webhook_axum::{Delivery, Diagnosis, Finding, UnixMillis, Verifier};
+use twenty_webhook_axum::{Delivery, Diagnosis, Finding, Rejection, UnixMillis, Verifier};
 
 use crate::saved::{Saved, header};
 use crate::secrets::SecretArgs;
 use crate::terminal::{BAD, FAINT, GOOD};
-use crate::{NO, input, moment, terminal};
+use crate::time::{self, Age};
+use crate::{NO, input, terminal};
 
 /// Say whether a request verifies, and if not, why
 ///
-/// It tries the mistakes that people make: with the secret (white space, quotes, another webhook's), the timestamp (seconds, a clock
-/// that is off), the body (parsed and rewritten, a line end more or less), the signed message (without timestamp, a dot for the
-/// colon) and the signature's form (base64, prefixed), also several at once.
+/// It tries common mistakes, also in combination. In the secret: white space, quotes, the secret of another webhook. In the timestamp: seconds,
+/// a wrong clock. In the body: parsed and written again, a line end added or removed. In the signed message: no timestamp, a dot in place of
+/// the colon. In the signature: base64, a prefix.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A saved delivery is judged at the time it was received, unless --at says otherwise; a request from --header at the present time. \
-Give each secret that it may be signed with: --secret-file may be repeated.
+A saved delivery is a text file: comments, the request line, one header a line, an empty line, and the body. It is judged at the time it \
+was received. A request from --header is judged at the present time. --at and --age change that.
 
-A saved delivery is a text file: comments, the request line, one header a line, an empty line, and the body.
+Give every secret that may have signed the request: --secret-file may be repeated.
 
-The exit status is 0 if it verifies (all of them), 1 if not, 2 if that could not be told.
+Exit status: 0 if all requests verify, 1 if one does not, 2 if that is not known.
 
 Examples:
   twenty-webhook explain deliveries/*.http
+  twenty-webhook explain < saved.http
   twenty-webhook explain saved.http --secret-file new --secret-file old
   twenty-webhook explain --body body.json \\
     -H 'X-Twenty-Webhook-Timestamp: 1735066639761' \\
     -H 'X-Twenty-Webhook-Signature: 0f5e…'")]
 pub(crate) struct ExplainArgs {
     /// Deliveries saved by `listen --save`, or `-` for one on stdin
-    #[arg(required_unless_present = "body", conflicts_with_all = ["body", "header"])]
+    #[arg(default_value = "-", conflicts_with_all = ["body", "header"], value_hint = clap::ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// The request's body, if there is no saved delivery: a file, or `-` for stdin
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     body: Option<PathBuf>,
-    /// A header of the request, as 'Name: value'; may be repeated
+    /// A header of the request, as 'Name: value'. May be repeated
     #[arg(short = 'H', long, value_name = "HEADER", requires = "body")]
     header: Vec<String>,
     /// Judge it as if received at this time: Unix milliseconds, 2026-09-14T10:23:16Z, or now
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     at: Option<UnixMillis>,
+    /// Judge it as if received this long ago: 10m, 90s. For the future: --age=-10m
+    #[arg(long, value_name = "DURATION", conflicts_with = "at")]
+    age: Option<Age>,
     /// Print one line of JSON for each request
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     secrets: SecretArgs,
+}
+
+impl ExplainArgs {
+    /// The time that the flags say.
+    fn at(&self) -> Option<UnixMillis> {
+        self.at.or_else(|| self.age.map(|age| age.before(time::now())))
+    }
 }
 
 struct Request {
@@ -62,7 +74,6 @@ struct Request {
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    // As large as Twenty sends: here the receiver's limit is not the question.
     let verifier = args.secrets.verifier()?;
     let mut code = ExitCode::SUCCESS;
     let requests: Vec<_> = match &args.body {
@@ -83,21 +94,24 @@ fn request(args: &ExplainArgs, body: &Path) -> anyhow::Result<Request> {
         let (name, value) = header(line.as_bytes())?;
         headers.append(name, value);
     }
-    Ok(Request { name: None, headers, body: input::read(body)?, at: args.at.unwrap_or_else(moment::now) })
+    Ok(Request { name: None, headers, body: input::read(body)?, at: args.at().unwrap_or_else(time::now) })
 }
 
 fn saved(args: &ExplainArgs, path: &Path) -> anyhow::Result<Request> {
     let file = input::read(path)?;
     if file.starts_with(b"{") {
-        bail!("{} is a body without headers; give it as --body, and its headers as --header", path.display());
+        bail!("{} is a body without headers. Give it as --body, and its headers as --header", shown(path));
     }
-    let saved = Saved::read(&file).with_context(|| format!("{} is not a saved delivery", path.display()))?;
-    let at = args.at.or(saved.received).unwrap_or_else(moment::now);
-    let name = (args.files.len() > 1).then(|| path.display().to_string());
-    Ok(Request { name, headers: saved.headers, body: saved.body, at })
+    let saved = Saved::read(&file).with_context(|| format!("{} is not a saved delivery", shown(path)))?;
+    let at = args.at().or(saved.received).unwrap_or_else(time::now);
+    Ok(Request { name: Some(shown(path)), headers: saved.headers, body: saved.body, at })
 }
 
-/// Prints what there is to say; whether it verifies.
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() }
+}
+
+/// Prints the verdict and the findings. Returns whether the request verifies.
 fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow::Result<bool> {
     let Request { name, headers, body, at } = request;
     let diagnosis = verifier.diagnose_at(&headers, body.clone(), at);
@@ -106,15 +120,15 @@ fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow:
         let line = json!({
             "file": name,
             "verified": diagnosis.verdict().is_ok(),
-            "at": moment::iso(at),
+            "at": time::iso(at),
             "event": diagnosis.verdict().ok().map(|event| event.name().as_str()),
-            "code": diagnosis.verdict().err().map(twenty_webhook_axum::Rejection::code),
+            "code": diagnosis.verdict().err().map(Rejection::code),
             "reason": diagnosis.verdict().err().map(ToString::to_string),
             "findings": findings_json(diagnosis.findings()),
         });
         writeln!(out, "{line}")?;
     } else {
-        if let Some(name) = name {
+        if let Some(name) = name.filter(|_| args.files.len() > 1) {
             writeln!(out, "{FAINT}{name}{FAINT:#}")?;
         }
         writeln!(out, "{}", verdict(&diagnosis, body.len(), at))?;
@@ -126,18 +140,31 @@ fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow:
 fn verdict(diagnosis: &Diagnosis, len: usize, at: UnixMillis) -> String {
     match diagnosis.verdict() {
         Ok(event) => {
-            let sent = event.delivery().map(Delivery::sent_at).map(moment::iso).unwrap_or_default();
+            let sent = event.delivery().map(Delivery::sent_at).map(time::iso).unwrap_or_default();
             let name = terminal::plain(event.name().as_str(), 80);
             format!("{GOOD}verified{GOOD:#}: {name}, {}, sent {sent}", terminal::size(len))
         }
-        Err(rejection) => format!("{BAD}refused{BAD:#} (as of {}): {rejection}", moment::iso(at)),
+        Err(rejection) => {
+            let why = reason(rejection, diagnosis.findings());
+            let line = terminal::wrapped(&format!("refused (as of {}): ", time::iso(at)), &why);
+            format!("{BAD}refused{BAD:#}{}", &line["refused".len()..])
+        }
     }
 }
 
-/// Two lines for each, indented.
+/// Why a request was refused. In a few words where findings say more.
+pub(crate) fn reason(rejection: &Rejection, findings: &[Finding]) -> String {
+    let reason = rejection.to_string();
+    match reason.split_once(": ") {
+        Some((short, _)) if !findings.is_empty() => short.to_owned(),
+        _ => reason,
+    }
+}
+
+/// What was seen and how to fix it, for each finding.
 pub(crate) fn findings_text(findings: &[Finding]) -> String {
     let text = |finding: &Finding| {
-        format!("  {FAINT}seen{FAINT:#}  {}\n  {FAINT}fix{FAINT:#}   {}\n", finding.seen(), finding.fix())
+        terminal::labelled("seen", &finding.seen().to_string()) + &terminal::labelled("fix", &finding.fix().to_string())
     };
     findings.iter().map(text).collect()
 }

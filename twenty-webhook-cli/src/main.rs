@@ -1,37 +1,42 @@
 //! `twenty-webhook`: sends webhooks as Twenty does, listens for them, and explains why one does not verify.
 
+mod address;
 mod cli;
+mod completions;
+mod events;
 mod explain;
 mod inbox;
 mod input;
 mod listen;
 mod man;
-mod moment;
+mod sample;
+mod sample_args;
 mod saved;
 mod secrets;
 mod send;
 mod sign;
 mod terminal;
+mod time;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use cli::{Cli, Command};
 
-/// The command did what it was asked, and the answer is no: a request that does not verify, a receiver that refuses.
+/// The command did its work, and the answer is no: a request that does not verify, a receiver that refuses.
 const NO: u8 = 1;
-/// The command could not do what it was asked.
+/// The command could not do its work.
 const FAILED: u8 = 2;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
-        // Whoever read our output has read enough.
+        // The reader of our output has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(anstream::stderr(), "{0}error:{0:#} {error:#}", terminal::BAD);
+            terminal::error(&causes(&error));
             ExitCode::from(FAILED)
         }
     }
@@ -41,10 +46,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Listen(args) => runtime()?.block_on(listen::run(args)),
         Command::Send(args) => runtime()?.block_on(send::run(args)),
+        Command::Sample(args) => sample::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Inbox(args) => runtime()?.block_on(inbox::run(args)),
-        Command::Completions { shell } => man::completions(shell),
+        Command::Completions { shell } => completions::run(shell),
         Command::Man { dir } => man::run(dir.as_deref()),
     }
 }
@@ -58,4 +64,17 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The error and its causes, without those that the text before already contains.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

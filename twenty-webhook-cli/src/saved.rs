@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use twenty_webhook_axum::UnixMillis;
 
-use crate::moment;
+use crate::time;
 
 /// A request in a file that people can read, and edit, and that holds the body byte by byte:
 ///
@@ -60,7 +60,7 @@ impl Saved {
 
     fn read_line(&mut self, line: &[u8]) -> anyhow::Result<()> {
         if let Some(received) = line.strip_prefix(RECEIVED.as_bytes()) {
-            self.received = std::str::from_utf8(received).ok().and_then(|text| moment::parse(text).ok());
+            self.received = std::str::from_utf8(received).ok().and_then(|text| time::parse(text).ok());
         } else if !line.starts_with(b"#") && !line.starts_with(REQUEST.as_bytes()) {
             let (name, value) = header(line)?;
             self.headers.append(name, value);
@@ -94,7 +94,7 @@ pub(crate) struct Request<'a> {
 impl Request<'_> {
     /// Saves it as a new file in `dir`; its name begins with the time, so that names sort by it.
     pub(crate) fn save(&self, dir: &Path, label: &str) -> io::Result<PathBuf> {
-        let time = moment::iso(self.received).replace(':', "");
+        let time = time::iso(self.received).replace(':', "");
         let label: String =
             label.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '.').take(64).collect();
         for number in 0.. {
@@ -112,7 +112,7 @@ impl Request<'_> {
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!(
             "{RECEIVED}{}\n# verdict: {}\n{REQUEST}{} HTTP/1.1\n",
-            moment::iso(self.received),
+            time::iso(self.received),
             self.verdict,
             self.path
         )

@@ -16,10 +16,10 @@ pub(crate) struct SecretArgs {
         help = "Read the secret from this environment variable [default: TWENTY_WEBHOOK_SECRET]"
     )]
     secret_env: Vec<String>,
-    /// Read the secret from this file, without one line end after it
-    #[arg(long, value_name = "FILE")]
+    /// Read the secret from this file, without a line end at its end
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     secret_file: Vec<PathBuf>,
-    /// The secret itself. Other users of the machine can see it: prefer --secret-env or --secret-file
+    /// The secret itself. Other users of the machine can see it, so prefer --secret-env or --secret-file
     #[arg(long, value_name = "TEXT")]
     secret: Vec<Text>,
 }

@@ -7,31 +7,32 @@ use clap::Args;
 use http::HeaderMap;
 use twenty_webhook_axum::{Signer, UnixMillis};
 
-use crate::moment::{self, Age};
 use crate::saved::Saved;
 use crate::secrets::SecretArgs;
+use crate::time::{self, Age};
 use crate::{input, terminal};
 
 /// Print the three headers that Twenty would send with a body
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The body is signed byte by byte. To send the same bytes with curl, use --data-binary: -d takes line ends out.
+The body is signed byte by byte. To send the same bytes with curl, use --data-binary: -d removes line ends.
 
 Examples:
   twenty-webhook sign body.json
   printf %s '{\"eventName\":\"person.created\"}' | twenty-webhook sign
+  twenty-webhook sample | twenty-webhook sign
   twenty-webhook sign body.json --curl http://127.0.0.1:3000/ | sh")]
 pub(crate) struct SignArgs {
     /// The body: a file, a delivery saved by `listen`, or `-` for stdin
-    #[arg(default_value = "-")]
+    #[arg(default_value = "-", value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
     /// Print a curl command that sends it to this URL, instead of the headers
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_hint = clap::ValueHint::Url)]
     curl: Option<String>,
-    /// Sign as if sent at this time: Unix milliseconds, or 2026-09-14T10:23:16Z
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    /// Sign as if sent at this time: Unix milliseconds, 2026-09-14T10:23:16Z, or now
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     at: Option<UnixMillis>,
-    /// Sign as if sent this long ago: 10m, 90s; with a minus, ahead: --age=-10m
+    /// Sign as if sent this long ago: 10m, 90s. For the future: --age=-10m
     #[arg(long, value_name = "DURATION", conflicts_with = "at")]
     age: Option<Age>,
     #[command(flatten)]
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &SignArgs) -> anyhow::Result<ExitCode> {
     let signer = Signer::new(args.secrets.one()?);
     let file = input::read(&args.file)?;
     let body = if Saved::is_one(&file) { Saved::read(&file)?.body } else { file };
-    let now = args.at.unwrap_or_else(moment::now);
+    let now = args.at.unwrap_or_else(time::now);
     let headers = signer.sign_at(&body, args.age.map_or(now, |age| age.before(now)));
 
     let mut out = terminal::stdout();

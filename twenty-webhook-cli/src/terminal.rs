@@ -1,6 +1,6 @@
-//! How things look on a terminal; elsewhere the styles are taken out.
+//! How output looks on a terminal. Elsewhere the styles are removed.
 
-use std::io::{self, StdoutLock};
+use std::io::{self, StdoutLock, Write};
 use std::time::Duration;
 
 use anstream::AutoStream;
@@ -15,6 +15,120 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Where a command's results go.
 pub(crate) fn stdout() -> AutoStream<StdoutLock<'static>> {
     AutoStream::auto(io::stdout().lock())
+}
+
+/// The width that text is wrapped to, in columns.
+const WIDTH: usize = 80;
+
+/// Prints an error on stderr.
+pub(crate) fn error(text: &str) {
+    let stderr = anstream::stderr();
+    // A text for a log stays on one line.
+    let text =
+        if stderr.is_terminal() { wrapped("error: ", text)["error:".len()..].to_owned() } else { format!(" {text}") };
+    let _ = writeln!(stderr.lock(), "{BAD}error:{BAD:#}{text}");
+}
+
+/// Prints a warning on stderr.
+pub(crate) fn warn(text: &str) {
+    let text = wrapped("warning: ", text);
+    let text = text.strip_prefix("warning:").unwrap_or(&text);
+    let _ = writeln!(anstream::stderr(), "{ODD}warning:{ODD:#}{text}");
+}
+
+/// Prints a note on stderr.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", wrapped("", text));
+}
+
+/// `label` and `text`, wrapped at words to 80 columns; further lines are indented below the text. Neither may contain styles.
+pub(crate) fn wrapped(label: &str, text: &str) -> String {
+    let indent = label.chars().count();
+    let (mut lines, mut column) = (label.to_owned(), indent);
+    for (number, word) in text.split(' ').enumerate() {
+        let width = word.chars().count();
+        if number > 0 && column + 1 + width > WIDTH {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if number > 0 {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += width;
+    }
+    lines
+}
+
+/// A faint label in a column of eight, and text that is wrapped beside it.
+pub(crate) fn labelled(label: &str, text: &str) -> String {
+    let plain = format!("  {label:<6}");
+    let text = wrapped(&plain, text);
+    format!("  {FAINT}{label}{FAINT:#}{}\n", &text[2 + label.len()..])
+}
+
+/// JSON with indentation, harmless on a terminal. What is not JSON stays as it is.
+pub(crate) fn pretty_json(text: &[u8]) -> String {
+    let pretty = serde_json::from_slice::<&serde_json::value::RawValue>(text).ok().map(|raw| indented(raw.get()));
+    harmless(&pretty.unwrap_or_else(|| String::from_utf8_lossy(text).into_owned()))
+}
+
+/// Indents JSON text without reading its numbers and strings, so that they stay as they are, and in their order.
+fn indented(json: &str) -> String {
+    let (mut out, mut depth, mut chars) = (String::new(), 0_usize, json.chars().peekable());
+    let new_line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => {
+                out.push('"');
+                while let Some(char) = chars.next() {
+                    out.push(char);
+                    match char {
+                        '\\' => out.extend(chars.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '{' | '[' => {
+                out.push(char);
+                while chars.next_if(|char| char.is_ascii_whitespace()).is_some() {}
+                if let Some(end) = chars.next_if(|char| matches!(char, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    new_line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth);
+                out.push(char);
+            }
+            ',' => {
+                out.push(',');
+                new_line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            ' ' | '\t' | '\n' | '\r' => {}
+            _ => out.push(char),
+        }
+    }
+    out
+}
+
+/// How long ago, or how long: `12 s`, `3 min`, `5 h`, `4 d`.
+pub(crate) fn age(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
 }
 
 /// A text that somebody else wrote, without what could command the terminal or hide something, and not too long.
@@ -79,7 +193,30 @@ pub(crate) fn deliveries(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{harmless, json};
+    use super::{harmless, json, pretty_json, wrapped};
+
+    #[test]
+    fn text_is_wrapped_at_words_with_a_hanging_indent() {
+        let text = "one two ".repeat(12);
+        let wrapped = wrapped("  fix   ", text.trim_end());
+        let lines: Vec<_> = wrapped.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("  fix   one two") && lines[0].len() <= 80, "{wrapped}");
+        assert!(lines[1].starts_with("        two one") || lines[1].starts_with("        one two"), "{wrapped}");
+        let long = "x".repeat(200);
+        assert_eq!(super::wrapped("  ", &long), format!("  {long}"), "a long word stays whole");
+    }
+
+    #[test]
+    fn pretty_json_keeps_order_numbers_and_strings() {
+        let text = br#"{"b":1.50,"a":[{},[],"x,{\"\\"],"big":12345678901234567890}"#;
+        let pretty = pretty_json(text);
+        assert_eq!(
+            pretty,
+            "{\n  \"b\": 1.50,\n  \"a\": [\n    {},\n    [],\n    \"x,{\\\"\\\\\"\n  ],\n  \"big\": 12345678901234567890\n}"
+        );
+        assert_eq!(pretty_json(b"not json \x1b"), "not json \\u{1b}");
+    }
 
     #[test]
     fn lines_and_tabs_stay_and_nothing_else_that_commands_a_terminal() {

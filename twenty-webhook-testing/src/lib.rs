@@ -43,4 +43,4 @@ pub use fake::{
 pub use recorder::Recorder;
 pub use request::{SignedRequest, Tamper};
 pub use response::ReceiverResponse;
-pub use sample::{EventBuilder, Form, SampleError, Version, event};
+pub use sample::{EventBuilder, Form, SampleError, Version, event, standard_objects};

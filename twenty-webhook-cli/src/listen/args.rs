@@ -5,7 +5,7 @@ use clap::Args;
 use reqwest::Url;
 
 use crate::secrets::SecretArgs;
-use crate::send;
+use crate::{address, send};
 
 /// Receive deliveries, and print each as it comes, with a diagnosis of those that do not verify
 ///
@@ -29,8 +29,8 @@ Examples:
   twenty-webhook listen --save deliveries
   twenty-webhook listen --json | jq .event")]
 pub(crate) struct ListenArgs {
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:3000")]
+    /// Where to listen: 3000, localhost:3000, 0.0.0.0:3000. Port 0 takes a free one
+    #[arg(long, value_name = "[HOST:]PORT", default_value = "127.0.0.1:3000", value_parser = address::parse)]
     pub(super) addr: SocketAddr,
     /// Pass verified deliveries on to this URL
     #[arg(long, value_name = "URL", value_parser = send::url)]

@@ -1,8 +1,8 @@
 mod args;
-mod desk;
+mod recorder;
 mod report;
+mod server;
 mod summary;
-mod tape;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use twenty_webhook_axum::{Secret, Verifier};
 
 pub(crate) use args::ListenArgs;
-use desk::Desk;
+use server::Server;
 use summary::Summary;
 
 use crate::terminal::FAINT;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
     }
     let (reports, mut printing) = mpsc::channel(1024);
-    let desk = Desk::new(&args, verifier(&args, addr)?, reports)?;
+    let server = Server::new(&args, verifier(&args, addr)?, reports)?;
     greet(&args, addr);
 
     let (stop, stopped) = watch::channel(());
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         let stopping = async move {
             let _ = stopped.changed().await;
         };
-        axum::serve(listener, Arc::new(desk).router()).with_graceful_shutdown(stopping).await
+        axum::serve(listener, Arc::new(server).router()).with_graceful_shutdown(stopping).await
     };
     let server = tokio::spawn(serving);
     let mut signals = std::pin::pin!(interrupted());

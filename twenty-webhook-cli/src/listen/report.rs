@@ -6,9 +6,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use twenty_webhook_axum::{DeliveryId, Finding, Payload, Rejection, UnixMillis, WebhookEvent};
 
-use crate::explain::{findings_json, findings_text};
-use crate::moment;
+use crate::explain::{findings_json, findings_text, reason};
 use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
+use crate::time;
 
 /// What came of one request.
 pub(super) struct Report {
@@ -90,7 +90,7 @@ impl Report {
             Verdict::Refused => BAD,
         };
         let (status, verdict) = (self.status.as_u16(), self.verdict().as_str());
-        let time = moment::iso(self.received);
+        let time = time::iso(self.received);
         let time = time.split_once('T').map_or("", |(_, time)| time);
         let mut parts = vec![self.about()];
         parts.push(terminal::size(self.bytes));
@@ -108,7 +108,8 @@ impl Report {
             None => {}
         }
         let line = format!("{FAINT}{time}{FAINT:#}  {style}{status} {verdict:<9}{style:#}  {}\n", parts.join("  "));
-        let why = self.reason().map(|reason| format!("  {FAINT}why{FAINT:#}   {reason}\n")).unwrap_or_default();
+        let why = self.rejection.as_ref().map(|rejection| reason(rejection, &self.findings));
+        let why = why.map(|why| terminal::labelled("why", &why)).unwrap_or_default();
         [line, why, findings_text(&self.findings)].concat()
     }
 
@@ -117,7 +118,7 @@ impl Report {
         let Some(event) = &self.event else { return format!("{} {}", self.method, terminal::plain(&self.path, 80)) };
         let name = terminal::plain(event.name().as_str(), 80);
         if self.verdict() == Verdict::Refused {
-            return format!("{name}, or so it says");
+            return format!("{name} (unverified)");
         }
         let record = match event.payload() {
             Payload::Batch { items, .. } => format!("{} records", items.len()),
@@ -131,7 +132,7 @@ impl Report {
     fn to_json(&self) -> Value {
         let event = self.event.as_ref();
         json!({
-            "time": moment::iso(self.received),
+            "time": time::iso(self.received),
             "verdict": self.verdict().as_str(),
             "status": self.status.as_u16(),
             "code": self.code(),

@@ -4,28 +4,30 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use reqwest::Url;
 use twenty_webhook_axum::jiff::SignedDuration;
-use twenty_webhook_testing::{EventBuilder, Form, SampleError};
 
 use super::tamper::Tamper;
-use crate::moment::Age;
+use crate::sample_args::SampleArgs;
 use crate::secrets::SecretArgs;
+use crate::time::Age;
 
-/// Sign a realistic sample of any event, and post it to a receiver as Twenty would
+/// Sign a sample event, and post it to a receiver as Twenty would
 ///
-/// Each sample has new ids and dates, so that each is a new delivery. As Twenty, it gives up after 5 seconds, and follows a redirect
-/// only where the POST stays a POST.
+/// Each sample has new ids and dates, so it is a new delivery. Like Twenty, `send` gives up after 5 seconds, and follows a redirect only if
+/// the request stays a POST.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-EVENT is OBJECT.ACTION, with the action created, updated, deleted, restored or destroyed; the object may be one of your own, \
-as rocket.created. For a change of the data model it is metadata.NAME.ACTION, as metadata.fieldMetadata.updated.
+EVENT is OBJECT.ACTION. The action is created, updated, deleted, restored or destroyed. The object can be one of your own, as in \
+rocket.created. A change of the data model is metadata.NAME.ACTION, as in metadata.fieldMetadata.updated.
 
---tamper shows what a receiver makes of a request that was changed after it was signed. It must refuse a changed body, \
-signature or timestamp; the nonce is not signed, so it must not care about that.
+--tamper changes the request after it was signed. A receiver must refuse a changed body, signature or timestamp. It must accept a \
+changed nonce, because the nonce is not signed.
 
-The exit status is 0 if the receiver answered 2xx (to every delivery), 1 if it did not, 2 if nothing could be sent.
+--dir sends the deliveries that `listen --save` has saved, in the order of their file names, which is the order of arrival. Each is \
+signed again.
+
+Exit status: 0 if the receiver answered 2xx to every delivery, 1 if it did not, 2 if nothing could be sent.
 
 Examples:
   URL=http://127.0.0.1:3000/webhooks/twenty
@@ -33,38 +35,43 @@ Examples:
   twenty-webhook send $URL opportunity.updated
   twenty-webhook send $URL company.created --form 2024-08
   twenty-webhook send $URL --file deliveries/saved.http
+  twenty-webhook send $URL --dir deliveries
   twenty-webhook send $URL --tamper body
   twenty-webhook send $URL --age 10m
   twenty-webhook send $URL --count 1000 --concurrency 20 --rate 200")]
 pub(crate) struct SendArgs {
     /// The receiver's URL
-    #[arg(value_parser = url)]
+    #[arg(value_parser = url, value_hint = clap::ValueHint::Url)]
     pub(super) url: Url,
-    /// The event
-    #[arg(default_value = "person.created", value_parser = event)]
-    pub(super) event: Box<EventBuilder>,
-    /// The body's form [default: as Twenty sends the event today]
-    #[arg(long, value_parser = form())]
-    pub(super) form: Option<Form>,
-    /// Send this instead of a sample: a body, a delivery saved by `listen` (it is signed anew), or `-` for stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "form"])]
+    #[command(flatten)]
+    pub(super) sample: SampleArgs,
+    /// Send this file: a body, a delivery saved by `listen`, or `-` for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "form"], value_hint = clap::ValueHint::FilePath)]
     pub(super) file: Option<PathBuf>,
+    /// Send all saved deliveries (*.http) in this directory, in order
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["event", "form", "file", "count", "concurrency", "replay"],
+        value_hint = clap::ValueHint::DirPath
+    )]
+    pub(super) dir: Option<PathBuf>,
     /// Change this after signing
     #[arg(long, value_name = "WHAT")]
     pub(super) tamper: Option<Tamper>,
-    /// Sign as if sent this long ago: 10m, 90s; with a minus, ahead: --age=-10m
+    /// Sign as if sent this long ago: 10m, 90s. For the future: --age=-10m
     #[arg(long, value_name = "DURATION")]
     pub(super) age: Option<Age>,
-    /// Send the very same request a second time
+    /// Send the same request a second time
     #[arg(long, conflicts_with = "count")]
     pub(super) replay: bool,
     /// How many deliveries to send
     #[arg(long, value_name = "N", default_value = "1", help_heading = "Load")]
     pub(super) count: NonZeroUsize,
-    /// How many to have under way at once; Twenty has up to 20
+    /// How many requests to have open at once; Twenty has up to 20
     #[arg(long, value_name = "C", default_value = "1", help_heading = "Load")]
     pub(super) concurrency: NonZeroUsize,
-    /// How many to send per second at most
+    /// How many to send in a second, at most
     #[arg(long, value_name = "R", value_parser = rate, help_heading = "Load")]
     pub(super) rate: Option<f64>,
     /// How long to wait for an answer
@@ -90,27 +97,6 @@ impl FromStr for Timeout {
             _ => Err("write a duration, as 5s or 500ms"),
         }
     }
-}
-
-fn event(name: &str) -> Result<Box<EventBuilder>, SampleError> {
-    EventBuilder::parse(name).map(Box::new)
-}
-
-/// Every form, and what it is.
-fn form() -> impl TypedValueParser<Value = Form> {
-    let describe = |form: Form| {
-        PossibleValue::new(form.as_str()).help(match form {
-            Form::Record => "A record's change, as Twenty sends it today",
-            Form::Metadata => "A change of the data model, as Twenty sends it today",
-            Form::Documented => "What Twenty's docs show, and Twenty does not send",
-            Form::Batch => "Several records in one body, as in October 2025",
-            Form::EarlyMetadata => "A change of the data model in the form of a record's, as it was at first",
-            Form::August2024 => "`company.create`, with edges and type names, as in August 2024",
-            Form::January2024 => "`eventType: create.company`, as in January 2024",
-            _ => "",
-        })
-    };
-    PossibleValuesParser::new(Form::ALL.map(describe)).try_map(|name| name.parse())
 }
 
 pub(crate) fn url(text: &str) -> Result<Url, String> {

@@ -20,6 +20,14 @@ pub(crate) struct Answer {
     pub(crate) took: Duration,
 }
 
+/// Why there was no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) why: String,
+    /// Whether the receiver may have got it.
+    pub(crate) is_sent: bool,
+}
+
 impl Client {
     pub(crate) fn new(url: &Url, timeout: Duration) -> anyhow::Result<Self> {
         // An error says that there is one already.
@@ -44,22 +52,20 @@ impl Client {
         Ok(Self { client, url: url.clone() })
     }
 
-    /// # Errors
-    /// Says why there was no answer.
-    pub(crate) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, String> {
+    pub(crate) async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
         let started = Instant::now();
         let answer = async {
             let response = self.client.post(self.url.clone()).headers(headers).body(body).send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             Ok(Answer { status, headers, body: response.bytes().await?, took: started.elapsed() })
         };
-        answer.await.map_err(|error| self.why(&error))
+        answer.await.map_err(|error: reqwest::Error| Failure { why: self.why(&error), is_sent: !error.is_connect() })
     }
 
     fn why(&self, error: &reqwest::Error) -> String {
         let host = self.url.origin().ascii_serialization();
         if error.is_timeout() {
-            return "no answer in time; Twenty gives up after 5 seconds, and never sends it again".into();
+            return "no answer in time. Twenty gives up after 5 seconds, and never sends it again".into();
         }
         let mut cause: &dyn std::error::Error = error;
         while let Some(source) = cause.source() {

@@ -3,24 +3,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::recipe::Recipe;
+use super::request::RequestSource;
 use super::summary::Summary;
-use super::{Client, SendArgs};
-use crate::NO;
+use super::{Client, Failure, SendArgs};
 
 /// Sends many, and prints how the receiver did. Ctrl-C ends it early.
-pub(super) async fn run(args: &SendArgs, client: &Client, recipe: Recipe) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &SendArgs, client: &Client, requests: RequestSource) -> anyhow::Result<ExitCode> {
     // What cannot be made once cannot be made at all.
-    recipe.make()?;
-    let bar = ProgressBar::new(args.count.get() as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len}  {per_sec}  {elapsed} of {duration}")?);
+    requests.make()?;
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {rate}  {elapsed} of {duration}")?;
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.0} a second", state.per_sec());
+    };
+    let bar = ProgressBar::new(args.count.get() as u64).with_style(style.with_key("rate", rate));
     let started = Instant::now();
     let mut summary = Summary::new(args.count.get());
     let requests = stream::iter(0..args.count.get()).map(async |_| {
-        let request = recipe.make().map_err(|error| error.to_string())?;
+        let request = requests.make().map_err(|error| Failure { why: error.to_string(), is_sent: false })?;
         client.post(request.headers, request.body).await
     });
     let paced = pace(args.rate, args.count.get());
@@ -41,7 +43,7 @@ pub(super) async fn run(args: &SendArgs, client: &Client, recipe: Recipe) -> any
     }
     bar.finish_and_clear();
     summary.print(args.json, started.elapsed())?;
-    Ok(if summary.all_delivered() { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+    Ok(super::exit_code(summary.any_sent(), summary.all_delivered()))
 }
 
 /// When to begin each: at once, or so many a second.

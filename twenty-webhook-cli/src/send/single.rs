@@ -5,31 +5,51 @@ use http::{StatusCode, header};
 use serde_json::json;
 use twenty_webhook_axum::{DeliveryId, WebhookEvent};
 
-use super::recipe::{Recipe, Signed};
+use super::request::{RequestSource, Signed};
 use super::tamper::Tamper;
-use super::{Answer, Client, SendArgs};
-use crate::terminal::{BAD, FAINT, GOOD, ODD};
-use crate::{NO, terminal};
+use super::{Answer, Client, Failure, SendArgs};
+use crate::terminal;
+use crate::terminal::{BAD, FAINT, GOOD};
 
 /// Sends one delivery, and again if it is to be replayed.
-pub(super) async fn run(args: &SendArgs, client: &Client, recipe: &Recipe) -> anyhow::Result<ExitCode> {
-    let request = recipe.make()?;
-    let mut code = ExitCode::SUCCESS;
+pub(super) async fn run(args: &SendArgs, client: &Client, requests: &RequestSource) -> anyhow::Result<ExitCode> {
+    let request = requests.make()?;
+    let (mut any_sent, mut all_delivered) = (false, true);
     for attempt in 0..=usize::from(args.replay) {
-        let answer = client.post(request.headers.clone(), request.body.clone()).await;
-        if !matches!(&answer, Ok(answer) if answer.status.is_success()) {
-            code = ExitCode::from(NO);
-        }
-        if args.json {
-            print_json(args, &request, &answer)?;
-        } else {
-            print(args, &request, &answer, attempt)?;
-        }
+        let outcome = send(args, client, &request, attempt).await?;
+        any_sent |= outcome.is_sent;
+        all_delivered &= outcome.is_delivered;
     }
-    Ok(code)
+    Ok(super::exit_code(any_sent, all_delivered))
 }
 
-fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, String>) -> anyhow::Result<()> {
+pub(super) struct Outcome {
+    /// Whether the receiver can have got it.
+    pub(super) is_sent: bool,
+    /// Whether it was answered with 2xx.
+    pub(super) is_delivered: bool,
+}
+
+/// Sends one request, and prints the answer.
+pub(super) async fn send(
+    args: &SendArgs,
+    client: &Client,
+    request: &Signed,
+    attempt: usize,
+) -> anyhow::Result<Outcome> {
+    let answer = client.post(request.headers.clone(), request.body.clone()).await;
+    if args.json {
+        print_json(args, request, &answer)?;
+    } else {
+        print(args, request, &answer, attempt)?;
+    }
+    Ok(Outcome {
+        is_sent: answer.as_ref().map_or_else(|failure| failure.is_sent, |_| true),
+        is_delivered: matches!(&answer, Ok(answer) if answer.status.is_success()),
+    })
+}
+
+fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>) -> anyhow::Result<()> {
     let answered = answer.as_ref().ok();
     let line = json!({
         "url": args.url.as_str(),
@@ -38,12 +58,12 @@ fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, String>
         "bytes": request.body.len(),
         "status": answered.map(|answer| answer.status.as_u16()),
         "took_ms": answered.map(|answer| terminal::millis(answer.took)),
-        "error": answer.as_ref().err(),
+        "error": answer.as_ref().err().map(|failure| &failure.why),
     });
     Ok(writeln!(terminal::stdout(), "{line}")?)
 }
 
-fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, String>, attempt: usize) -> anyhow::Result<()> {
+fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>, attempt: usize) -> anyhow::Result<()> {
     let mut out = terminal::stdout();
     if attempt == 0 {
         let name = name(request).unwrap_or_else(|| "a body that is no event".into());
@@ -60,10 +80,13 @@ fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, String>, att
                 writeln!(out, "{FAINT}{}{FAINT:#}", terminal::plain(text.trim(), 400))?;
             }
             if let Some(hint) = hint(args, answer, attempt) {
-                writeln!(out, "{hint}")?;
+                writeln!(out, "{}", terminal::wrapped("", &hint))?;
             }
         }
-        Err(why) => writeln!(out, "{BAD}not delivered{BAD:#}: {why}")?,
+        Err(failure) => {
+            let line = terminal::wrapped("not delivered: ", &failure.why);
+            writeln!(out, "{BAD}not delivered{BAD:#}{}", &line["not delivered".len()..])?;
+        }
     }
     Ok(())
 }
@@ -73,21 +96,21 @@ fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
     let tampered = matches!(args.tamper, Some(Tamper::Body | Tamper::Signature | Tamper::Timestamp));
     match answer.status {
         status if status.is_success() && tampered => {
-            Some(format!("{ODD}It was changed after it was signed, and accepted{ODD:#}: does this receiver verify?"))
+            Some("It was changed after it was signed, and accepted. Does this receiver verify?".into())
         }
         status if status.is_success() && attempt > 0 => Some(
-            "2xx to a replay is right if it was not handled twice: to Twenty it is delivered. The receiver's log tells.".into(),
+            "2xx is the right answer to a replay, if the receiver did not handle it twice. Its log tells.".into(),
         ),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !tampered && args.age.is_none() && attempt == 0 => Some(
-            "Refused: has the receiver the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
+            "Refused. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
         ),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-            Some("Is this the path that the receiver takes POSTs at?".into())
+            Some("Does the receiver accept POSTs at this path?".into())
         }
         status if status.is_redirection() => {
             let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
             let location = terminal::plain(location, 200);
-            Some(format!("Twenty would follow this with a GET without body, and deliver nothing. Give it {location} itself."))
+            Some(format!("Twenty would follow this redirect with a GET without a body, and deliver nothing. Register {location} instead."))
         }
         _ => None,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Answer;
+use super::{Answer, Failure};
 use crate::terminal::{self, BAD, GOOD, deliveries, millis, took};
 
 /// How the receiver did.
@@ -13,21 +13,28 @@ pub(super) struct Summary {
     statuses: BTreeMap<u16, usize>,
     failures: BTreeMap<String, usize>,
     latencies: Vec<Duration>,
+    any_sent: bool,
 }
 
 impl Summary {
     pub(super) fn new(asked_for: usize) -> Self {
-        Self { asked_for, statuses: BTreeMap::new(), failures: BTreeMap::new(), latencies: Vec::new() }
+        Self { asked_for, statuses: BTreeMap::new(), failures: BTreeMap::new(), latencies: Vec::new(), any_sent: false }
     }
 
-    pub(super) fn add(&mut self, answer: Result<Answer, String>) {
+    pub(super) fn add(&mut self, answer: Result<Answer, Failure>) {
+        self.any_sent |= answer.as_ref().map_or_else(|failure| failure.is_sent, |_| true);
         match answer {
             Ok(answer) => {
                 *self.statuses.entry(answer.status.as_u16()).or_default() += 1;
                 self.latencies.push(answer.took);
             }
-            Err(why) => *self.failures.entry(why).or_default() += 1,
+            Err(failure) => *self.failures.entry(failure.why).or_default() += 1,
         }
+    }
+
+    /// Whether the receiver can have got any.
+    pub(super) fn any_sent(&self) -> bool {
+        self.any_sent
     }
 
     /// Whether every one that was asked for was sent, and answered with 2xx.
@@ -62,11 +69,13 @@ impl Summary {
             writeln!(out, "{style}{status}{style:#} {count:>8}")?;
         }
         for (why, count) in &self.failures {
-            writeln!(out, "{BAD}---{BAD:#} {count:>8}  {why}")?;
+            let line = terminal::wrapped(&format!("--- {count:>8}  "), why);
+            writeln!(out, "{BAD}---{BAD:#}{}", &line[3..])?;
         }
         if !self.latencies.is_empty() {
             let [min, median, p90, p99, max] = [min, median, p90, p99, max].map(took);
-            writeln!(out, "latency: fastest {min}, median {median}, 90% {p90}, 99% {p99}, slowest {max}")?;
+            let line = format!("fastest {min}, median {median}, 90% {p90}, 99% {p99}, slowest {max}");
+            writeln!(out, "{}", terminal::wrapped("latency: ", &line))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{command, json, text, vector};
+use crate::support::{command, flat, json, pipe, run, text, vector};
 
 #[derive(Deserialize)]
 struct Mistake {
@@ -113,7 +113,51 @@ fn several_files_are_told_apart_and_one_refusal_is_a_no() {
     let at = ["--at".to_owned(), good.now.to_string()];
     let output = explain(good, &[paths.as_slice(), &at].concat());
     assert_eq!(output.status.code(), Some(1));
-    let told = text(&output.stdout);
+    let told = flat(&output.stdout);
     assert!(paths.iter().all(|path| told.contains(path)), "{told}");
     assert!(told.contains("verified: person.created") && told.contains("signed with `.` between them"), "{told}");
+}
+
+#[test]
+fn one_file_is_named_in_json_and_stdin_is_a_saved_delivery_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("good.http").display().to_string();
+    let all = mistakes();
+    let good = all.iter().find(|mistake| mistake.name == "good").unwrap();
+    fs::write(&path, good.saved("\n")).unwrap();
+    let at = good.now.to_string();
+    let told = json(&explain(good, &["--json".into(), "--at".into(), at.clone(), path.clone()]));
+    assert_eq!((&told["file"], &told["verified"]), (&path.into(), &true.into()));
+
+    let output = pipe(&["explain", "--json", "--at", &at, "--secret", &good.secrets[0]], &good.saved("\n"));
+    let told = json(&output);
+    assert_eq!((&told["file"], &told["verified"]), (&"stdin".into(), &true.into()));
+}
+
+#[test]
+fn an_age_is_a_time_before_now() {
+    let signed = text(&pipe(&["sign", "--age", "10m"], b"{\"eventName\":\"person.created\"}").stdout);
+    let saved = format!("{signed}\n{{\"eventName\":\"person.created\"}}");
+    assert_eq!(json(&pipe(&["explain", "--json"], saved.as_bytes()))["code"], "stale_timestamp");
+    let judged = json(&pipe(&["explain", "--json", "--age", "9m"], saved.as_bytes()));
+    assert_eq!(judged["verified"], true, "{judged}");
+    assert!(text(&run(&["explain", "--age", "9m", "--at", "now"]).stderr).contains("cannot be used with"));
+}
+
+#[test]
+fn lines_are_wrapped_at_words_and_nothing_is_said_twice() {
+    let all = mistakes();
+    let mistake = all.iter().find(|mistake| mistake.name == "a dot for the colon").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("saved.http");
+    fs::write(&path, mistake.saved("\n")).unwrap();
+    let args = ["--at".to_owned(), mistake.now.to_string(), path.display().to_string()];
+    let told = text(&explain(mistake, &args).stdout);
+    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+    assert!(told.lines().any(|line| line.starts_with("        ")), "a hanging indent: {told}");
+    assert!(
+        told.starts_with("refused (as of 2026-09-14T08:21:37.412Z): signature mismatch\n")
+            || told.contains(": signature mismatch\n"),
+        "{told}"
+    );
 }

@@ -38,6 +38,6 @@ fn one_refusal_is_a_no() {
     assert!(summary.contains("latency: fastest"), "{summary}");
 
     let unreachable = run(&["send", "http://127.0.0.1:1/", "--count", "3"]);
-    assert_eq!(unreachable.status.code(), Some(1), "{unreachable:?}");
+    assert_eq!(unreachable.status.code(), Some(2), "nothing was sent: {unreachable:?}");
     assert!(text(&unreachable.stdout).contains("---        3  cannot reach"), "{unreachable:?}");
 }

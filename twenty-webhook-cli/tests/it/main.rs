@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod completions;
 mod errors;
 mod explain;
 mod forward;
@@ -9,6 +10,7 @@ mod inbox;
 mod listen;
 mod load;
 mod receivers;
+mod sample;
 mod saved;
 mod send;
 mod sign;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::support::{Server, command, run, text};
+use crate::support::{Server, command, flat, run, text};
 
 fn only_file(dir: &tempfile::TempDir) -> PathBuf {
     let mut files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -78,7 +78,7 @@ fn a_refused_delivery_is_saved_with_its_reason_and_explained_later() {
     let explained = run(&["explain", file.to_str().unwrap()]);
     assert_eq!(explained.status.code(), Some(1));
     assert!(
-        text(&explained.stdout).contains("by its timestamp it was sent 1 h ago, and the tolerance is 5 min"),
+        flat(&explained.stdout).contains("by its timestamp it was sent 1 h ago, and the tolerance is 5 min"),
         "{explained:?}"
     );
 }
@@ -88,7 +88,7 @@ fn what_is_no_saved_delivery_is_said_to_be_none() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     for (file, why) in [
-        ("{}", "give it as --body"),
+        ("{}", "Give it as --body"),
         ("POST / HTTP/1.1\nX: y", "no empty line"),
         ("POST / HTTP/1.1\nno header\n\n", "`no header` is not a header"),
         ("POST / HTTP/1.1\nbad name: x\n\n", "`bad name: x`"),
@@ -98,4 +98,34 @@ fn what_is_no_saved_delivery_is_said_to_be_none() {
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(why), "{output:?}");
     }
+}
+
+#[test]
+fn a_directory_is_sent_in_the_order_of_arrival() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let server = Server::listen(&["--save", path]);
+    let events = ["task.created", "person.created", "company.created", "note.deleted"];
+    for event in events {
+        assert!(run(&["send", &server.url, event]).status.success());
+        server.report();
+    }
+    fs::write(dir.path().join("README"), "not a delivery").unwrap();
+    let other = Server::listen(&[]);
+    let output = run(&["send", &other.url, "--dir", path, "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stdout).lines().count(), events.len());
+    for event in events {
+        assert_eq!(other.report()["event"], event);
+    }
+
+    fs::write(dir.path().join("0.http"), "POST / HTTP/1.1\nno header\n\n").unwrap();
+    let broken = run(&["send", &other.url, "--dir", path]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(text(&broken.stderr).contains("0.http is no saved delivery"), "{broken:?}");
+    assert_eq!(text(&broken.stdout), "", "nothing was sent");
+    let empty = tempfile::tempdir().unwrap();
+    let output = run(&["send", &other.url, "--dir", empty.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("there is no saved delivery"), "{output:?}");
 }

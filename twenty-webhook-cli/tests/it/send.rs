@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{FORMS, Server, json, run, text};
+use crate::support::{FORMS, Server, flat, json, run, text};
 
 #[test]
 fn every_form_of_every_event_verifies() {
@@ -95,7 +95,7 @@ fn json_tells_what_was_sent_and_answered() {
     assert!(sent["took_ms"].as_f64().unwrap() > 0.0);
 
     let unreachable = run(&["send", "http://127.0.0.1:1/", "--json"]);
-    assert_eq!(unreachable.status.code(), Some(1));
+    assert_eq!(unreachable.status.code(), Some(2), "nothing was sent");
     let unreachable = json(&unreachable);
     assert!(unreachable["status"].is_null() && unreachable["error"].as_str().unwrap().contains("cannot reach"));
 }
@@ -107,4 +107,23 @@ fn a_receiver_that_never_answers_is_not_waited_for() {
     let output = run(&["send", &url, "--timeout", "100ms"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("no answer in time"), "{output:?}");
+}
+
+#[test]
+fn a_form_alone_has_an_event_that_fits() {
+    let server = Server::listen(&[]);
+    for (form, event) in [("metadata", "metadata.fieldMetadata.updated"), ("2024-08", "person.created")] {
+        assert!(run(&["send", &server.url, "--form", form]).status.success());
+        assert_eq!(server.report()["event"], event);
+    }
+}
+
+#[test]
+fn a_name_that_looks_misspelled_is_sent_with_a_warning() {
+    let server = Server::listen(&[]);
+    let output = run(&["send", &server.url, "person.creatd"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(flat(&output.stderr), "warning: Twenty sends no `person.creatd`. Did you mean `person.created`?");
+    assert_eq!(server.report()["event"], "person.creatd");
+    assert_eq!(text(&run(&["send", &server.url, "rocket.created"]).stderr), "");
 }

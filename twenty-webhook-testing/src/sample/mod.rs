@@ -18,6 +18,7 @@ mod version;
 pub use builder::{EventBuilder, event};
 pub use error::SampleError;
 pub use form::Form;
+pub use objects::standard_objects;
 pub use version::Version;
 #[cfg(feature = "fake-twenty")]
 pub(crate) use {

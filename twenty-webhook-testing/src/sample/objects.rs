@@ -202,6 +202,11 @@ pub(crate) static OBJECTS: LazyLock<BTreeMap<&str, Object>> = LazyLock::new(|| {
     STANDARD.iter().map(|(singular, plural, fields)| (*singular, Object::standard(singular, plural, fields))).collect()
 });
 
+/// The singular names of Twenty's standard objects that send events, as `person`, in alphabetical order.
+pub fn standard_objects() -> impl Iterator<Item = &'static str> {
+    OBJECTS.keys().copied()
+}
+
 impl Object {
     fn standard(singular: &str, plural: &str, fields: &str) -> Self {
         let field = |field: &str| {

@@ -7,12 +7,12 @@ use twenty_webhook_testing::EventBuilder;
 use super::SendArgs;
 use super::tamper::Tamper;
 use crate::input;
-use crate::moment::{self, Age};
 use crate::saved::Saved;
+use crate::time::{self, Age};
 
 /// How to make each request.
 #[derive(Clone)]
-pub(super) struct Recipe {
+pub(super) struct RequestSource {
     source: Source,
     signer: Signer,
     age: Option<Age>,
@@ -32,26 +32,27 @@ pub(super) struct Signed {
     pub(super) body: Bytes,
 }
 
-impl Recipe {
+impl RequestSource {
     pub(super) fn new(args: &SendArgs) -> anyhow::Result<Self> {
         let signer = Signer::new(args.secrets.one()?);
-        let source = if let Some(path) = &args.file {
-            let file = input::read(path)?;
-            Source::Body(if Saved::is_one(&file) { Saved::read(&file)?.body } else { file })
-        } else {
-            let event = (*args.event).clone().target_url(args.url.as_str());
-            Source::Sample(Box::new(match args.form {
-                Some(form) => event.form(form),
-                None => event,
-            }))
+        let source = match &args.file {
+            Some(path) => Source::Body(body_of(&input::read(path)?)?),
+            None => Source::Sample(Box::new(args.sample.sample().target_url(args.url.as_str()))),
         };
         Ok(Self { source, signer, age: args.age, tamper: args.tamper })
     }
 
+    /// The same, of the body in a saved delivery.
+    pub(super) fn saved(args: &SendArgs, path: &std::path::Path) -> anyhow::Result<Self> {
+        let body = body_of(&input::read(path)?).with_context(|| format!("{} is no saved delivery", path.display()))?;
+        let signer = Signer::new(args.secrets.one()?);
+        Ok(Self { source: Source::Body(body), signer, age: args.age, tamper: args.tamper })
+    }
+
     pub(super) fn make(&self) -> anyhow::Result<Signed> {
-        let now = moment::now();
+        let now = time::now();
         let mut body = match &self.source {
-            Source::Sample(sample) => fresh(sample, now)?,
+            Source::Sample(sample) => new_body(sample, now)?,
             Source::Body(body) => body.clone(),
         };
         let sent_at = self.age.map_or(now, |age| age.before(now));
@@ -64,8 +65,13 @@ impl Recipe {
     }
 }
 
+/// The body in a saved delivery; any other file is a body.
+fn body_of(file: &Bytes) -> anyhow::Result<Bytes> {
+    if Saved::is_one(file) { Ok(Saved::read(file)?.body) } else { Ok(file.clone()) }
+}
+
 /// A body with new ids and dates each time, so that each is a new delivery.
-fn fresh(sample: &EventBuilder, now: UnixMillis) -> anyhow::Result<Bytes> {
+pub(crate) fn new_body(sample: &EventBuilder, now: UnixMillis) -> anyhow::Result<Bytes> {
     let seed = getrandom::u64().context("the system has no randomness")?;
     Ok(sample.clone().seed(seed).at(now).try_build()?)
 }

@@ -6,14 +6,14 @@ use http_body_util::BodyExt;
 
 /// Remembers a body as it is read.
 #[derive(Clone, Default)]
-pub(super) struct Tape(Arc<Mutex<Vec<Bytes>>>);
+pub(super) struct Recorder(Arc<Mutex<Vec<Bytes>>>);
 
-impl Tape {
+impl Recorder {
     pub(super) fn record(&self, body: Body) -> Body {
-        let tape = self.clone();
+        let recorder = self.clone();
         Body::new(body.map_frame(move |frame| {
             if let Some(data) = frame.data_ref() {
-                tape.chunks().push(data.clone());
+                recorder.chunks().push(data.clone());
             }
             frame
         }))

@@ -13,22 +13,22 @@ use tower::ServiceExt;
 use twenty_webhook_axum::{Diagnosis, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig, WebhookEvent};
 
 use super::ListenArgs;
+use super::recorder::Recorder;
 use super::report::{Forwarded, Report};
-use super::tape::Tape;
 use crate::send::Client;
-use crate::{moment, saved};
+use crate::{saved, time};
 
 /// How long a receiver that is forwarded to may take.
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Takes every request, lets the receiver judge it, and reports what came of it.
-pub(super) struct Desk {
+pub(super) struct Server {
     receiver: Router,
     save: Option<PathBuf>,
     reports: mpsc::Sender<Report>,
 }
 
-impl Desk {
+impl Server {
     pub(super) fn new(args: &ListenArgs, verifier: Verifier, reports: mpsc::Sender<Report>) -> anyhow::Result<Self> {
         let onward = args.forward_to.as_ref().map(|url| Client::new(url, FORWARD_TIMEOUT)).transpose()?;
         let layer = TwentyWebhookLayer::new(WebhookConfig::new(verifier).diagnose_rejections());
@@ -42,15 +42,15 @@ impl Desk {
     }
 
     async fn observe(&self, request: Request) -> Response {
-        let (received, started) = (moment::now(), Instant::now());
+        let (received, started) = (time::now(), Instant::now());
         let (parts, body) = request.into_parts();
-        let tape = Tape::default();
-        let observed = Request::from_parts(parts.clone(), tape.record(body));
+        let recorder = Recorder::default();
+        let observed = Request::from_parts(parts.clone(), recorder.record(body));
         let response = match self.receiver.clone().oneshot(observed).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        let body = tape.bytes();
+        let body = recorder.bytes();
         let extensions = response.extensions();
         let mut report = Report {
             received,
@@ -85,8 +85,8 @@ impl Desk {
 }
 
 /// In a task of its own, so that a delivery is reported even if its sender has hung up.
-async fn observe(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let observing = tokio::spawn(async move { desk.observe(request).await });
+async fn observe(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let observing = tokio::spawn(async move { server.observe(request).await });
     observing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
@@ -103,9 +103,9 @@ async fn accept(State(onward): State<Option<Client>>, headers: HeaderMap, _: Web
             response.extensions_mut().insert(Forwarded { status: Ok(answer.status), took: answer.took });
             response
         }
-        Err(why) => {
+        Err(failure) => {
             let mut response = StatusCode::BAD_GATEWAY.into_response();
-            response.extensions_mut().insert(Forwarded { status: Err(why), took: Duration::ZERO });
+            response.extensions_mut().insert(Forwarded { status: Err(failure.why), took: Duration::ZERO });
             response
         }
     }
