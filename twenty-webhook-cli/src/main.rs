@@ -8,6 +8,7 @@ mod explain;
 mod inbox;
 mod input;
 mod listen;
+mod local_page;
 mod man;
 mod sample;
 mod sample_args;
@@ -15,6 +16,7 @@ mod saved;
 mod secrets;
 mod send;
 mod sign;
+mod signals;
 mod terminal;
 mod time;
 

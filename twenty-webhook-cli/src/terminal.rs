@@ -150,11 +150,19 @@ pub(crate) fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// One line of JSON. The same characters that are escaped elsewhere are so here, as JSON has it, so that the value stays what it is.
+/// One line of JSON. The characters that are escaped elsewhere are escaped here too, in JSON's way, so that the value stays the same.
 pub(crate) fn json(value: &serde_json::Value) -> String {
+    one_line(&value.to_string())
+}
+
+/// The same for JSON text.
+pub(crate) fn one_line(json: &str) -> String {
     let mut line = String::new();
-    for char in value.to_string().chars() {
-        if escaped(char.encode_utf8(&mut [0; 4])).to_string() == char.to_string() {
+    for char in json.chars() {
+        if matches!(char, '\n' | '\r' | '\t') {
+            // Between tokens: in a string they are escaped.
+            line.push(' ');
+        } else if escaped(char.encode_utf8(&mut [0; 4])).to_string() == char.to_string() {
             line.push(char);
         } else {
             for unit in char.encode_utf16(&mut [0; 2]) {

@@ -1,5 +1,5 @@
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use twenty_webhook_axum::{UnixMillis, jiff};
 
@@ -28,6 +28,21 @@ pub(crate) fn parse(text: &str) -> Result<UnixMillis, String> {
     let at = jiff::Timestamp::from_str(text).ok().and_then(|at| u64::try_from(at.as_millisecond()).ok());
     at.map(UnixMillis::from_millis)
         .ok_or_else(|| "write Unix milliseconds, or a time as 2026-09-14T10:23:16Z, or now".to_owned())
+}
+
+/// Reads a time in the past: how long ago, as 2h or 30d, or a time.
+pub(crate) fn parse_past(text: &str) -> Result<SystemTime, String> {
+    let at = match text
+        .parse::<jiff::Span>()
+        .ok()
+        .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok())
+    {
+        Some(ago) => Age(ago).before(now()),
+        None => {
+            parse(text).map_err(|_| "write how long ago, as 2h or 30d, or a time as 2026-09-14T10:23:16Z".to_owned())?
+        }
+    };
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_millis(at.as_millis()))
 }
 
 /// How long ago: `10m`, `90s`, `2h30m`; with a minus, how far ahead.

@@ -4,7 +4,7 @@ mod report;
 mod server;
 mod summary;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub(crate) use args::ListenArgs;
 use server::Server;
 use summary::Summary;
 
+use crate::signals;
 use crate::terminal::FAINT;
 
 /// How long requests under way may take to end after Ctrl-C.
@@ -45,7 +46,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         axum::serve(listener, Arc::new(server).router()).with_graceful_shutdown(stopping).await
     };
     let server = tokio::spawn(serving);
-    let mut signals = std::pin::pin!(interrupted());
+    let mut signals = std::pin::pin!(signals::interrupted());
     let mut summary = Summary::default();
     loop {
         tokio::select! {
@@ -93,18 +94,4 @@ fn greet(args: &ListenArgs, addr: SocketAddr) {
         anstream::stderr(),
         "Listening on http://{addr}, at any path{onward}{save}. {FAINT}Ctrl-C ends it.{FAINT:#}"
     );
-}
-
-/// Ctrl-C, or what `kill` sends.
-async fn interrupted() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

@@ -1,52 +1,262 @@
 //! `inbox`: on a file that a receiver and a worker have left.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use rexpect::session::spawn_command;
 use serde_json::Value;
 use twenty_webhook_axum::{Secret, Signer, Verifier};
 use twenty_webhook_inbox::{Backoff, Inbox, WebhookEvent};
 
-use crate::support::{command, json, text};
+use crate::support::{Server, command, exchange, json, text};
 
 /// "Control sequence introducer" in one character, and "clear". JSON lets it stand as it is.
 const CLEAR: &str = "\u{9b}2J";
 
+/// An inbox with two dead people, a dead company and a done task, and the binary on it.
+struct Left {
+    dir: tempfile::TempDir,
+}
+
+impl Left {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        leave(&dir.path().join("inbox.db"));
+        Self { dir }
+    }
+
+    fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = command(&[&["inbox"], args].concat());
+        command.env("INBOX_DB", self.dir.path().join("inbox.db")).stdin(std::process::Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> std::process::Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// The ids in a state, the newest first.
+    fn ids(&self, state: &str) -> Vec<String> {
+        self.jobs(&["--state", state]).iter().map(|job| job["id"].to_string()).collect()
+    }
+
+    fn jobs(&self, args: &[&str]) -> Vec<Value> {
+        let output = self.run(&[&["list", "--json"], args].concat());
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
 #[test]
-fn dead_letters_are_found_and_put_right() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("inbox.db");
-    leave(&path);
-    let db = path.to_str().unwrap();
-    let run = |args: &[&str]| command(&[&["inbox"], args, &["--db", db]].concat()).output().unwrap();
-
-    let stats = run(&["stats", "--json"]);
-    assert_eq!(json(&stats), serde_json::json!({"pending": 0, "running": 0, "retrying": 0, "done": 1, "dead": 3}));
-    assert_eq!(stats.status.code(), Some(1), "there are dead letters");
-
-    let people = run(&["list", "--state", "dead", "--name", "person.*", "--json"]);
-    let people: Vec<Value> = text(&people.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(people.len(), 2);
-    assert_eq!(people[0]["last_error"], "no");
-    assert_eq!(text(&run(&["list"]).stdout).lines().count(), 4);
-    assert_eq!(text(&run(&["list", "--limit", "2"]).stdout).lines().count(), 2);
-
-    let id = &people[0]["id"].to_string();
-    let shown = text(&run(&["show", id]).stdout);
-    assert!(shown.contains("state     dead") && shown.contains(r#""eventName":"person.created""#), "{shown}");
-    assert_eq!(run(&["show", "4711"]).status.code(), Some(1));
-
-    assert_eq!(text(&run(&["retry", id]).stdout), "1 retried\n");
-    assert_eq!(text(&run(&["retry", "--name", "person.*"]).stdout), "1 retried\n");
-    assert_eq!(text(&run(&["drop", "--name", "*.*"]).stdout), "1 dropped\n");
-    assert_eq!(run(&["drop", "--name", "*.*"]).status.code(), Some(1), "there is nothing left");
-    assert_eq!(run(&["drop"]).status.code(), Some(2), "which?");
-    let stats = run(&["stats", "--json"]);
-    assert_eq!(json(&stats), serde_json::json!({"pending": 2, "running": 0, "retrying": 0, "done": 1, "dead": 0}));
+fn stats_count_and_fail_only_if_asked_to() {
+    let inbox = Left::new();
+    let stats = inbox.run(&["stats", "--json"]);
     assert_eq!(stats.status.code(), Some(0));
+    let stats = json(&stats);
+    for (state, count) in [("pending", 0), ("running", 0), ("retrying", 0), ("done", 1), ("dead", 3)] {
+        assert_eq!(stats[state], count, "{stats}");
+    }
+    assert_eq!((stats["paused"].as_bool(), stats["oldest_dead_seconds"].is_u64()), (Some(false), true), "{stats}");
+    assert_eq!(inbox.run(&["stats", "--fail-on", "dead"]).status.code(), Some(1));
+    assert_eq!(inbox.run(&["stats", "--fail-on", "pending"]).status.code(), Some(0));
+    assert_eq!(inbox.run(&["stats", "--fail-on", "pending", "--fail-on", "done"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_list_has_a_header_and_can_be_narrowed() {
+    let inbox = Left::new();
+    let listed = text(&inbox.run(&["list"]).stdout);
+    let header: Vec<_> = listed.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(header, ["ID", "STATE", "AGE", "EVENT", "RECORD", "ATTEMPTS", "NEXT", "ERROR"]);
+    assert_eq!(listed.lines().count(), 5);
+    let dead = listed.lines().find(|line| line.contains("company.created")).unwrap();
+    let dead: Vec<_> = dead.split_whitespace().collect();
+    assert_eq!((dead[1], &dead[4..]), ("dead", &["company.created", "2", "1", "-", "no"][..]), "{listed}");
+
+    for (args, count) in [
+        (&["--state", "dead"][..], 3),
+        (&["--state", "dead", "--state", "done"], 4),
+        (&["--state", "dead", "--name", "person.*"], 2),
+        (&["--record", "company/2"], 1),
+        (&["--since", "1h"], 4),
+        (&["--until", "1h"], 0),
+        (&["--since", "2020-01-01T00:00:00Z", "--until", "2099-01-01T00:00:00Z"], 4),
+        (&["--limit", "2"], 2),
+        (&["--all"], 4),
+    ] {
+        assert_eq!(inbox.jobs(args).len(), count, "{args:?}");
+    }
+    let limited = inbox.run(&["list", "--limit", "2"]);
+    assert!(text(&limited.stderr).contains("There may be more"), "{limited:?}");
+    let ids: Vec<_> =
+        inbox.jobs(&["--state", "done", "--state", "dead"]).iter().map(|job| job["id"].as_u64()).collect();
+    assert!(ids.is_sorted_by(|newer, older| newer > older), "{ids:?}");
+}
+
+#[test]
+fn json_is_the_same_everywhere() {
+    let inbox = Left::new();
+    let job = &inbox.jobs(&["--state", "dead", "--limit", "1"])[0];
+    let shown = json(&inbox.run(&["show", &job["id"].to_string(), "--json"]));
+    for (name, value) in job.as_object().unwrap() {
+        assert_eq!(&shown[name], value, "{name}");
+    }
+    assert_eq!(shown["body"]["eventName"], "company.created");
+    let stored = shown["stored_at"].as_str().unwrap();
+    assert!(stored.parse::<twenty_webhook_axum::jiff::Timestamp>().is_ok() && stored.ends_with('Z'), "{stored}");
+    assert!(shown["finished_at"].is_string() && shown["due_at"].is_null(), "{shown}");
+}
+
+#[test]
+fn retry_and_rerun_say_why_they_left_a_job_alone() {
+    let inbox = Left::new();
+    let (dead, done) = (inbox.ids("dead"), inbox.ids("done"));
+    let refused = inbox.run(&["retry", &done[0], "4711"]);
+    assert_eq!((text(&refused.stdout).as_str(), refused.status.code()), ("0 retried\n", Some(1)));
+    assert!(text(&refused.stderr).contains(&format!("{} is done: `rerun` handles it again", done[0])), "{refused:?}");
+    assert!(text(&refused.stderr).contains("4711: there is no such job"), "{refused:?}");
+    assert!(text(&inbox.run(&["rerun", &dead[0]]).stderr).contains("is dead: `retry` makes it due"));
+
+    assert_eq!(text(&inbox.run(&["retry", &dead[0]]).stdout), "1 retried\n");
+    assert_eq!(text(&inbox.run(&["retry", "--name", "person.*"]).stdout), "2 retried\n");
+    let nothing = inbox.run(&["retry", "--name", "person.*"]);
+    assert!(text(&nothing.stderr).contains("No job that matches is dead"), "{nothing:?}");
+    assert_eq!(json(&inbox.run(&["rerun", "--since", "1h", "--json"])), serde_json::json!({ "rerun": 1 }));
+    assert_eq!(inbox.ids("pending").len(), 4);
+    assert_eq!(inbox.run(&["retry"]).status.code(), Some(2), "which?");
+}
+
+#[test]
+fn delete_asks_and_takes_no_pending_job_by_surprise() {
+    let inbox = Left::new();
+    let dead = inbox.ids("dead");
+    inbox.run(&["retry", &dead[0]]);
+
+    let unasked = inbox.run(&["delete", "--name", "*.*"]);
+    assert_eq!(unasked.status.code(), Some(2));
+    assert!(text(&unasked.stderr).contains("Delete 3 jobs (1 done, 2 dead)?"), "{unasked:?}");
+    let dry = inbox.run(&["delete", "--name", "*.*", "--dry-run"]);
+    assert_eq!(text(&dry.stdout).lines().count(), 4, "a header and three jobs: {dry:?}");
+    assert_eq!(inbox.jobs(&[]).len(), 4, "nothing was deleted");
+
+    let surprise = inbox.run(&["delete", &dead[0], "--yes"]);
+    assert_eq!(text(&surprise.stdout), "0 deleted\n");
+    assert!(text(&surprise.stderr).contains("is pending: it was not handled yet; --state pending"), "{surprise:?}");
+    assert_eq!(text(&inbox.run(&["delete", "--name", "*.*", "--yes"]).stdout), "3 deleted\n");
+    assert_eq!(inbox.ids("pending"), dead[..1]);
+    assert_eq!(text(&inbox.run(&["delete", &dead[0], "--state", "pending", "--yes"]).stdout), "1 deleted\n");
+    assert_eq!(inbox.run(&["delete", "--state", "running", "--yes"]).status.code(), Some(2));
+}
+
+#[test]
+fn on_a_terminal_delete_asks() {
+    let inbox = Left::new();
+    for (answer, left) in [("n", 4), ("y", 3)] {
+        // A terminal of its own in place of the empty input.
+        let mut command = inbox.command(&["delete", "--name", "task.*"]);
+        command.stdin(std::process::Stdio::inherit());
+        let mut session = spawn_command(command, Some(30_000)).unwrap();
+        session.exp_string("Delete 1 job (1 done)? [y/N]").unwrap();
+        session.send_line(answer).unwrap();
+        session.exp_eof().unwrap();
+        assert_eq!(inbox.jobs(&[]).len(), left, "{answer}");
+    }
+}
+
+#[test]
+fn what_is_erased_is_gone_and_workers_can_be_paused() {
+    let inbox = Left::new();
+    assert_eq!(inbox.run(&["erase", "company/2"]).status.code(), Some(2), "it asks");
+    assert_eq!(text(&inbox.run(&["erase", "company/2", "--yes"]).stdout), "1 erased\n");
+    let job = &inbox.jobs(&["--name", "company.*"])[0];
+    let shown = text(&inbox.run(&["show", &job["id"].to_string()]).stdout);
+    assert!(shown.contains("The body was erased"), "{shown}");
+    assert_eq!(json(&inbox.run(&["show", &job["id"].to_string(), "--json"]))["body"], Value::Null);
+    assert_eq!(inbox.run(&["erase", "company/2", "--yes"]).status.code(), Some(1));
+    assert_eq!(inbox.run(&["erase", "company"]).status.code(), Some(2));
+
+    assert!(inbox.run(&["pause"]).status.success());
+    assert!(text(&inbox.run(&["stats"]).stdout).contains("paused: workers start nothing"));
+    assert!(inbox.run(&["resume"]).status.success());
+    assert_eq!(json(&inbox.run(&["stats", "--json"]))["paused"], false);
+}
+
+#[test]
+fn the_dashboard_is_for_this_machine_and_this_run() {
+    let inbox = Left::new();
+    let server = Server::start(inbox.command(&["dashboard"]), "The dashboard is at ");
+    let (origin, token) = server.url.split_once("/?token=").unwrap();
+    let host = origin.strip_prefix("http://").unwrap();
+    let get = |path: &str, host: &str, more: &str| {
+        exchange(origin, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"))
+    };
+    assert!(get("/", host, "").starts_with("HTTP/1.1 403"), "without the token");
+    assert!(get("/?token=0123456789abcdef0123456789abcdef", host, "").starts_with("HTTP/1.1 403"), "another token");
+    let rebound = get(&format!("/?token={token}"), "evil.example", "");
+    assert!(rebound.starts_with("HTTP/1.1 421") && !rebound.contains(token), "{rebound}");
+    let entry = get(&format!("/?token={token}"), host, "");
+    assert!(entry.starts_with("HTTP/1.1 303") && entry.contains("location: /\r\n"), "{entry}");
+    let cookie = entry.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
+    let cookie = format!("Cookie: a=b; {}\r\n", cookie.split(';').next().unwrap());
+    let page = get("/", host, &cookie);
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("company.created"), "{page}");
+    assert!(page.to_lowercase().contains("content-security-policy: default-src 'none'"), "{page}");
+    assert!(get("/", "evil.example", &cookie).starts_with("HTTP/1.1 421"), "a rebound name with the cookie");
+    assert!(get("/", "localhost", &cookie).starts_with("HTTP/1.1 421"), "another port's name");
+    assert!(!page.contains("Rerun"), "it only shows");
+
+    let open = inbox.run(&["dashboard", "--addr", "0.0.0.0:0"]);
+    assert_eq!(open.status.code(), Some(2));
+    assert!(text(&open.stderr).contains("on loopback only"), "{open:?}");
+}
+
+/// A Postgres that answers every start with an error of this code.
+fn refusing_postgres(code: &'static str, message: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut start = [0; 1024];
+            while let Ok(read) = stream.read(&mut start) {
+                if read == 8 {
+                    // A request for TLS: no.
+                    stream.write_all(b"N").unwrap();
+                    continue;
+                }
+                let fields = format!("SFATAL\0VFATAL\0C{code}\0M{message}\0\0");
+                let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+                let _ = stream.write_all(&[b"E", &length[..], fields.as_bytes()].concat());
+                break;
+            }
+        }
+    });
+    format!("postgres://someone:hunter2@{addr}/some_db")
+}
+
+#[test]
+fn errors_of_postgres_name_the_cause_once_and_no_password() {
+    let refused = "postgres://someone:hunter2@127.0.0.1:1/some_db".to_owned();
+    for (url, cause) in [
+        (refused, "Connection refused"),
+        (
+            refusing_postgres("28P01", "password authentication failed for user \"someone\""),
+            "password authentication failed",
+        ),
+        (refusing_postgres("3D000", "database \"some_db\" does not exist"), "database \"some_db\" does not exist"),
+    ] {
+        let output = command(&["inbox", "stats", "--db", &url]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let told = text(&output.stderr);
+        assert_eq!(told.matches(cause).count(), 1, "{told}");
+        assert!(!told.contains("timed out") && !told.contains("hunter2"), "{told}");
+    }
 }
 
 /// What a customer wrote is shown, and does not command the terminal that it is shown on.
 #[test]
-fn a_body_is_harmless_on_a_terminal_and_whole_elsewhere() {
+fn a_body_is_harmless_on_a_terminal_and_whole_in_json() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("inbox.db");
     leave(&path);
@@ -57,8 +267,8 @@ fn a_body_is_harmless_on_a_terminal_and_whole_elsewhere() {
     let on_a_terminal = spawn_command(show(), Some(30_000)).unwrap().exp_eof().unwrap();
     // `rexpect` takes each byte for a character; the one that commands would be the second of two.
     assert!(on_a_terminal.contains("2J") && !on_a_terminal.contains('\u{9b}'), "{on_a_terminal:?}");
-    let piped = text(&show().output().unwrap().stdout);
-    assert!(piped.ends_with(&format!("\"note\":\"{CLEAR}\"}}}}\n")), "{piped:?}");
+    let shown = json(&show().arg("--json").output().unwrap());
+    assert_eq!(shown["body"]["record"]["note"], CLEAR, "JSON is escaped, and stays the same value");
 }
 
 #[test]

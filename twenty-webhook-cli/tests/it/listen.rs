@@ -1,11 +1,8 @@
 //! What `listen` says of what comes.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use serde_json::json;
 
-use crate::support::{SECRET, Server, command, flat, run, text};
+use crate::support::{SECRET, Server, command, exchange, flat, run, text};
 
 #[test]
 fn a_wrong_secret_is_diagnosed_and_not_told() {
@@ -110,12 +107,4 @@ fn a_closed_pipe_ends_it() {
     let server = Server::start_with_closed_stdout(command(&["listen", "--addr", "127.0.0.1:0"]));
     run(&["send", &server.url]);
     assert_eq!(server.wait().code(), Some(0));
-}
-
-fn exchange(url: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }

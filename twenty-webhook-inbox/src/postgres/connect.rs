@@ -100,6 +100,10 @@ impl PostgresConfig {
     /// # Errors
     /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be reached.
     pub async fn open_existing(self) -> Result<Inbox<PostgresStore>, InboxError> {
+        // A pool tries again until its deadline, and then says only that it timed out. One connection says why.
+        let connecting = tokio::time::timeout(ANSWER, PgConnection::connect_with(&self.options)).await;
+        let connection = connecting.map_err(|_| InboxError::database("no answer from the server within 5 seconds"))?;
+        let _ = connection.map_err(InboxError::database)?.close().await;
         let store = self.connect().await?;
         let mut connection = store.pool.acquire().await.map_err(InboxError::database)?;
         let version = self.version(&store, &mut connection).await.map_err(InboxError::database)?;

@@ -1,0 +1,133 @@
+//! Pages for the user of this machine: on loopback, for browsers that have the token of this run, and never by another name.
+
+use std::future::Future;
+use std::hint::black_box;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::net::TcpListener;
+
+/// A page that is about to be served.
+pub(crate) struct LocalPage {
+    listener: TcpListener,
+    guard: Arc<Guard>,
+}
+
+/// Who may see it.
+struct Guard {
+    token: String,
+    port: u16,
+}
+
+impl LocalPage {
+    /// Listens at `addr`, which must be a loopback address.
+    pub(crate) async fn bind(addr: SocketAddr) -> anyhow::Result<Self> {
+        anyhow::ensure!(addr.ip().is_loopback(), "{addr} is not on loopback");
+        let listener = TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).context("the system has no randomness")?;
+        let guard = Guard { token: hex::encode(random), port: listener.local_addr()?.port() };
+        Ok(Self { listener, guard: Arc::new(guard) })
+    }
+
+    /// The URL to open, with the token.
+    pub(crate) fn url(&self) -> String {
+        let addr = self.listener.local_addr().map_or_else(|_| String::new(), |addr| addr.to_string());
+        format!("http://{addr}/?token={}", self.guard.token)
+    }
+
+    /// Serves the page until `end`.
+    pub(crate) async fn serve(
+        self,
+        page: Router,
+        end: impl Future<Output = io::Result<()>> + Send + 'static,
+    ) -> io::Result<()> {
+        let page = page.layer(from_fn_with_state(self.guard, admit));
+        let end = async move {
+            let _ = end.await;
+        };
+        // Not gracefully: a stream of events never ends.
+        tokio::select! {
+            served = axum::serve(self.listener, page) => served,
+            () = end => Ok(()),
+        }
+    }
+}
+
+/// Nothing from elsewhere, in no frame, stored nowhere. A page may have a stricter policy of its own.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (X_FRAME_OPTIONS, "DENY"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "same-origin"),
+    (CACHE_CONTROL, "no-store"),
+];
+
+async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.judge(&request) {
+        Ok(()) => next.run(request).await,
+        Err(response) => response,
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Guard {
+    /// The answer to a request that may not pass.
+    #[expect(clippy::result_large_err, reason = "it is the answer")]
+    fn judge(&self, request: &Request) -> Result<(), Response> {
+        // Another site can make its own name resolve to 127.0.0.1, and read the answers.
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let names = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{}", self.port));
+        if !host.is_some_and(|host| names.iter().any(|name| name == host)) {
+            return Err(
+                (StatusCode::MISDIRECTED_REQUEST, "Open the page by the URL that was printed.\n").into_response()
+            );
+        }
+        let query = request.uri().query().unwrap_or_default();
+        if query.split('&').filter_map(|pair| pair.strip_prefix("token=")).any(|token| self.is_token(token)) {
+            // Into a cookie, so that it does not stay in the address bar and the history.
+            let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie(), self.token);
+            return Err((StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, "/".to_owned())]).into_response());
+        }
+        let cookies = request.headers().get_all(COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
+        let name = self.cookie();
+        let has_token = cookies
+            .flat_map(|cookies| cookies.split(';'))
+            .filter_map(|cookie| cookie.trim().split_once('='))
+            .any(|(own, token)| own == name && self.is_token(token));
+        if has_token {
+            return Ok(());
+        }
+        Err((StatusCode::FORBIDDEN, "Open the page by the URL that was printed: it has the token of this run.\n")
+            .into_response())
+    }
+
+    /// Cookies are shared by all ports of a host.
+    fn cookie(&self) -> String {
+        format!("twenty-webhook-{}", self.port)
+    }
+
+    /// In a time that does not depend on where they differ.
+    fn is_token(&self, text: &str) -> bool {
+        let (own, text) = (self.token.as_bytes(), text.as_bytes());
+        own.len() == text.len() && black_box(own.iter().zip(text).fold(0, |diff, (a, b)| diff | (a ^ b))) == 0
+    }
+}
