@@ -2,12 +2,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
 use crate::inbox::InboxArgs;
 use crate::listen::ListenArgs;
+use crate::register::RegisterArgs;
 use crate::sample::SampleCommand;
 use crate::send::SendArgs;
 use crate::sign::SignArgs;
+use crate::webhooks::WebhooksArgs;
 
 /// Sends webhooks as Twenty does, listens for them, and explains why one does not verify
 #[derive(Debug, Parser)]
@@ -49,6 +52,9 @@ pub(crate) enum Command {
     Sign(SignArgs),
     Explain(ExplainArgs),
     Inbox(InboxArgs),
+    Register(RegisterArgs),
+    Webhooks(WebhooksArgs),
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Examples:

@@ -1,8 +1,10 @@
 //! `twenty-webhook`: sends webhooks as Twenty does, listens for them, and explains why one does not verify.
 
 mod address;
+mod api;
 mod cli;
 mod completions;
+mod doctor;
 mod events;
 mod explain;
 mod inbox;
@@ -10,6 +12,7 @@ mod input;
 mod listen;
 mod local_page;
 mod man;
+mod register;
 mod sample;
 mod sample_args;
 mod saved;
@@ -19,6 +22,7 @@ mod sign;
 mod signals;
 mod terminal;
 mod time;
+mod webhooks;
 
 use std::io;
 use std::process::ExitCode;
@@ -49,6 +53,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Listen(args) => runtime()?.block_on(listen::run(args)),
         Command::Send(args) => runtime()?.block_on(send::run(args)),
         Command::Sample(args) => sample::run(&args),
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
+        Command::Register(args) => runtime()?.block_on(register::run(args)),
+        Command::Webhooks(args) => runtime()?.block_on(webhooks::run(args)),
         Command::Sign(args) => sign::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Inbox(args) => runtime()?.block_on(inbox::run(args)),

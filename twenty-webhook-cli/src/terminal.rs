@@ -1,6 +1,6 @@
 //! How output looks on a terminal. Elsewhere the styles are removed.
 
-use std::io::{self, StdoutLock, Write};
+use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::time::Duration;
 
 use anstream::AutoStream;
@@ -15,6 +15,20 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Where a command's results go.
 pub(crate) fn stdout() -> AutoStream<StdoutLock<'static>> {
     AutoStream::auto(io::stdout().lock())
+}
+
+/// Asks a question on the terminal.
+///
+/// # Errors
+/// If there is no terminal: then the flag is the answer.
+pub(crate) fn ask(question: &str, flag: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        anyhow::bail!("{question} This is no terminal to ask on: {flag}");
+    }
+    write!(anstream::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The width that text is wrapped to, in columns.

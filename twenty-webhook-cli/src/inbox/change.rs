@@ -1,4 +1,4 @@
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -131,18 +131,11 @@ fn counted(jobs: &[JobInfo]) -> String {
     if states.is_empty() { "0 jobs".to_owned() } else { format!("{} {noun} ({})", jobs.len(), states.join(", ")) }
 }
 
-/// Asks on a terminal. Elsewhere the flag is the answer.
 fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
-    if yes {
+    if yes || terminal::ask(question, "--yes says yes")? {
         return Ok(());
     }
-    if !io::stdin().is_terminal() {
-        bail!("{question} This is no terminal to ask on: --yes says yes, --dry-run shows what would be changed");
-    }
-    write!(anstream::stderr(), "{question} [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { bail!("nothing was changed") }
+    bail!("nothing was changed")
 }
 
 /// What a command may change.

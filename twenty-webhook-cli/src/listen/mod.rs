@@ -22,6 +22,8 @@ use summary::Summary;
 use crate::signals;
 use crate::terminal::FAINT;
 
+/// How the description of a webhook for the time of one run begins.
+pub(crate) const TEMPORARY: &str = "twenty-webhook listen: temporary";
 /// How long requests under way may take to end after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -30,25 +30,15 @@ pub(crate) struct Failure {
 
 impl Client {
     pub(crate) fn new(url: &Url, timeout: Duration) -> anyhow::Result<Self> {
-        // An error says that there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || {
-            let builder = reqwest::Client::builder()
-                .user_agent(concat!("twenty-webhook/", env!("CARGO_PKG_VERSION")))
-                .timeout(timeout)
-                // Twenty follows the others too: as a GET without body, which delivers nothing.
-                .redirect(redirect::Policy::custom(|attempt| match attempt.status().as_u16() {
-                    307 | 308 if attempt.previous().len() < 10 => attempt.follow(),
-                    _ => attempt.stop(),
-                }));
-            if is_loopback(url) { builder.no_proxy() } else { builder }
-        };
-        let client = match builder().build() {
-            // A machine without certificates can do without them.
-            Err(_) if url.scheme() == "http" => builder().tls_certs_only([]).build(),
-            built => built,
-        };
-        let client = client.context("cannot make an HTTPS client; has this machine the package ca-certificates?")?;
+        // Twenty follows the others too: as a GET without a body, which delivers nothing.
+        let client = new_client(
+            url,
+            timeout,
+            redirect::Policy::custom(|attempt| match attempt.status().as_u16() {
+                307 | 308 if attempt.previous().len() < 10 => attempt.follow(),
+                _ => attempt.stop(),
+            }),
+        )?;
         Ok(Self { client, url: url.clone() })
     }
 
@@ -67,10 +57,7 @@ impl Client {
         if error.is_timeout() {
             return "no answer in time. Twenty gives up after 5 seconds, and never sends it again".into();
         }
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
+        let cause = last_cause(error);
         if error.is_connect() {
             format!("cannot reach {host} ({cause}); is the receiver running there?")
         } else {
@@ -79,7 +66,36 @@ impl Client {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// A client with this policy for redirects; without a proxy to this machine.
+pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Policy) -> anyhow::Result<reqwest::Client> {
+    // An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("twenty-webhook/", env!("CARGO_PKG_VERSION")))
+            .timeout(timeout);
+        if is_loopback(url) { builder.no_proxy() } else { builder }
+    };
+    let is_plain = url.scheme() == "http";
+    let built = match builder().build() {
+        // A machine without certificates can do without them.
+        Err(_) if is_plain => builder().tls_certs_only([]).redirect(redirects).build(),
+        Err(error) => Err(error),
+        Ok(_) => builder().redirect(redirects).build(),
+    };
+    built.context("cannot make an HTTPS client; is the package ca-certificates installed on this machine?")
+}
+
+/// The innermost cause, which says most.
+pub(crate) fn last_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let ip: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     host == "localhost" || ip.is_some_and(|ip| ip.is_loopback())

@@ -10,7 +10,7 @@ mod tamper;
 use std::process::ExitCode;
 
 pub(crate) use args::{SendArgs, url};
-pub(crate) use client::{Answer, Client, Failure};
+pub(crate) use client::{Answer, Client, Failure, is_loopback, last_cause, new_client};
 use request::RequestSource;
 pub(crate) use request::new_body;
 

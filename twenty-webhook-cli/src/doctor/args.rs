@@ -1,0 +1,61 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use twenty_webhook_axum::EventPattern;
+
+use crate::api::ApiArgs;
+use crate::secrets::SecretArgs;
+
+/// Find out why no delivery arrives
+///
+/// It asks Twenty's API which webhooks there are, and calls their targets as Twenty would. Each line of the answer is `ok`, or says what is
+/// wrong, why, and how to fix it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --send-sample and --canary it changes nothing, and the receivers handle nothing: it sends a GET, and a POST without a signature, \
+which a receiver refuses.
+
+--send-sample signs a sample with the secret. To the receiver it is a real event: a person that does not exist is created. Its ids begin \
+with d0c70000.
+
+--canary creates a note in Twenty and destroys it, and waits until both deliveries are in the inbox at --db. All subscribers of notes see \
+them.
+
+Exit status: 0 if all is well, 1 if something is wrong, 2 if nothing could be checked.
+
+Examples:
+  export TWENTY_URL=https://crm.example.com TWENTY_API_KEY=…
+  twenty-webhook doctor
+  twenty-webhook doctor --want 'person.*' --secret-file secret
+  twenty-webhook doctor --secret-file secret --send-sample
+  twenty-webhook doctor --canary --db inbox.db")]
+pub(crate) struct DoctorArgs {
+    /// Events that you want, as person.* or opportunity.updated. May be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) want: Vec<EventPattern>,
+    /// Check only the webhook with this id or this target URL
+    #[arg(long, value_name = "ID|URL")]
+    pub(super) webhook: Option<String>,
+    /// Twenty's operator allows private addresses, so they are not reported as wrong
+    #[arg(long)]
+    pub(super) private_allowed: bool,
+    /// Send a signed sample, which the receiver handles
+    #[arg(long)]
+    pub(super) send_sample: bool,
+    /// Create and destroy a note, and wait for its deliveries
+    #[arg(long, requires = "db")]
+    pub(super) canary: bool,
+    /// The inbox to wait at: an SQLite file, or a URL of Postgres
+    #[arg(long, value_name = "FILE|URL", requires = "canary", value_hint = clap::ValueHint::FilePath)]
+    pub(super) db: Option<PathBuf>,
+    /// How many seconds to wait for each delivery of the canary
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "canary")]
+    pub(super) wait: u64,
+    /// Print one line of JSON for each check
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+    #[command(flatten)]
+    pub(super) secrets: SecretArgs,
+}

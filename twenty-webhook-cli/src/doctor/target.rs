@@ -1,0 +1,257 @@
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use http::header::LOCATION;
+use http::{HeaderMap, Method, StatusCode};
+use reqwest::{Url, redirect};
+use serde_json::json;
+use twenty_webhook_axum::{Secret, Signer, UnixMillis, Verifier};
+
+use super::{Check, DoctorArgs, Report};
+use crate::api::Webhook;
+use crate::send::{last_cause, new_client};
+use crate::{terminal, time};
+
+/// Twenty's patience with a receiver.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Twenty's queue makes one call at a time, so a slow receiver delays all webhooks.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Checks one webhook: its secret, and its target.
+pub(super) async fn check(args: &DoctorArgs, webhook: &Webhook, report: &mut Report) -> anyhow::Result<()> {
+    report.add(&secret(args, webhook)?)?;
+    let url = match Url::parse(&webhook.target_url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+        _ => {
+            let check = Check::wrong("target", "the target is no URL of http or https");
+            return report.add(&check.fix("change it in the webhook's settings in Twenty"));
+        }
+    };
+    report.add(&address(args, &url).await)?;
+    let client = new_client(&url, LIMIT, redirect::Policy::none())?;
+    let get = Call::make(&client, Method::GET, &url, HeaderMap::new(), "").await;
+    report.add(&get.judge("get", StatusCode::METHOD_NOT_ALLOWED, "a GET"))?;
+    if get.is_unreachable() {
+        return Ok(());
+    }
+    let post = Call::make(&client, Method::POST, &url, HeaderMap::new(), "{}").await;
+    report.add(&post.judge("unsigned_post", StatusCode::UNAUTHORIZED, "an unsigned POST"))?;
+    if let Some(check) = post.speed() {
+        report.add(&check)?;
+    }
+    if url.scheme() == "https" {
+        report.add(&Check::ok("tls", "the certificate is valid for this machine"))?;
+    } else {
+        let check = Check::warning("tls", "the target is plain http: everyone on the way can read the records");
+        report.add(&check.fix("put a proxy with a certificate in front of the receiver"))?;
+    }
+    if args.send_sample {
+        let sample = sample(args, webhook, &client, &url).await?;
+        report.add(&sample)?;
+    }
+    Ok(())
+}
+
+/// Is the secret here the one that Twenty signs with?
+fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
+    const CODE: &str = "secret";
+    let Some(text) = &webhook.secret else {
+        return Ok(Check::skipped(CODE, "this API does not show the webhook's secret, so it cannot be compared"));
+    };
+    if text.is_empty() {
+        return Ok(Check::wrong(
+            CODE,
+            "the webhook has no secret, so its deliveries are unsigned, and receivers refuse them",
+        )
+        .fix("set a secret in the webhook's settings in Twenty"));
+    }
+    if args.secrets.are_absent() {
+        return Ok(Check::skipped(CODE, "no secret is given to compare: --secret-file or --secret-env"));
+    }
+    // A secret keeps no text: what one signs the other verifies, or not.
+    let (body, now) = (b"{}".as_slice(), time::now());
+    let signed = Signer::new(Secret::new(text.clone())?).sign_at(body, now);
+    let verifier: Verifier = args.secrets.verifier()?;
+    Ok(if verifier.verify_at(&signed, body, now).is_ok() {
+        Check::ok(CODE, "the secret is the one that Twenty signs with")
+    } else {
+        Check::wrong(CODE, "the secret given here is another one than Twenty signs with")
+            .why("receivers refuse each delivery with `signature_mismatch`")
+            .fix("give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends")
+    })
+}
+
+/// Is the target at an address that Twenty refuses?
+async fn address(args: &DoctorArgs, url: &Url) -> Check {
+    const CODE: &str = "address";
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    let addresses: Vec<_> = match tokio::net::lookup_host((host.as_str(), port)).await {
+        Ok(addresses) => addresses.map(|address| address.ip()).collect(),
+        Err(error) => {
+            return Check::wrong(
+                CODE,
+                format!("the name {} cannot be resolved here ({error})", terminal::plain(&host, 80)),
+            )
+            .fix("check the name in the webhook's target, and its DNS record");
+        }
+    };
+    let private: Vec<_> = addresses.iter().filter(|address| is_private(**address)).map(ToString::to_string).collect();
+    if private.is_empty() {
+        return Check::ok(CODE, "the target is at a public address, as resolved here; Twenty's worker may see another");
+    }
+    let private = private.join(", ");
+    if args.private_allowed {
+        return Check::ok(CODE, format!("the target is at the private address {private}, which you say is allowed"));
+    }
+    Check::wrong(CODE, format!("the target is at the private address {private}, as resolved here"))
+        .why("Twenty refuses private and loopback addresses by default, self-hosted too, and only its audit log says so. Twenty's worker may resolve the name otherwise")
+        .fix("use a public address, or a tunnel (`listen --tunnel`); or set OUTBOUND_HTTP_ALLOWED_INTERNAL_HOSTS for Twenty's server and for its worker, which makes the calls. Then say --private-allowed")
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private() || v4.is_loopback() || v4.is_link_local() || a == 0 || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => is_private(v4.into()),
+            None => {
+                v6 == Ipv6Addr::LOCALHOST || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+            }
+        },
+    }
+}
+
+/// One request to the target.
+struct Call {
+    answer: Result<(StatusCode, HeaderMap), CallError>,
+    took: Duration,
+}
+
+enum CallError {
+    TimedOut,
+    Unreachable(String),
+    BrokenOff(String),
+}
+
+impl Call {
+    async fn make(
+        client: &reqwest::Client,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: impl Into<reqwest::Body>,
+    ) -> Self {
+        let started = Instant::now();
+        let request = client.request(method, url.clone()).headers(headers).body(body);
+        let answer = match request.send().await {
+            Ok(response) => Ok((response.status(), response.headers().clone())),
+            Err(error) if error.is_timeout() => Err(CallError::TimedOut),
+            Err(error) if error.is_connect() => Err(CallError::Unreachable(last_cause(&error))),
+            Err(error) => Err(CallError::BrokenOff(last_cause(&error))),
+        };
+        Self { answer, took: started.elapsed() }
+    }
+
+    fn is_unreachable(&self) -> bool {
+        matches!(self.answer, Err(CallError::Unreachable(_)))
+    }
+
+    /// Whether a receiver answered as it should.
+    fn judge(&self, code: &'static str, expected: StatusCode, what: &str) -> Check {
+        let took = terminal::took(self.took);
+        let (status, headers) = match &self.answer {
+            Ok((status, headers)) => (*status, headers),
+            Err(CallError::TimedOut) => {
+                return Check::wrong(code, format!("{what} was not answered within 5 seconds"))
+                    .why("Twenty gives up after 5 seconds, never sends it again, and delays all other webhooks")
+                    .fix("answer first and work later: the crate twenty-webhook-inbox does so");
+            }
+            Err(CallError::Unreachable(cause)) => {
+                return Check::wrong(
+                    code,
+                    format!("the target cannot be reached from here ({})", terminal::plain(cause, 120)),
+                )
+                .fix("check that the receiver runs, its port, its certificate, and the firewall");
+            }
+            Err(CallError::BrokenOff(cause)) => {
+                return Check::wrong(code, format!("the answer to {what} broke off ({})", terminal::plain(cause, 120)))
+                    .fix("look at the receiver's log, and at the proxy's");
+            }
+        };
+        if status == expected {
+            return Check::ok(code, format!("{what} is answered with {status}, in {took}"));
+        }
+        let check = Check::wrong(code, format!("{what} is answered with {status} in place of {expected}"));
+        match status {
+            status if status.is_redirection() => {
+                let location = headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
+                check
+                    .why("Twenty follows most redirects with a GET without a body, which delivers nothing")
+                    .fix(format!("register the final URL in Twenty: {}", terminal::plain(location, 200)))
+            }
+            StatusCode::NOT_FOUND => check.fix("correct the path in the webhook's target, or the receiver's route"),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                check.fix("correct the path in the webhook's target: this one takes no POST")
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => check
+                .why("something before the receiver may ask for a login")
+                .fix("let the webhook's path through without a login"),
+            status if status.is_success() && code == "unsigned_post" => check
+                .why("what accepts unsigned requests accepts forged ones")
+                .fix("verify signatures there; if another program answers at this URL, correct the target"),
+            status if status.is_server_error() => check.fix("look at the receiver's log, and at the proxy's"),
+            _ => check
+                .why("a receiver of this library answers so; another program may answer at this URL")
+                .fix("correct the webhook's target, if this is not your receiver"),
+        }
+    }
+
+    fn speed(&self) -> Option<Check> {
+        let took = terminal::took(self.took);
+        if self.answer.is_err() {
+            return None;
+        }
+        Some(if self.took > SLOW {
+            Check::warning("speed", format!("the receiver took {took}; Twenty gives up after 5 s"))
+                .why("Twenty's queue makes one call at a time, and waits for the slowest receiver")
+                .fix("answer first and work later: the crate twenty-webhook-inbox does so")
+        } else {
+            Check::ok("speed", format!("the receiver took {took}; Twenty gives up after 5 s"))
+        })
+    }
+}
+
+/// A signed sample, with ids that say what it is.
+async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, url: &Url) -> anyhow::Result<Check> {
+    const CODE: &str = "sample";
+    if args.secrets.are_absent() {
+        let check = Check::wrong(CODE, "a sample can only be sent with a secret");
+        return Ok(check.fix("--secret-file or --secret-env"));
+    }
+    let now: UnixMillis = time::now();
+    let id = format!("d0c70000-0000-4000-8000-{:012x}", now.as_millis() & 0xffff_ffff_ffff);
+    let name = json!({ "firstName": "twenty-webhook doctor", "lastName": "sample" });
+    let body = twenty_webhook_testing::event("person.created")
+        .record(json!({ "id": id, "name": name }))
+        .member("webhookId", webhook.id.as_str())
+        .target_url(url.as_str())
+        .at(now)
+        .try_build()?;
+    let mut headers = Signer::new(args.secrets.one()?).sign_at(&body, now);
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    let call = Call::make(client, Method::POST, url, headers, body).await;
+    Ok(match &call.answer {
+        Ok((status, _)) if status.is_success() => {
+            Check::ok(CODE, format!("a signed sample, of the person {id}, is answered with {status}, in {}", terminal::took(call.took)))
+        }
+        Ok((status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _)) => {
+            Check::wrong(CODE, format!("a signed sample is answered with {status}"))
+                .why("the receiver has another secret, a wrong clock, or something on the way changes the body")
+                .fix("look at the receiver's log, or let it diagnose its rejections; `twenty-webhook listen --forward-to` shows more")
+        }
+        _ => call.judge(CODE, StatusCode::OK, "a signed sample"),
+    })
+}

@@ -1,0 +1,284 @@
+//! `doctor`: each thing that can be wrong.
+
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::Value;
+use twenty_webhook_inbox::Inbox;
+use twenty_webhook_testing::{ApiFailure, FakeTwenty, RateLimit, Role};
+
+use crate::support::{SECRET, Server, flat, text};
+use crate::twenty::{answering, lines, on, run_on, with_key};
+
+/// What the check of this name found: the first result that is not `ok`, or else `ok`; with all that was said.
+fn found(output: &Output, check: &str) -> (String, String) {
+    let lines = lines(output);
+    let of_check: Vec<&Value> = lines.iter().filter(|line| line["check"] == check).collect();
+    let worst = of_check.iter().find(|line| line["result"] != "ok").or(of_check.first());
+    let worst = worst.unwrap_or_else(|| panic!("no check {check}: {output:?}"));
+    (worst["result"].as_str().unwrap().to_owned(), worst.to_string())
+}
+
+#[track_caller]
+fn assert_found(output: &Output, check: &str, result: &str, text: &str) {
+    let (actual, said) = found(output, check);
+    assert!(actual == result && said.contains(text), "expected {result}, and `{text}`: {said}");
+    assert_eq!(
+        output.status.code() == Some(1),
+        lines(output).iter().any(|line| line["result"] == "wrong"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn all_is_well() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
+    let args = ["doctor", "--private-allowed", "--want", "person.*", "--send-sample"];
+    let output = run_on(&twenty, &[&args[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for check in
+        ["api", "clock", "webhooks", "operations", "secret", "address", "get", "unsigned_post", "speed", "sample"]
+    {
+        assert_eq!(found(&output, check).0, "ok", "{check}: {output:?}");
+    }
+    assert_found(&output, "tls", "mind", "plain http");
+    let codes: Vec<_> = (0..2).map(|_| receiver.report()["code"].clone()).collect();
+    assert_eq!(codes, ["method_not_allowed", "unsigned"]);
+    let sample = receiver.report();
+    assert!(
+        sample["verdict"] == "verified" && sample["record_id"].as_str().unwrap().starts_with("d0c70000-"),
+        "{sample}"
+    );
+
+    let shown = text(&run_on(&twenty, &args).stdout);
+    assert!(shown.starts_with("ok      Twenty's API at http://127.0.0.1"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80 || line.contains("http://")), "{shown}");
+    assert!(!shown.contains(SECRET) && !shown.contains(twenty.api_key()), "{shown}");
+}
+
+#[test]
+fn the_receiver_handles_nothing_without_send_sample() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
+    let requests = twenty.api_requests().len();
+    run_on(&twenty, &["doctor", "--private-allowed"]);
+    assert_eq!(twenty.api_requests()[requests..], ["GET /rest/metadata/webhooks"], "and Twenty is only read");
+    let (_, printed, _) = receiver.interrupt();
+    assert!(printed.lines().count() == 2 && !printed.contains("\"verified\""), "{printed}");
+}
+
+#[test]
+fn what_is_wrong_with_the_api_is_said_with_a_way_to_mend_it() {
+    for (failure, what) in [
+        (ApiFailure::Status(401), "does not accept the API key"),
+        (ApiFailure::Status(402), "allowance is spent"),
+        (ApiFailure::Status(403), "API keys & webhooks"),
+        (ApiFailure::Status(429), "wait a minute"),
+        (ApiFailure::Status(500), "answered with an error (500 Internal Server Error: This request was told to fail.)"),
+        (ApiFailure::CutOff, "broke off"),
+        (ApiFailure::NotJson, "not one of Twenty's API"),
+        (ApiFailure::Endless, "too large"),
+        (ApiFailure::Hang, "did not answer within 10 seconds"),
+    ] {
+        let twenty = FakeTwenty::start();
+        twenty.fail_next([failure]);
+        let output = run_on(&twenty, &["doctor", "--json"]);
+        assert_found(&output, "api", "wrong", what);
+        assert!(lines(&output)[0]["fix"].is_string());
+        assert_eq!(lines(&output).len(), 1, "nothing is checked that is not known");
+    }
+    let twenty = FakeTwenty::start();
+    twenty.set_faults(|faults| faults.allowance_spent = true);
+    assert_found(&run_on(&twenty, &["doctor", "--json"]), "api", "wrong", "billing");
+    for no_retry_after in [false, true] {
+        let twenty = FakeTwenty::start();
+        twenty.set_faults(|faults| {
+            faults.api_rate_limit = Some(RateLimit::per_minute(0));
+            faults.no_retry_after = no_retry_after;
+        });
+        assert_found(&run_on(&twenty, &["doctor", "--json"]), "api", "wrong", "too many requests");
+    }
+}
+
+#[test]
+fn keys_and_addresses_that_do_not_fit() {
+    let twenty = FakeTwenty::start();
+    let key = twenty.add_api_key(Role::default().without_webhooks());
+    assert_found(
+        &with_key(&twenty, &key, &["doctor", "--json"]).output().unwrap(),
+        "api",
+        "wrong",
+        "API keys & webhooks",
+    );
+    twenty.revoke(&key);
+    assert_found(&with_key(&twenty, &key, &["doctor", "--json"]).output().unwrap(), "api", "wrong", "Token invalid");
+
+    let gone = on(&twenty, &["doctor", "--json", "--url", "http://127.0.0.1:1"]).output().unwrap();
+    assert_found(&gone, "api", "wrong", "cannot reach http://127.0.0.1:1");
+    let no_key = on(&twenty, &["doctor"]).env_remove("TWENTY_API_KEY").output().unwrap();
+    assert_eq!(no_key.status.code(), Some(2));
+    assert!(text(&no_key.stderr).contains("TWENTY_API_KEY is not set"), "{no_key:?}");
+    let no_url = on(&twenty, &["doctor"]).env_remove("TWENTY_URL").output().unwrap();
+    assert!(text(&no_url.stderr).contains("--url https://"), "{no_url:?}");
+}
+
+#[test]
+fn clocks_that_are_apart() {
+    for (minutes, result) in [(-10, "wrong"), (10, "wrong"), (-2, "mind"), (2, "mind"), (0, "ok")] {
+        let twenty = FakeTwenty::start();
+        twenty.set_faults(|faults| faults.clock_skew_millis = minutes * 60_000);
+        assert_found(&run_on(&twenty, &["doctor", "--json"]), "clock", result, "clock");
+    }
+}
+
+#[test]
+fn webhooks_that_are_missing_or_left_behind() {
+    let twenty = FakeTwenty::start();
+    assert_found(&run_on(&twenty, &["doctor", "--json"]), "webhooks", "wrong", "`twenty-webhook register` creates one");
+    twenty.add_webhook("http://127.0.0.1:1/", ["person.*"], SECRET);
+    let output = run_on(&twenty, &["doctor", "--json", "--webhook", "another"]);
+    assert_found(&output, "webhooks", "wrong", "there is no webhook another");
+}
+
+#[test]
+fn operations_that_do_not_cover_what_is_wanted() {
+    let twenty = FakeTwenty::start();
+    twenty.add_webhook("http://127.0.0.1:1/", ["person.created", "company.*"], SECRET);
+    let check = |wanted: &str| run_on(&twenty, &["doctor", "--json", "--want", wanted]);
+    assert_eq!(found(&check("person.created"), "operations").0, "ok");
+    assert_eq!(found(&check("company.*"), "operations").0, "ok");
+    assert_found(&check("person.*"), "operations", "wrong", "no webhook subscribes to person.updated, person.deleted");
+    assert_found(&check("*.created"), "operations", "wrong", "add the operation *.created");
+    let twenty = FakeTwenty::start();
+    twenty.add_webhook("http://127.0.0.1:1/", ["*.*", "person.create"], SECRET);
+    let output = run_on(&twenty, &["doctor", "--json", "--want", "workflowRun.*"]);
+    assert!(text(&output.stdout).contains("to no wildcard"), "{output:?}");
+    assert_found(&output, "operations", "wrong", "`person.create` matches no event");
+}
+
+#[test]
+fn secrets_that_do_not_fit_or_are_not_shown() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    twenty.add_webhook(&receiver.url, ["person.*"], "another secret");
+    let args = ["doctor", "--json", "--private-allowed", "--send-sample"];
+    assert_found(&run_on(&twenty, &args), "secret", "wrong", "another one than Twenty signs with");
+    twenty.set_faults(|faults| faults.hide_secrets = true);
+    assert_found(&run_on(&twenty, &args), "secret", "skipped", "does not show");
+    let bare = on(&twenty, &args).env_remove("TWENTY_WEBHOOK_SECRET").output().unwrap();
+    assert_found(&bare, "sample", "wrong", "only be sent with a secret");
+
+    // As some versions do with a webhook that is made without a secret.
+    let twenty = FakeTwenty::start();
+    twenty.add_webhook(&receiver.url, ["person.*"], "");
+    assert_found(&run_on(&twenty, &args), "secret", "wrong", "unsigned");
+}
+
+#[test]
+fn a_private_target_is_refused_by_twenty() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    twenty.set_faults(|faults| faults.refuse_private_addresses = true);
+    for url in [receiver.url.as_str(), "http://10.1.2.3/", "http://[::1]:1/", "http://localhost:1/"] {
+        let twenty = FakeTwenty::start();
+        twenty.add_webhook(url, ["person.*"], SECRET);
+        if url.contains("10.1.2.3") {
+            continue;
+        }
+        let output = run_on(&twenty, &["doctor", "--json"]);
+        assert_found(&output, "address", "wrong", "OUTBOUND_HTTP_ALLOWED_INTERNAL_HOSTS");
+        assert_found(&output, "address", "wrong", "worker may resolve the name otherwise");
+    }
+    twenty.add_webhook("http://name.invalid/", ["person.*"], SECRET);
+    assert_found(&run_on(&twenty, &["doctor", "--json"]), "address", "wrong", "cannot be resolved");
+}
+
+#[test]
+fn targets_that_do_not_answer_as_a_receiver() {
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const MOVED: &str = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const DOWN: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    for (target, check, what) in [
+        ("http://127.0.0.1:1/".to_owned(), "get", "cannot be reached"),
+        (answering(OK, Duration::ZERO), "unsigned_post", "accepts forged ones"),
+        (answering(MOVED, Duration::ZERO), "unsigned_post", "register the final URL in Twenty: https://x.test/hook/"),
+        (answering(NOT_FOUND, Duration::ZERO), "unsigned_post", "correct the path"),
+        (answering(DOWN, Duration::ZERO), "unsigned_post", "proxy's"),
+        (answering("", Duration::ZERO), "unsigned_post", "broke off"),
+        (answering(OK, Duration::from_secs(6)), "unsigned_post", "not answered within 5 seconds"),
+    ] {
+        let twenty = FakeTwenty::start();
+        twenty.add_webhook(&target, ["person.*"], SECRET);
+        assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), check, "wrong", what);
+    }
+    let twenty = FakeTwenty::start();
+    twenty.add_webhook(answering(OK, Duration::from_millis(1_200)), ["person.*"], SECRET);
+    assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "mind", "slowest receiver");
+}
+
+/// A receiver in this process that stores, and the path of its inbox.
+struct Storing {
+    _runtime: tokio::runtime::Runtime,
+    url: String,
+    path: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Storing {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inbox.db");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let url = runtime.block_on(async {
+            let inbox = Inbox::sqlite(&path).await.unwrap();
+            let app =
+                axum::Router::new().route("/hook", inbox.receiver(twenty_webhook_axum::Secret::new(SECRET).unwrap()));
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/hook", listener.local_addr().unwrap());
+            tokio::spawn(async move { axum::serve(listener, app).await });
+            url
+        });
+        Self { _runtime: runtime, url, path: path.to_str().unwrap().to_owned(), _dir: dir }
+    }
+}
+
+#[test]
+fn a_canary_comes_through_or_is_missed() {
+    let (twenty, receiver) = (FakeTwenty::start(), Storing::start());
+    let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path, "--wait", "10"];
+    twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
+    assert_found(&run_on(&twenty, &args), "canary", "wrong", "no webhook subscribes to note.created");
+    assert!(twenty.records("note").is_empty(), "so none was made");
+
+    twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+    let output = run_on(&twenty, &args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_found(&output, "canary", "ok", "was stored in the inbox");
+    assert!(twenty.records("note").is_empty(), "it was destroyed");
+
+    twenty.set_faults(|faults| faults.receiver_down = true);
+    let output = run_on(&twenty, &[&args[..7], &["1"]].concat());
+    assert_found(&output, "canary", "wrong", "did not arrive within 1 s");
+    assert!(twenty.records("note").is_empty(), "it was destroyed all the same");
+
+    let key = twenty.add_api_key(Role::default().forbid("note"));
+    let output = with_key(&twenty, &key, &args).output().unwrap();
+    assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
+}
+
+#[test]
+fn it_reads_well() {
+    let twenty = FakeTwenty::start();
+    twenty.add_webhook("http://127.0.0.1:1/hook", ["person.*"], SECRET);
+    let output = run_on(&twenty, &["doctor"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = flat(&output.stdout);
+    for part in [
+        "ok Twenty's API",
+        "wrong the target is at the private address 127.0.0.1",
+        "why Twenty refuses",
+        "fix use a public address",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}

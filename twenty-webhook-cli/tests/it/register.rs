@@ -1,0 +1,160 @@
+//! `register` and `webhooks`.
+
+use std::fs;
+
+use serde_json::json;
+use twenty_webhook_testing::{ApiFailure, FakeTwenty};
+
+use crate::support::{Server, command, text};
+use crate::twenty::{lines, on, run_on, until};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self) -> String {
+        self.0.path().join("secret").to_str().unwrap().to_owned()
+    }
+}
+
+fn args<'a>(target: &'a str, file: &'a str) -> Vec<&'a str> {
+    vec!["register", target, "--operation", "person.*", "--operation", "opportunity.updated", "--secret-out", file]
+}
+
+#[test]
+fn a_webhook_with_a_secret_that_only_its_owner_can_read() {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    let output = run_on(&twenty, &args("https://hooks.example.test/twenty", &file));
+    assert!(output.status.success(), "{output:?}");
+    let secret = fs::read_to_string(&file).unwrap();
+    assert_eq!(secret.trim_end().len(), 64, "32 bytes in hex");
+    assert!(!text(&output.stdout).contains(secret.trim_end()) && !text(&output.stderr).contains(secret.trim_end()));
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600);
+
+    let listed = lines(&run_on(&twenty, &["webhooks", "list", "--json"]));
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["operations"], json!(["person.*", "opportunity.updated"]));
+    assert_eq!(listed[0]["target_url"], "https://hooks.example.test/twenty");
+    assert!(listed[0].get("secret").is_none());
+}
+
+#[test]
+fn the_secret_in_the_file_is_the_one_that_twenty_signs_with() {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    let receiver = Server::start(command(&["listen", "--addr", "0", "--json"]), "Listening on ");
+    assert!(run_on(&twenty, &args(&receiver.url, &file)).status.success());
+    drop(receiver);
+    // On the same port, now with the secret.
+    let listed = lines(&run_on(&twenty, &["webhooks", "list", "--json"]));
+    let addr =
+        listed[0]["target_url"].as_str().unwrap().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
+    let receiver =
+        Server::start(command(&["listen", "--addr", &addr, "--json", "--secret-file", &file]), "Listening on ");
+    twenty.create("person", json!({}));
+    assert_eq!(receiver.report()["verdict"], "verified");
+}
+
+#[test]
+fn it_is_printed_on_demand_only() {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    let output =
+        run_on(&twenty, &[&args("https://hooks.example.test/", &file)[..], &["--print-secret", "--json"]].concat());
+    let printed = &lines(&output)[0];
+    assert_eq!(printed["secret"], fs::read_to_string(&file).unwrap().trim_end());
+}
+
+#[test]
+fn what_exists_is_not_overwritten_and_a_link_not_followed() {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    fs::write(&file, "mine").unwrap();
+    let output = run_on(&twenty, &args("https://hooks.example.test/", &file));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("never overwritten"), "{output:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+
+    #[cfg(unix)]
+    {
+        fs::remove_file(&file).unwrap();
+        let aim = folder.0.path().join("aim");
+        std::os::unix::fs::symlink(&aim, &file).unwrap();
+        assert_eq!(run_on(&twenty, &args("https://hooks.example.test/", &file)).status.code(), Some(2));
+        assert!(!aim.exists());
+    }
+    assert!(lines(&run_on(&twenty, &["webhooks", "list", "--json"])).is_empty(), "and no webhook was created");
+}
+
+#[test]
+fn the_secret_is_on_disk_before_the_webhook_is_created() {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    twenty.hold_requests_after(1);
+    let child =
+        on(&twenty, &args("https://hooks.example.test/", &file)).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    until("it posts", || twenty.api_requests().iter().any(|request| request.starts_with("POST")));
+    assert_eq!(fs::read_to_string(&file).unwrap().trim_end().len(), 64);
+    twenty.release_requests();
+    assert!(child.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn a_webhook_that_cannot_be_created_leaves_no_file() {
+    for failure in [
+        ApiFailure::Status(400),
+        ApiFailure::Status(402),
+        ApiFailure::Status(500),
+        ApiFailure::CutOff,
+        ApiFailure::NotJson,
+    ] {
+        let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+        let file = folder.file();
+        twenty.hold_requests_after(1);
+        let child = on(&twenty, &args("https://hooks.example.test/", &file))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        until("it posts", || twenty.api_requests().iter().any(|request| request.starts_with("POST")));
+        twenty.fail_next([failure]);
+        twenty.release_requests();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{failure:?}: {output:?}");
+        assert!(!std::path::Path::new(&file).exists(), "{failure:?}");
+    }
+}
+
+#[test]
+fn a_second_webhook_with_the_same_target_is_asked_for() {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    twenty.add_webhook("https://hooks.example.test/", ["*.*"], "s");
+    let refused = run_on(&twenty, &args("https://hooks.example.test/", &file));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("has this target already") && !std::path::Path::new(&file).exists());
+    assert!(
+        run_on(&twenty, &[&args("https://hooks.example.test/", &file)[..], &["--again"]].concat()).status.success()
+    );
+}
+
+#[test]
+fn webhooks_are_listed_and_deleted() {
+    let twenty = FakeTwenty::start();
+    assert!(text(&run_on(&twenty, &["webhooks", "list"]).stderr).contains("There is no webhook"));
+    let id = twenty.add_webhook("https://hooks.example.test/", ["person.*"], "the secret of it");
+    let listed = text(&run_on(&twenty, &["webhooks", "list"]).stdout);
+    assert!(listed.contains(&id) && listed.contains("person.*") && !listed.contains("the secret"), "{listed}");
+
+    let unasked = run_on(&twenty, &["webhooks", "delete", &id]);
+    assert_eq!(unasked.status.code(), Some(2));
+    assert!(text(&unasked.stderr).contains("--yes says yes"), "{unasked:?}");
+    assert_eq!(run_on(&twenty, &["webhooks", "delete", "4711", "--yes"]).status.code(), Some(1));
+    let deleted = run_on(&twenty, &["webhooks", "delete", &id, "--yes"]);
+    assert_eq!(text(&deleted.stdout), format!("deleted {id}\n"));
+    assert!(lines(&run_on(&twenty, &["webhooks", "list", "--json"])).is_empty());
+}
