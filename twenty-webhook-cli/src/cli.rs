@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
+#[cfg(feature = "inbox")]
 use crate::inbox::InboxArgs;
 use crate::listen::ListenArgs;
 use crate::register::RegisterArgs;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Sample(SampleCommand),
     Sign(SignArgs),
     Explain(ExplainArgs),
+    #[cfg(feature = "inbox")]
     Inbox(InboxArgs),
     Register(RegisterArgs),
     Webhooks(WebhooksArgs),

@@ -48,15 +48,8 @@ impl LocalPage {
     }
 
     /// Serves the page until `end`.
-    pub(crate) async fn serve(
-        self,
-        page: Router,
-        end: impl Future<Output = io::Result<()>> + Send + 'static,
-    ) -> io::Result<()> {
+    pub(crate) async fn serve(self, page: Router, end: impl Future<Output = ()>) -> io::Result<()> {
         let page = page.layer(from_fn_with_state(self.guard, admit));
-        let end = async move {
-            let _ = end.await;
-        };
         // Not gracefully: a stream of events never ends.
         tokio::select! {
             served = axum::serve(self.listener, page) => served,

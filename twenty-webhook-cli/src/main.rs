@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod events;
 mod explain;
+#[cfg(feature = "inbox")]
 mod inbox;
 mod input;
 mod listen;
@@ -22,6 +23,7 @@ mod sign;
 mod signals;
 mod terminal;
 mod time;
+mod tunnel;
 mod webhooks;
 
 use std::io;
@@ -58,6 +60,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Webhooks(args) => runtime()?.block_on(webhooks::run(args)),
         Command::Sign(args) => sign::run(&args),
         Command::Explain(args) => explain::run(&args),
+        #[cfg(feature = "inbox")]
         Command::Inbox(args) => runtime()?.block_on(inbox::run(args)),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { dir } => man::run(dir.as_deref()),

@@ -66,3 +66,19 @@ impl FromStr for Age {
         duration.map(Self).map_err(str::to_owned)
     }
 }
+
+/// How long to wait: `30s`, `5m`, `500ms`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait(pub(crate) Duration);
+
+impl FromStr for Wait {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let duration: Option<jiff::SignedDuration> = text.parse().ok();
+        match duration.map(Duration::try_from) {
+            Some(Ok(duration)) if !duration.is_zero() => Ok(Self(duration)),
+            _ => Err("write a duration, as 5s or 500ms"),
+        }
+    }
+}

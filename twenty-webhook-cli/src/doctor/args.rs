@@ -1,3 +1,4 @@
+#[cfg(feature = "inbox")]
 use std::path::PathBuf;
 
 use clap::Args;
@@ -42,6 +43,23 @@ pub(crate) struct DoctorArgs {
     /// Send a signed sample, which the receiver handles
     #[arg(long)]
     pub(super) send_sample: bool,
+    /// Print one line of JSON for each check
+    #[arg(long)]
+    pub(super) json: bool,
+    #[cfg(feature = "inbox")]
+    #[command(flatten)]
+    pub(super) canary: CanaryArgs,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+    #[command(flatten)]
+    pub(super) secrets: SecretArgs,
+}
+
+/// A delivery from end to end.
+#[cfg(feature = "inbox")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Canary")]
+pub(crate) struct CanaryArgs {
     /// Create and destroy a note, and wait for its deliveries
     #[arg(long, requires = "db")]
     pub(super) canary: bool,
@@ -51,11 +69,4 @@ pub(crate) struct DoctorArgs {
     /// How many seconds to wait for each delivery of the canary
     #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "canary")]
     pub(super) wait: u64,
-    /// Print one line of JSON for each check
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) api: ApiArgs,
-    #[command(flatten)]
-    pub(super) secrets: SecretArgs,
 }

@@ -3,14 +3,15 @@ use std::time::{Duration, Instant};
 use twenty_webhook_axum::{EventName, EventPattern};
 use twenty_webhook_inbox::{Inbox, JobFilter, PostgresConfig, SqliteConfig, Store};
 
-use super::{Check, DoctorArgs, Report};
+use super::args::CanaryArgs;
+use super::{Check, Report};
 use crate::api::{Api, Webhook};
 use crate::terminal;
 
 const POLL: Duration = Duration::from_millis(100);
 
 /// Creates a note and destroys it, and waits for both deliveries in the inbox.
-pub(super) async fn run(args: &DoctorArgs, api: &Api, webhooks: &[Webhook], report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn run(args: &CanaryArgs, api: &Api, webhooks: &[Webhook], report: &mut Report) -> anyhow::Result<()> {
     let operations = webhooks.iter().flat_map(|webhook| &webhook.operations);
     let patterns: Vec<EventPattern> = operations.filter_map(|operation| operation.parse().ok()).collect();
     let uncovered = ["note.created", "note.destroyed"]
@@ -29,7 +30,7 @@ pub(super) async fn run(args: &DoctorArgs, api: &Api, webhooks: &[Webhook], repo
     send(args, api, &SqliteConfig::new(db).open_existing().await?, report).await
 }
 
-async fn send(args: &DoctorArgs, api: &Api, inbox: &Inbox<impl Store>, report: &mut Report) -> anyhow::Result<()> {
+async fn send(args: &CanaryArgs, api: &Api, inbox: &Inbox<impl Store>, report: &mut Report) -> anyhow::Result<()> {
     let id = match api.create_note("twenty-webhook doctor: a canary, which is destroyed at once").await {
         Ok(id) => id,
         Err(error) => {
@@ -46,7 +47,7 @@ async fn send(args: &DoctorArgs, api: &Api, inbox: &Inbox<impl Store>, report: &
     report.add(&arrival(args, inbox, &id, "note.destroyed").await?)
 }
 
-async fn arrival(args: &DoctorArgs, inbox: &Inbox<impl Store>, id: &str, name: &str) -> anyhow::Result<Check> {
+async fn arrival(args: &CanaryArgs, inbox: &Inbox<impl Store>, id: &str, name: &str) -> anyhow::Result<Check> {
     let filter = JobFilter::all().record("note", id).named(name.parse()?);
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(args.wait) {

@@ -1,5 +1,6 @@
 mod api;
 mod args;
+#[cfg(feature = "inbox")]
 mod canary;
 mod operations;
 mod report;
@@ -29,9 +30,10 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
             report.about(&format!("webhook {} to {url}", terminal::plain(&webhook.id, 60)))?;
             target::check(&args, webhook, &mut report).await?;
         }
-        if args.canary {
+        #[cfg(feature = "inbox")]
+        if args.canary.canary {
             report.about("canary")?;
-            canary::run(&args, &twenty, &webhooks, &mut report).await?;
+            canary::run(&args.canary, &twenty, &webhooks, &mut report).await?;
         }
     }
     Ok(if report.is_wrong() { ExitCode::from(NO) } else { ExitCode::SUCCESS })

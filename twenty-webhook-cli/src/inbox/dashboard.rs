@@ -7,6 +7,7 @@ use twenty_webhook_inbox::{Inbox, Store};
 
 use crate::address;
 use crate::local_page::LocalPage;
+use crate::signals::Interrupts;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -24,6 +25,7 @@ pub(super) async fn run(inbox: &Inbox<impl Store>, args: &DashboardArgs) -> anyh
     let page = LocalPage::bind(args.addr).await?;
     writeln!(anstream::stderr(), "The dashboard is at {}\nCtrl-C ends it.", page.url())?;
     let dashboard = if args.actions { inbox.dashboard_with_actions() } else { inbox.dashboard() };
-    page.serve(dashboard, crate::signals::interrupted()).await?;
+    let mut interrupts = Interrupts::new()?;
+    page.serve(dashboard, async move { interrupts.next().await }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,46 +1,90 @@
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 use reqwest::Url;
+use twenty_webhook_axum::EventPattern;
 
+use crate::api::ApiArgs;
 use crate::secrets::SecretArgs;
+use crate::time::Wait;
+use crate::tunnel::TunnelProgram;
 use crate::{address, send};
 
 /// Receive deliveries, and print each as it comes, with a diagnosis of those that do not verify
 ///
-/// It answers as a receiver of this library does: 200 to what verifies, also a second time, 401 to what does not. Without a secret it
-/// makes one for this run, and prints it.
+/// It answers as a receiver of this library does: 200 to a delivery that verifies, also a second time, and 401 to others. Without a secret, it
+/// makes one for this run and prints it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Twenty must be able to reach it: for a Twenty elsewhere, put a tunnel of your choice before it, and the tunnel's URL into \
-the webhook's settings. Any path will do.
+Twenty must be able to reach it. Twenty, self-hosted too, refuses private and loopback addresses by default, so 127.0.0.1 does not work as \
+a target even on the same machine. --tunnel starts your own tunnel program and takes its URL. Any path will do.
+
+--register creates a webhook with a secret of its own in Twenty, and removes it at the end, also on Ctrl-C. A `kill -9` leaves it behind: \
+then Twenty waits 5 seconds for it with each call, and the next `listen --register` offers to remove it.
 
 --forward-to passes on what verifies, with its headers and byte by byte, and answers as the other receiver answers.
 
---save keeps every delivery in a file of its own, refused ones too, for `send --file` and `explain`. Such a file holds \
-your customers' data.
+--save keeps every delivery in a file of its own, refused ones too, for `send --file`, `send --dir` and `explain`. Such a file holds your \
+customers' data.
 
-Each delivery is one line on stdout; all else goes to stderr. Ctrl-C prints a summary.
+Each delivery is one line on stdout. All else goes to stderr. Ctrl-C prints a summary.
+
+Exit status: 0 on Ctrl-C, or when --until is reached; 1 if the --timeout passes before; 2 if it cannot listen.
 
 Examples:
   twenty-webhook listen
   twenty-webhook listen --forward-to http://127.0.0.1:8080/twenty
+  twenty-webhook listen --register --tunnel cloudflared --operation 'person.*'
   twenty-webhook listen --save deliveries
+  twenty-webhook listen --until 1 --timeout 30s --events person.created
   twenty-webhook listen --json | jq .event")]
 pub(crate) struct ListenArgs {
     /// Where to listen: 3000, localhost:3000, 0.0.0.0:3000. Port 0 takes a free one
     #[arg(long, value_name = "[HOST:]PORT", default_value = "127.0.0.1:3000", value_parser = address::parse)]
     pub(super) addr: SocketAddr,
     /// Pass verified deliveries on to this URL
-    #[arg(long, value_name = "URL", value_parser = send::url)]
+    #[arg(long, value_name = "URL", value_parser = send::url, value_hint = clap::ValueHint::Url)]
     pub(super) forward_to: Option<Url>,
     /// Save each delivery as a file in this directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(super) save: Option<PathBuf>,
-    /// Print one line of JSON for each delivery
+    /// Print, count and forward only events that match: person.*, *.created. May be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(super) events: Vec<EventPattern>,
+    /// Print the body of each delivery
+    #[arg(long)]
+    pub(super) body: bool,
+    /// End after this many verified deliveries
+    #[arg(long, value_name = "N")]
+    pub(super) until: Option<NonZeroUsize>,
+    /// End with status 1 if --until is not reached in this time: 30s, 5m
+    #[arg(long, value_name = "DURATION", requires = "until")]
+    pub(super) timeout: Option<Wait>,
+    /// Print one line of JSON for each delivery, with its body
     #[arg(long)]
     pub(super) json: bool,
+    /// Start this tunnel program, and take its URL: cloudflared, ngrok, or ssh:HOST
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "public_url", help_heading = "Twenty")]
+    pub(super) tunnel: Option<TunnelProgram>,
+    /// Create a webhook in Twenty for this run, and remove it at the end
+    #[arg(long, help_heading = "Twenty")]
+    pub(super) register: bool,
+    /// The URL at which Twenty reaches this, if you have a tunnel or a proxy
+    #[arg(long, value_name = "URL", value_parser = send::url, requires = "register", help_heading = "Twenty")]
+    pub(super) public_url: Option<Url>,
+    /// What the webhook subscribes to. May be repeated
+    #[arg(
+        long = "operation",
+        value_name = "PATTERN",
+        default_value = "*.*",
+        requires = "register",
+        help_heading = "Twenty"
+    )]
+    pub(super) operations: Vec<EventPattern>,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
     #[command(flatten)]
     pub(super) secrets: SecretArgs,
 }

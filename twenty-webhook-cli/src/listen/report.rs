@@ -2,13 +2,27 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use twenty_webhook_axum::{DeliveryId, Finding, Payload, Rejection, UnixMillis, WebhookEvent};
+use twenty_webhook_axum::{DeliveryId, EventPattern, Finding, Payload, Rejection, UnixMillis, WebhookEvent};
 
 use crate::explain::{findings_json, findings_text, reason};
 use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
 use crate::time;
+
+/// Twenty gives up after this time, and never sends again.
+const TWENTY_WAITS: Duration = Duration::from_secs(5);
+
+/// How reports are printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Text,
+    TextWithBody,
+    Json,
+}
 
 /// What came of one request.
 pub(super) struct Report {
@@ -20,7 +34,7 @@ pub(super) struct Report {
     pub(super) findings: Vec<Finding>,
     /// What the body says, verified or not.
     pub(super) event: Option<WebhookEvent>,
-    pub(super) bytes: usize,
+    pub(super) body: Bytes,
     pub(super) took: Duration,
     pub(super) forwarded: Option<Forwarded>,
     pub(super) saved: Option<Result<PathBuf, String>>,
@@ -73,14 +87,49 @@ impl Report {
         self.rejection.as_ref().map(Rejection::to_string)
     }
 
-    pub(super) fn print(&self, as_json: bool) -> std::io::Result<()> {
+    /// Whether it is one of these, or all are wanted. What is no event is always reported.
+    pub(super) fn is_wanted(&self, patterns: &[EventPattern]) -> bool {
+        let event = self.event.as_ref();
+        patterns.is_empty() || event.is_none_or(|event| patterns.iter().any(|pattern| pattern.matches(event)))
+    }
+
+    pub(super) fn print(&self, style: Style) -> std::io::Result<()> {
         let mut out = terminal::stdout();
-        if as_json {
-            return writeln!(out, "{}", terminal::json(&self.to_json()));
+        if style == Style::Json {
+            return writeln!(out, "{}", self.to_json_line());
         }
-        // At once: a line, and what is under it.
-        out.write_all(self.to_text().as_bytes())?;
+        let mut text = self.to_text();
+        if style == Style::TextWithBody && !self.body.is_empty() {
+            text += &if out.is_terminal() {
+                terminal::pretty_json(&self.body)
+            } else {
+                terminal::harmless(&String::from_utf8_lossy(&self.body))
+            };
+            text.push('\n');
+        }
+        // At once: a line, and what belongs to it.
+        out.write_all(text.as_bytes())?;
         out.flush()
+    }
+
+    /// One line of JSON with the body in it, as it was written. A body that is not JSON is a string.
+    pub(super) fn to_json_line(&self) -> String {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            #[serde(flatten)]
+            report: Value,
+            body: Body<'a>,
+        }
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Body<'a> {
+            Json(&'a RawValue),
+            Other(String),
+        }
+        let json = serde_json::from_slice(&self.body).map(Body::Json);
+        let body = json.unwrap_or_else(|_| Body::Other(String::from_utf8_lossy(&self.body).into_owned()));
+        let line = serde_json::to_string(&Line { report: self.to_json(), body });
+        terminal::one_line(&line.unwrap_or_default())
     }
 
     fn to_text(&self) -> String {
@@ -93,11 +142,14 @@ impl Report {
         let time = time::iso(self.received);
         let time = time.split_once('T').map_or("", |(_, time)| time);
         let mut parts = vec![self.about()];
-        parts.push(terminal::size(self.bytes));
+        parts.push(terminal::size(self.body.len()));
         parts.push(terminal::took(self.took));
         match &self.forwarded {
             Some(Forwarded { status: Ok(status), took }) => {
                 parts.push(format!("forwarded: {status} in {}", terminal::took(*took)));
+                if *took > TWENTY_WAITS {
+                    parts.push(format!("{ODD}over 5 s{ODD:#}: Twenty would have given up"));
+                }
             }
             Some(Forwarded { status: Err(why), .. }) => parts.push(format!("{BAD}not forwarded{BAD:#}: {why}")),
             None => {}
@@ -144,12 +196,13 @@ impl Report {
             "record_id": event.and_then(WebhookEvent::record_id),
             "updated_fields": event.and_then(WebhookEvent::updated_fields),
             "delivery_id": event.map(|event| DeliveryId::of(event.body()).to_string()),
-            "bytes": self.bytes,
+            "bytes": self.body.len(),
             "took_ms": terminal::millis(self.took),
             "forwarded": self.forwarded.as_ref().map(|forwarded| json!({
                 "status": forwarded.status.as_ref().ok().map(StatusCode::as_u16),
                 "error": forwarded.status.as_ref().err(),
                 "took_ms": terminal::millis(forwarded.took),
+                "too_slow": forwarded.took > TWENTY_WAITS,
             })),
             "saved": self.saved.as_ref().and_then(|saved| saved.as_ref().ok()).map(|path| path.display().to_string()),
         })

@@ -10,7 +10,9 @@ use axum::routing::post;
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
-use twenty_webhook_axum::{Diagnosis, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig, WebhookEvent};
+use twenty_webhook_axum::{
+    Diagnosis, EventPattern, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig, WebhookEvent,
+};
 
 use super::ListenArgs;
 use super::recorder::Recorder;
@@ -25,6 +27,7 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Server {
     receiver: Router,
     save: Option<PathBuf>,
+    events: Vec<EventPattern>,
     reports: mpsc::Sender<Report>,
 }
 
@@ -32,9 +35,9 @@ impl Server {
     pub(super) fn new(args: &ListenArgs, verifier: Verifier, reports: mpsc::Sender<Report>) -> anyhow::Result<Self> {
         let onward = args.forward_to.as_ref().map(|url| Client::new(url, FORWARD_TIMEOUT)).transpose()?;
         let layer = TwentyWebhookLayer::new(WebhookConfig::new(verifier).diagnose_rejections());
-        let route = post(accept).layer(layer).with_state(onward);
+        let route = post(accept).layer(layer).with_state(Onward { client: onward, events: args.events.clone().into() });
         let receiver = Router::new().fallback_service(route);
-        Ok(Self { receiver, save: args.save.clone(), reports })
+        Ok(Self { receiver, save: args.save.clone(), events: args.events.clone(), reports })
     }
 
     pub(super) fn router(self: Arc<Self>) -> Router {
@@ -60,13 +63,15 @@ impl Server {
             rejection: extensions.get::<Rejection>().cloned(),
             findings: extensions.get::<Diagnosis>().map(|diagnosis| diagnosis.findings().to_vec()).unwrap_or_default(),
             event: WebhookEvent::from_stored(body.clone()).ok(),
-            bytes: body.len(),
+            body: body.clone(),
             took: started.elapsed(),
             forwarded: extensions.get().cloned(),
             saved: None,
         };
         // Anything but a POST is no delivery.
-        if let Some(dir) = self.save.as_ref().filter(|_| report.method == Method::POST) {
+        if let Some(dir) =
+            self.save.as_ref().filter(|_| report.method == Method::POST && report.is_wanted(&self.events))
+        {
             let code = report.rejection.as_ref().map_or("verified", Rejection::code);
             let request = saved::Request {
                 received,
@@ -78,7 +83,7 @@ impl Server {
             report.saved =
                 Some(request.save(dir, report.label()).map_err(|error| format!("{}: {error}", dir.display())));
         }
-        // Nobody reads it any more when the command is about to end.
+        // An error says that the command is about to end.
         let _ = self.reports.send(report).await;
         response
     }
@@ -90,9 +95,22 @@ async fn observe(State(server): State<Arc<Server>>, request: Request) -> Respons
     observing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// Takes what verifies.
-async fn accept(State(onward): State<Option<Client>>, headers: HeaderMap, _: Webhook, body: Bytes) -> Response {
-    let Some(onward) = onward else { return StatusCode::OK.into_response() };
+/// Where verified deliveries go, and which.
+#[derive(Clone)]
+struct Onward {
+    client: Option<Client>,
+    events: Arc<[EventPattern]>,
+}
+
+/// Accepts what verifies.
+async fn accept(
+    State(Onward { client, events }): State<Onward>,
+    headers: HeaderMap,
+    Webhook(event): Webhook,
+    body: Bytes,
+) -> Response {
+    let is_wanted = events.is_empty() || events.iter().any(|pattern| pattern.matches(&event));
+    let Some(onward) = client.filter(|_| is_wanted) else { return StatusCode::OK.into_response() };
     match onward.post(end_to_end(headers), body).await {
         Ok(answer) => {
             let mut response = Response::new(Body::from(answer.body));

@@ -1,16 +1,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 use clap::Args;
 use reqwest::Url;
-use twenty_webhook_axum::jiff::SignedDuration;
 
 use super::tamper::Tamper;
 use crate::sample_args::SampleArgs;
 use crate::secrets::SecretArgs;
-use crate::time::Age;
+use crate::time::{Age, Wait};
 
 /// Sign a sample event, and post it to a receiver as Twenty would
 ///
@@ -76,27 +73,12 @@ pub(crate) struct SendArgs {
     pub(super) rate: Option<f64>,
     /// How long to wait for an answer
     #[arg(long, value_name = "DURATION", default_value = "5s")]
-    pub(super) timeout: Timeout,
+    pub(super) timeout: Wait,
     /// Print one line of JSON
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) secrets: SecretArgs,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Timeout(pub(super) Duration);
-
-impl FromStr for Timeout {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let duration: Option<SignedDuration> = text.parse().ok();
-        match duration.map(Duration::try_from) {
-            Some(Ok(duration)) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err("write a duration, as 5s or 500ms"),
-        }
-    }
 }
 
 pub(crate) fn url(text: &str) -> Result<Url, String> {

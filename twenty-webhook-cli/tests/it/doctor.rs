@@ -30,6 +30,15 @@ fn assert_found(output: &Output, check: &str, result: &str, text: &str) {
     );
 }
 
+/// They wait more than they work.
+fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| test(case));
+        }
+    });
+}
+
 #[test]
 fn all_is_well() {
     let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
@@ -70,7 +79,7 @@ fn the_receiver_handles_nothing_without_send_sample() {
 
 #[test]
 fn what_is_wrong_with_the_api_is_said_with_a_way_to_mend_it() {
-    for (failure, what) in [
+    let cases = [
         (ApiFailure::Status(401), "does not accept the API key"),
         (ApiFailure::Status(402), "allowance is spent"),
         (ApiFailure::Status(403), "API keys & webhooks"),
@@ -80,14 +89,15 @@ fn what_is_wrong_with_the_api_is_said_with_a_way_to_mend_it() {
         (ApiFailure::NotJson, "not one of Twenty's API"),
         (ApiFailure::Endless, "too large"),
         (ApiFailure::Hang, "did not answer within 10 seconds"),
-    ] {
+    ];
+    side_by_side(cases, |(failure, what)| {
         let twenty = FakeTwenty::start();
         twenty.fail_next([failure]);
         let output = run_on(&twenty, &["doctor", "--json"]);
         assert_found(&output, "api", "wrong", what);
         assert!(lines(&output)[0]["fix"].is_string());
         assert_eq!(lines(&output).len(), 1, "nothing is checked that is not known");
-    }
+    });
     let twenty = FakeTwenty::start();
     twenty.set_faults(|faults| faults.allowance_spent = true);
     assert_found(&run_on(&twenty, &["doctor", "--json"]), "api", "wrong", "billing");
@@ -198,7 +208,7 @@ fn targets_that_do_not_answer_as_a_receiver() {
     const MOVED: &str = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const DOWN: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    for (target, check, what) in [
+    let cases = [
         ("http://127.0.0.1:1/".to_owned(), "get", "cannot be reached"),
         (answering(OK, Duration::ZERO), "unsigned_post", "accepts forged ones"),
         (answering(MOVED, Duration::ZERO), "unsigned_post", "register the final URL in Twenty: https://x.test/hook/"),
@@ -206,11 +216,12 @@ fn targets_that_do_not_answer_as_a_receiver() {
         (answering(DOWN, Duration::ZERO), "unsigned_post", "proxy's"),
         (answering("", Duration::ZERO), "unsigned_post", "broke off"),
         (answering(OK, Duration::from_secs(6)), "unsigned_post", "not answered within 5 seconds"),
-    ] {
+    ];
+    side_by_side(cases, |(target, check, what)| {
         let twenty = FakeTwenty::start();
         twenty.add_webhook(&target, ["person.*"], SECRET);
         assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), check, "wrong", what);
-    }
+    });
     let twenty = FakeTwenty::start();
     twenty.add_webhook(answering(OK, Duration::from_millis(1_200)), ["person.*"], SECRET);
     assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "mind", "slowest receiver");

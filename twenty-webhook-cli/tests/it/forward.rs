@@ -41,3 +41,13 @@ fn a_receiver_that_is_not_there_is_a_bad_gateway() {
     let report = first.report();
     assert!(report["forwarded"]["error"].as_str().unwrap().contains("cannot reach"), "{report}");
 }
+
+#[test]
+fn a_receiver_that_takes_over_5_seconds_is_warned_of() {
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let slow = crate::twenty::answering(OK, std::time::Duration::from_millis(5_100));
+    let listen = command(&["listen", "--addr", "0", "--forward-to", &slow]);
+    let first = Server::start(listen, "Listening on ");
+    run(&["send", &first.url, "--timeout", "20s"]);
+    assert!(first.line().contains("over 5 s: Twenty would have given up"));
+}

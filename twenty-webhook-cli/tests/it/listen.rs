@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{SECRET, Server, command, exchange, flat, run, text};
+use crate::support::{SECRET, Server, command, exchange, flat, pipe, run, text};
 
 #[test]
 fn a_wrong_secret_is_diagnosed_and_not_told() {
@@ -107,4 +107,55 @@ fn a_closed_pipe_ends_it() {
     let server = Server::start_with_closed_stdout(command(&["listen", "--addr", "127.0.0.1:0"]));
     run(&["send", &server.url]);
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn the_body_is_printed_on_demand_and_always_in_json() {
+    let server = Server::listen(&[]);
+    let body = br#"{"eventName":"person.created","b":1,"a":12345678901234567890.50}"#;
+    assert!(pipe(&["send", &server.url, "--file", "-"], body).status.success());
+    assert!(server.line().contains(&format!(r#""body":{}"#, text(body))), "as it was written");
+    pipe(&["send", &server.url, "--file", "-"], b"no JSON");
+    assert_eq!(server.report()["body"], "no JSON");
+
+    let server = Server::start(command(&["listen", "--addr", "0", "--body"]), "Listening on ");
+    pipe(&["send", &server.url, "--file", "-"], body);
+    server.line();
+    assert_eq!(server.line(), text(body));
+
+    let mut listen =
+        rexpect::session::spawn_command(command(&["listen", "--addr", "0", "--body"]), Some(30_000)).unwrap();
+    listen.exp_string("Listening on ").unwrap();
+    let url = listen.exp_string(",").unwrap();
+    pipe(&["send", &url, "--file", "-"], body);
+    listen.exp_string("{\r\n  \"eventName\": \"person.created\",\r\n").unwrap();
+}
+
+#[test]
+fn only_events_that_are_wanted() {
+    let other = Server::listen(&[]);
+    let server = Server::listen(&["--events", "person.*", "--events", "*.deleted", "--forward-to", &other.url]);
+    for event in ["company.created", "person.created", "task.deleted"] {
+        assert!(run(&["send", &server.url, event]).status.success(), "to Twenty all are delivered");
+    }
+    for event in ["person.created", "task.deleted"] {
+        assert_eq!(server.report()["event"], event);
+        assert_eq!(other.report()["event"], event, "and others are not forwarded");
+    }
+    let (_, _, stderr) = server.interrupt();
+    assert!(stderr.contains("2 deliveries: 2 verified"), "{stderr}");
+}
+
+#[test]
+fn it_ends_after_so_many_or_when_time_is_up() {
+    let server = Server::listen(&["--until", "2", "--timeout", "30s", "--events", "person.created"]);
+    run(&["send", &server.url, "--tamper", "body"]);
+    run(&["send", &server.url, "company.created"]);
+    run(&["send", &server.url]);
+    run(&["send", &server.url]);
+    assert_eq!(server.wait().code(), Some(0));
+
+    let server = Server::listen(&["--until", "1", "--timeout", "300ms"]);
+    run(&["send", &server.url, "--tamper", "body"]);
+    assert_eq!(server.wait().code(), Some(1), "what is refused does not count");
 }

@@ -2,20 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[cfg(feature = "inbox")]
 mod completions;
+#[cfg(feature = "inbox")]
 mod doctor;
 mod errors;
 mod explain;
 mod forward;
+#[cfg(feature = "inbox")]
 mod inbox;
 mod listen;
 mod load;
 mod receivers;
 mod register;
+mod registered;
 mod sample;
 mod saved;
 mod send;
 mod sign;
 mod support;
 mod terminal;
+mod tunnel;
 mod twenty;

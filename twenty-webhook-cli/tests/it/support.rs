@@ -101,6 +101,10 @@ impl Server {
         (status, rest(&self.stdout), rest(&self.stderr))
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

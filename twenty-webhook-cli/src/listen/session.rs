@@ -1,0 +1,85 @@
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::ListenArgs;
+use super::report::{Report, Style, Verdict};
+use super::summary::Summary;
+use crate::NO;
+use crate::signals::Interrupts;
+use crate::tunnel::Tunnel;
+
+/// Prints what comes, until it is time to end.
+pub(super) struct Session<'a> {
+    args: &'a ListenArgs,
+    received: mpsc::Receiver<Report>,
+    interrupts: Interrupts,
+    summary: Summary,
+    verified: usize,
+    style: Style,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(args: &'a ListenArgs, received: mpsc::Receiver<Report>, interrupts: Interrupts) -> Self {
+        let style = match (args.json, args.body) {
+            (true, _) => Style::Json,
+            (false, true) => Style::TextWithBody,
+            (false, false) => Style::Text,
+        };
+        Self { args, received, interrupts, summary: Summary::default(), verified: 0, style }
+    }
+
+    /// Until Ctrl-C, --until, --timeout, or the end of the tunnel.
+    pub(super) async fn run(&mut self, mut tunnel: Option<&mut Tunnel>) -> anyhow::Result<ExitCode> {
+        let wait = self.args.timeout.map_or(Duration::MAX, |wait| wait.0);
+        let mut timeout = std::pin::pin!(sleep(wait));
+        loop {
+            let tunnel_ended = async {
+                match &mut tunnel {
+                    Some(tunnel) => tunnel.ended().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(report) = self.received.recv() => {
+                    self.print(&report)?;
+                    if self.args.until.is_some_and(|until| self.verified >= until.get()) {
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                }
+                () = self.interrupts.next() => return Ok(ExitCode::SUCCESS),
+                () = &mut timeout => return Ok(ExitCode::from(NO)),
+                error = tunnel_ended => return Err(error),
+            }
+        }
+    }
+
+    /// Prints what was received meanwhile, and the summary.
+    pub(super) fn finish(&mut self) -> anyhow::Result<()> {
+        while let Ok(report) = self.received.try_recv() {
+            self.print(&report)?;
+        }
+        let _ = writeln!(anstream::stderr(), "\n{}", self.summary);
+        Ok(())
+    }
+
+    fn print(&mut self, report: &Report) -> anyhow::Result<()> {
+        if !report.is_wanted(&self.args.events) {
+            return Ok(());
+        }
+        self.summary.add(report);
+        self.verified += usize::from(report.verdict() == Verdict::Verified);
+        Ok(report.print(self.style)?)
+    }
+}
+
+/// `Duration::MAX` is for ever.
+async fn sleep(wait: Duration) {
+    if wait == Duration::MAX {
+        std::future::pending().await
+    } else {
+        tokio::time::sleep(wait).await;
+    }
+}

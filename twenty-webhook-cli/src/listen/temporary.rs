@@ -1,0 +1,76 @@
+use anyhow::Context;
+use reqwest::Url;
+use std::io::IsTerminal;
+
+use crate::api::{Api, NewWebhook, Webhook};
+use crate::register::told;
+use crate::{terminal, time};
+
+/// How the description of a webhook that lives for one run begins.
+pub(crate) const TEMPORARY: &str = "twenty-webhook listen: temporary";
+
+/// A webhook for the time of this run.
+pub(super) struct Temporary {
+    api: Api,
+    id: String,
+}
+
+impl Temporary {
+    /// Creates it, after an offer to remove those that killed runs have left.
+    pub(super) async fn create(api: Api, target: &Url, operations: &[String], secret: &str) -> anyhow::Result<Self> {
+        let left = api.webhooks().await.map_err(told)?;
+        for webhook in left.iter().filter(|webhook| is_temporary(webhook)) {
+            remove_left(&api, webhook).await?;
+        }
+        let description = format!("{TEMPORARY}, process {}, since {}", std::process::id(), time::iso(time::now()));
+        let new = NewWebhook { target_url: target.as_str(), operations, description: &description, secret };
+        match api.create_webhook(&new).await {
+            Ok(webhook) => Ok(Self { id: webhook.id, api }),
+            Err(error) => {
+                if error.is_uncertain() {
+                    // It may have been created all the same.
+                    let now = api.webhooks().await.unwrap_or_default();
+                    for webhook in now.iter().filter(|webhook| webhook.description.as_deref() == Some(&description)) {
+                        let _ = api.delete_webhook(&webhook.id).await;
+                    }
+                }
+                Err(told(error).context("cannot create a webhook"))
+            }
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) async fn remove(self) {
+        match self.api.delete_webhook(&self.id).await {
+            Ok(()) => terminal::note("The temporary webhook is removed."),
+            Err(error) => terminal::warn(&format!(
+                "The temporary webhook {} is not removed: {error}. Do it with `twenty-webhook webhooks delete {0}`, because Twenty waits 5 \
+                 seconds for it with each call.",
+                self.id
+            )),
+        }
+    }
+}
+
+fn is_temporary(webhook: &Webhook) -> bool {
+    webhook.description.as_deref().is_some_and(|text| text.starts_with(TEMPORARY))
+}
+
+/// Another run may be using it, so the user decides.
+async fn remove_left(api: &Api, webhook: &Webhook) -> anyhow::Result<()> {
+    let (id, description) = (terminal::plain(&webhook.id, 60), webhook.description.as_deref().unwrap_or_default());
+    let what = format!("There is a temporary webhook already: {id} ({})", terminal::plain(description, 120));
+    if !std::io::stdin().is_terminal() {
+        terminal::warn(&format!(
+            "{what}. If its `listen` was killed, it delays all others: `twenty-webhook webhooks delete {id}`."
+        ));
+        return Ok(());
+    }
+    if terminal::ask(&format!("{what}. If its `listen` was killed, it delays all others. Remove it?"), "")? {
+        api.delete_webhook(&webhook.id).await.map_err(told).context("cannot remove it")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `listen --register`: a webhook for the time of one run.
+
+use std::process::Command;
+
+use rexpect::session::spawn_command;
+use serde_json::{Value, json};
+use twenty_webhook_testing::{ApiFailure, FakeTwenty};
+
+use crate::support::{Server, text};
+use crate::twenty::{lines, on, run_on, until};
+
+/// The webhooks of this Twenty.
+fn webhooks(twenty: &FakeTwenty) -> Vec<Value> {
+    lines(&run_on(twenty, &["webhooks", "list", "--json"]))
+}
+
+/// Listens on a port that is free, so that Twenty can be given its URL before.
+fn listen(twenty: &FakeTwenty, more: &[&str]) -> Server {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (addr, url) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}/hook"));
+    let args = ["listen", "--addr", &addr, "--json", "--register", "--public-url", &url];
+    let server = Server::start(on(twenty, &[&args[..], more].concat()), "Listening on ");
+    while !server.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap().contains("Twenty calls it by") {}
+    server
+}
+
+#[test]
+fn it_receives_what_twenty_sends_and_is_removed_on_ctrl_c() {
+    let twenty = FakeTwenty::start();
+    let server = listen(&twenty, &["--operation", "person.*"]);
+    let registered = webhooks(&twenty);
+    assert_eq!(registered.len(), 1);
+    assert!(registered[0]["description"].as_str().unwrap().starts_with("twenty-webhook listen: temporary, process "));
+    assert_eq!(registered[0]["operations"], json!(["person.*"]));
+    twenty.create("company", json!({}));
+    twenty.create("person", json!({ "city": "Nantes" }));
+    let report = server.report();
+    assert_eq!((&report["verdict"], &report["event"]), (&json!("verified"), &json!("person.created")));
+    let (status, _, stderr) = server.interrupt();
+    assert!(status.success() && stderr.contains("The temporary webhook is removed."), "{stderr}");
+    assert!(webhooks(&twenty).is_empty());
+}
+
+#[test]
+fn it_is_removed_however_the_command_ends() {
+    let twenty = FakeTwenty::start();
+    let server = listen(&twenty, &["--until", "1"]);
+    twenty.create("person", json!({}));
+    assert!(server.wait().success());
+    assert!(webhooks(&twenty).is_empty(), "after --until");
+    let server = listen(&twenty, &["--until", "1", "--timeout", "100ms"]);
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(webhooks(&twenty).is_empty(), "after --timeout");
+    for signal in ["TERM", "HUP"] {
+        let server = listen(&twenty, &[]);
+        assert!(
+            Command::new("kill").args([&format!("-{signal}"), &server.id().to_string()]).status().unwrap().success()
+        );
+        assert!(server.wait().success());
+        assert!(webhooks(&twenty).is_empty(), "after {signal}");
+    }
+}
+
+#[test]
+fn one_that_a_kill_left_is_offered_to_be_removed() {
+    let twenty = FakeTwenty::start();
+    // Dropping it kills it.
+    drop(listen(&twenty, &[]));
+    let left = webhooks(&twenty)[0]["id"].as_str().unwrap().to_owned();
+    let doctor = text(&run_on(&twenty, &["doctor", "--private-allowed", "--json"]).stdout);
+    assert!(doctor.contains("temporary_webhook") && doctor.contains(&format!("webhooks delete {left}")), "{doctor}");
+
+    let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
+    let on_a_pipe = Server::start(on(&twenty, &args), "Listening on ");
+    let mut said = String::new();
+    while !said.contains("Twenty calls it by") {
+        said += &on_a_pipe.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        said.push(' ');
+    }
+    assert!(
+        said.split_whitespace().collect::<Vec<_>>().join(" ").contains("There is a temporary webhook already"),
+        "{said}"
+    );
+    assert_eq!(webhooks(&twenty).len(), 2, "without a terminal nothing is removed");
+    drop(on_a_pipe);
+
+    let mut command = on(&twenty, &args);
+    command.stdin(std::process::Stdio::inherit());
+    let mut session = spawn_command(command, Some(20_000)).unwrap();
+    for _ in 0..2 {
+        session.exp_string("[y/N]").unwrap();
+        session.send_line("y").unwrap();
+    }
+    session.exp_string("Twenty calls it by").unwrap();
+    let now = webhooks(&twenty);
+    assert!(now.len() == 1 && now[0]["id"] != left.as_str(), "{now:?}");
+    session.send_control('c').unwrap();
+    session.exp_string("The temporary webhook is removed.").unwrap();
+    session.exp_eof().unwrap();
+    assert!(webhooks(&twenty).is_empty());
+}
+
+#[test]
+fn what_cannot_be_registered_leaves_nothing() {
+    let twenty = FakeTwenty::start();
+    let nowhere = run_on(&twenty, &["listen", "--addr", "0", "--register"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(text(&nowhere.stderr).contains("--tunnel cloudflared"), "{nowhere:?}");
+    for failure in [ApiFailure::Status(403), ApiFailure::Status(500), ApiFailure::CutOff] {
+        let twenty = FakeTwenty::start();
+        twenty.hold_requests_after(1);
+        let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
+        let child = on(&twenty, &args).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        until("it posts", || twenty.api_requests().iter().any(|request| request.starts_with("POST")));
+        twenty.fail_next([failure]);
+        twenty.release_requests();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{failure:?}: {output:?}");
+        assert!(text(&output.stderr).contains("cannot create a webhook"), "{output:?}");
+        assert!(webhooks(&twenty).is_empty());
+    }
+}
