@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -106,11 +106,18 @@ impl Guard {
             .flat_map(|cookies| cookies.split(';'))
             .filter_map(|cookie| cookie.trim().split_once('='))
             .any(|(own, token)| own == name && self.is_token(token));
-        if has_token {
+        if has_token && self.is_own(request) {
             return Ok(());
         }
         Err((StatusCode::FORBIDDEN, "Open the page by the URL that was printed: it has the token of this run.\n")
             .into_response())
+    }
+
+    /// Whether a request that changes something comes from the page itself.
+    fn is_own(&self, request: &Request) -> bool {
+        let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
+        let host = request.headers().get(HOST).map(HeaderValue::as_bytes);
+        request.method().is_safe() || origin.and_then(|origin| origin.strip_prefix(b"http://")) == host
     }
 
     /// Cookies are shared by all ports of a host.

@@ -109,7 +109,8 @@ impl Request<'_> {
         unreachable!("some number is free")
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// The file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!(
             "{RECEIVED}{}\n# verdict: {}\n{REQUEST}{} HTTP/1.1\n",
             time::iso(self.received),

@@ -50,6 +50,11 @@ impl SecretArgs {
         }
     }
 
+    /// The current secret: the first that is given.
+    pub(crate) fn first(&self) -> anyhow::Result<Secret> {
+        self.all()?.into_iter().next().context("no secret is given")
+    }
+
     /// Accepts what any of them signed: the first is the current one.
     pub(crate) fn verifier(&self) -> anyhow::Result<Verifier> {
         let mut secrets = self.all()?.into_iter();

@@ -31,6 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<UnixMillis, String> {
 }
 
 /// Reads a time in the past: how long ago, as 2h or 30d, or a time.
+#[cfg(feature = "inbox")]
 pub(crate) fn parse_past(text: &str) -> Result<SystemTime, String> {
     let at = match text
         .parse::<jiff::Span>()

@@ -29,6 +29,10 @@ then Twenty waits 5 seconds for it with each call, and the next `listen --regist
 --save keeps every delivery in a file of its own, refused ones too, for `send --file`, `send --dir` and `explain`. Such a file holds your \
 customers' data.
 
+--ui serves a page with each delivery: headers, body, diagnosis, and what has changed since the last delivery of the same record; resend, \
+copy as curl, download. It is on loopback, on a port of its own, which no tunnel leads to. Open the URL that is printed: it has the token of \
+this run.
+
 Each delivery is one line on stdout. All else goes to stderr. Ctrl-C prints a summary.
 
 Exit status: 0 on Ctrl-C, or when --until is reached; 1 if the --timeout passes before; 2 if it cannot listen.
@@ -38,6 +42,7 @@ Examples:
   twenty-webhook listen --forward-to http://127.0.0.1:8080/twenty
   twenty-webhook listen --register --tunnel cloudflared --operation 'person.*'
   twenty-webhook listen --save deliveries
+  twenty-webhook listen --ui
   twenty-webhook listen --until 1 --timeout 30s --events person.created
   twenty-webhook listen --json | jq .event")]
 pub(crate) struct ListenArgs {
@@ -62,6 +67,9 @@ pub(crate) struct ListenArgs {
     /// End with status 1 if --until is not reached in this time: 30s, 5m
     #[arg(long, value_name = "DURATION", requires = "until")]
     pub(super) timeout: Option<Wait>,
+    /// Serve a page that shows the deliveries live, on this port of this machine; 0 takes a free one
+    #[arg(long, value_name = "[HOST:]PORT", num_args = 0..=1, default_missing_value = "0", value_parser = address::parse_loopback)]
+    pub(super) ui: Option<SocketAddr>,
     /// Print one line of JSON for each delivery, with its body
     #[arg(long)]
     pub(super) json: bool,

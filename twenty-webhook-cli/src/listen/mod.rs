@@ -5,6 +5,7 @@ mod server;
 mod session;
 mod summary;
 mod temporary;
+mod ui;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -16,15 +17,17 @@ use anyhow::{Context, bail};
 use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use twenty_webhook_axum::{Secret, Verifier};
+use twenty_webhook_axum::{Secret, Signer, Verifier};
 
 pub(crate) use args::ListenArgs;
 use server::Server;
 use session::Session;
 use temporary::Temporary;
+use ui::Ui;
 
 pub(crate) use temporary::TEMPORARY;
 
+use crate::local_page::LocalPage;
 use crate::register::new_secret;
 use crate::signals::Interrupts;
 use crate::terminal::FAINT;
@@ -45,9 +48,10 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
     if let Some(dir) = &args.save {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
     }
-    let secret = if args.register { Some(new_secret()?) } else { None };
+    let secrets = Secrets::new(&args, addr)?;
+    let ui = ui(&args, &secrets, addr).await?;
     let (reports, received) = mpsc::channel(1024);
-    let server = Server::new(&args, verifier(&args, secret.as_deref(), addr)?, reports)?;
+    let server = Server::new(&args, secrets.verifier.clone(), reports)?;
     greet(&args, addr);
     let (stop, mut stopped) = watch::channel(());
     let stopping = async move {
@@ -67,7 +71,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         let _ = writeln!(anstream::stderr(), "The tunnel's URL is {}", tunnel.url);
     }
     let public = tunnel.as_ref().map(|tunnel| &tunnel.url).or(args.public_url.as_ref());
-    let webhook = match (api, &secret) {
+    let webhook = match (api, &secrets.registered) {
         (Some(api), Some(secret)) => {
             let operations: Vec<_> = args.operations.iter().map(ToString::to_string).collect();
             Some(Temporary::create(api, target(public)?, &operations, secret).await?)
@@ -77,7 +81,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
     if let Some(webhook) = &webhook {
         let _ = writeln!(anstream::stderr(), "Twenty calls it by the temporary webhook {}", webhook.id());
     }
-    let mut session = Session::new(&args, received, interrupts);
+    let mut session = Session::new(&args, received, interrupts, ui);
     let ended = session.run(tunnel.as_mut()).await;
     // Before anything that can fail, or take long.
     if let Some(webhook) = webhook {
@@ -100,15 +104,36 @@ fn target(public: Option<&Url>) -> anyhow::Result<&Url> {
     Ok(url)
 }
 
-/// Accepts the secrets that are given, and the one of the temporary webhook. Without any, it makes one.
-fn verifier(args: &ListenArgs, registered: Option<&str>, addr: SocketAddr) -> anyhow::Result<Verifier> {
-    let registered = registered.map(Secret::new).transpose()?;
-    match (args.secrets.are_absent(), registered) {
-        (true, Some(registered)) => return Ok(Verifier::new(registered)),
-        (false, Some(registered)) => return Ok(args.secrets.verifier()?.also_accept(registered)),
-        (false, None) => return args.secrets.verifier(),
-        (true, None) => {}
+/// The secrets of this run.
+struct Secrets {
+    verifier: Verifier,
+    /// With the current one.
+    signer: Signer,
+    /// The text of the temporary webhook's.
+    registered: Option<String>,
+}
+
+impl Secrets {
+    /// Those that are given, and the one of the temporary webhook. Without any, it makes one.
+    fn new(args: &ListenArgs, addr: SocketAddr) -> anyhow::Result<Self> {
+        let registered = if args.register { Some(new_secret()?) } else { None };
+        if args.secrets.are_absent() {
+            let made = match &registered {
+                Some(registered) => registered.clone(),
+                None => made_for_this_run(addr)?,
+            };
+            let secret = Secret::new(made)?;
+            return Ok(Self { signer: Signer::new(secret.clone()), verifier: Verifier::new(secret), registered });
+        }
+        let mut verifier = args.secrets.verifier()?;
+        if let Some(registered) = &registered {
+            verifier = verifier.also_accept(Secret::new(registered.clone())?);
+        }
+        Ok(Self { verifier, signer: Signer::new(args.secrets.first()?), registered })
     }
+}
+
+fn made_for_this_run(addr: SocketAddr) -> anyhow::Result<String> {
     let text = new_secret()?;
     let _ = writeln!(
         anstream::stderr(),
@@ -116,7 +141,19 @@ fn verifier(args: &ListenArgs, registered: Option<&str>, addr: SocketAddr) -> an
          Put it into the webhook's settings in Twenty, or send a sample from another terminal:\n\n  \
          TWENTY_WEBHOOK_SECRET={text} twenty-webhook send http://{addr}/\n"
     );
-    Ok(Verifier::new(Secret::new(text)?))
+    Ok(text)
+}
+
+/// Serves the page, if it is asked for.
+async fn ui(args: &ListenArgs, secrets: &Secrets, addr: SocketAddr) -> anyhow::Result<Option<Ui>> {
+    let Some(at) = args.ui else { return Ok(None) };
+    let page = LocalPage::bind(at).await?;
+    let own = format!("http://127.0.0.1:{}/", addr.port());
+    let target = args.forward_to.clone().map_or_else(|| Url::parse(&own), Ok)?;
+    let ui = Ui::new(secrets.signer.clone(), target);
+    let _ = writeln!(anstream::stderr(), "The deliveries are shown at {}", page.url());
+    tokio::spawn(page.serve(ui.router(), std::future::pending()));
+    Ok(Some(ui))
 }
 
 fn greet(args: &ListenArgs, addr: SocketAddr) {

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ pub(super) struct Report {
     pub(super) findings: Vec<Finding>,
     /// What the body says, verified or not.
     pub(super) event: Option<WebhookEvent>,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) took: Duration,
     pub(super) forwarded: Option<Forwarded>,
@@ -181,7 +182,8 @@ impl Report {
         format!("{name}  {record}{}", fields.unwrap_or_default())
     }
 
-    fn to_json(&self) -> Value {
+    /// Without the body.
+    pub(super) fn to_json(&self) -> Value {
         let event = self.event.as_ref();
         json!({
             "time": time::iso(self.received),

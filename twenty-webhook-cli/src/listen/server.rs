@@ -63,6 +63,7 @@ impl Server {
             rejection: extensions.get::<Rejection>().cloned(),
             findings: extensions.get::<Diagnosis>().map(|diagnosis| diagnosis.findings().to_vec()).unwrap_or_default(),
             event: WebhookEvent::from_stored(body.clone()).ok(),
+            headers: parts.headers.clone(),
             body: body.clone(),
             took: started.elapsed(),
             forwarded: extensions.get().cloned(),

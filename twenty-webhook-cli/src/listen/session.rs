@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::ListenArgs;
 use super::report::{Report, Style, Verdict};
 use super::summary::Summary;
+use super::ui::Ui;
 use crate::NO;
 use crate::signals::Interrupts;
 use crate::tunnel::Tunnel;
@@ -19,16 +20,22 @@ pub(super) struct Session<'a> {
     summary: Summary,
     verified: usize,
     style: Style,
+    ui: Option<Ui>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(args: &'a ListenArgs, received: mpsc::Receiver<Report>, interrupts: Interrupts) -> Self {
+    pub(super) fn new(
+        args: &'a ListenArgs,
+        received: mpsc::Receiver<Report>,
+        interrupts: Interrupts,
+        ui: Option<Ui>,
+    ) -> Self {
         let style = match (args.json, args.body) {
             (true, _) => Style::Json,
             (false, true) => Style::TextWithBody,
             (false, false) => Style::Text,
         };
-        Self { args, received, interrupts, summary: Summary::default(), verified: 0, style }
+        Self { args, received, interrupts, summary: Summary::default(), verified: 0, style, ui }
     }
 
     /// Until Ctrl-C, --until, --timeout, or the end of the tunnel.
@@ -70,6 +77,9 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         self.summary.add(report);
+        if let Some(ui) = &self.ui {
+            ui.add(report);
+        }
         self.verified += usize::from(report.verdict() == Verdict::Verified);
         Ok(report.print(self.style)?)
     }

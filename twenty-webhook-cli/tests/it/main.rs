@@ -24,3 +24,4 @@ mod support;
 mod terminal;
 mod tunnel;
 mod twenty;
+mod ui;

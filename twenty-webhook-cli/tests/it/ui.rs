@@ -1,0 +1,164 @@
+//! `listen --ui`: what the page is made of, and who may see it. `.ci/try-ui` uses it in a browser.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, command, exchange, pipe, run, text};
+
+/// A page, and the cookie that lets in.
+struct Page {
+    server: Server,
+    origin: String,
+    host: String,
+    cookie: String,
+    token: String,
+    receiver: String,
+}
+
+impl Page {
+    fn open(more: &[&str]) -> Self {
+        let listen = command(&[&["listen", "--addr", "0", "--json", "--ui"], more].concat());
+        let server = Server::start(listen, "The deliveries are shown at ");
+        let (origin, token) = server.url.split_once("/?token=").unwrap();
+        let (origin, token) = (origin.to_owned(), token.to_owned());
+        let line = server.stderr.recv_timeout(Duration::from_secs(20)).unwrap();
+        let receiver = line.strip_prefix("Listening on ").unwrap().split([',', ';']).next().unwrap().to_owned();
+        let host = origin.strip_prefix("http://").unwrap().to_owned();
+        let entry =
+            exchange(&origin, &format!("GET /?token={token} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        let cookie = entry.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Self { server, origin, host, cookie, token, receiver }
+    }
+
+    fn request(&self, line: &str, headers: &str) -> String {
+        let (host, cookie) = (&self.host, &self.cookie);
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n{headers}\r\n");
+        exchange(&self.origin, &request)
+    }
+
+    fn details(&self, id: u64) -> Value {
+        let answer = self.request(&format!("GET /delivery/{id}"), "");
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    fn resend(&self, id: u64, headers: &str) -> String {
+        self.request(&format!("POST /delivery/{id}/resend"), &format!("Content-Length: 0\r\n{headers}"))
+    }
+}
+
+#[test]
+fn it_is_for_this_machine_and_this_run() {
+    let page = Page::open(&[]);
+    let get = |host: &str, headers: &str| {
+        exchange(&page.origin, &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"))
+    };
+    let cookie = format!("Cookie: {}\r\n", page.cookie);
+    assert!(get(&page.host, "").starts_with("HTTP/1.1 403"), "without the token");
+    assert!(get("evil.example", &cookie).starts_with("HTTP/1.1 421"), "a name that was rebound to this machine");
+    let shown = get(&page.host, &cookie);
+    assert!(shown.starts_with("HTTP/1.1 200") && !shown.contains(&page.token), "{shown}");
+    for header in [
+        "content-security-policy: default-src 'none'; style-src 'self'",
+        "x-frame-options: DENY",
+        "cache-control: no-store",
+    ] {
+        assert!(shown.contains(header), "{header}: {shown}");
+    }
+    run(&["send", &page.receiver]);
+    page.server.line();
+    assert!(page.resend(1, "").starts_with("HTTP/1.1 403"), "no origin");
+    assert!(page.resend(1, "Origin: http://evil.example\r\n").starts_with("HTTP/1.1 403"), "another site's form");
+    // The receiver, which a tunnel may lead to, knows nothing of it.
+    let through_receiver = exchange(
+        &page.receiver,
+        &format!("GET / HTTP/1.1\r\nHost: {}\r\n{cookie}Connection: close\r\n\r\n", page.host),
+    );
+    assert!(through_receiver.starts_with("HTTP/1.1 405"), "{through_receiver}");
+    let open = run(&["listen", "--addr", "0", "--ui", "0.0.0.0:0"]);
+    assert!(text(&open.stderr).contains("on loopback only"), "{open:?}");
+}
+
+#[test]
+fn deliveries_come_live_and_those_before_too() {
+    let page = Page::open(&[]);
+    run(&["send", &page.receiver, "person.created"]);
+    let mut stream = TcpStream::connect(&page.host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET /events HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n", page.host, page.cookie).unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    let mut next = || -> Value {
+        let data = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned)).unwrap();
+        serde_json::from_str(&data).unwrap()
+    };
+    assert_eq!(next()["event"], "person.created");
+    run(&["send", &page.receiver, "task.deleted", "--tamper", "body"]);
+    let second = next();
+    assert_eq!(
+        (&second["event"], &second["verdict"], &second["id"]),
+        (&json!("task.deleted"), &json!("refused"), &json!(2))
+    );
+}
+
+#[test]
+fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
+    let page = Page::open(&[]);
+    let body = |city: &str, more: &str| {
+        format!(
+            r#"{{"eventName":"person.updated","record":{{"id":"1","name":{{"firstName":"Ada","lastName":"L"}},"city":"{city}"{more}}}}}"#
+        )
+    };
+    for body in [body("London", ""), body("Nantes", r#","jobTitle":"<b>CTO</b>""#)] {
+        pipe(&["send", &page.receiver, "--file", "-"], body.as_bytes());
+        page.server.line();
+    }
+    run(&["send", &page.receiver, "--age", "1h"]);
+    page.server.line();
+    assert_eq!(page.details(1)["changes"], Value::Null, "there is none before");
+    let second = page.details(2);
+    assert_eq!(
+        second["changes"],
+        json!([
+            { "field": "city", "before": "\"London\"", "after": "\"Nantes\"" },
+            { "field": "jobTitle", "before": null, "after": "\"<b>CTO</b>\"" },
+        ])
+    );
+    let names: Vec<_> =
+        second["headers"].as_array().unwrap().iter().map(|header| header[0].as_str().unwrap()).collect();
+    assert!(names.contains(&"x-twenty-webhook-signature"), "{names:?}");
+    assert!(second["body"].as_str().unwrap().contains("\n  \"eventName\": \"person.updated\""), "{second}");
+    let late = page.details(3);
+    assert_eq!(late["delivery"]["findings"][0]["code"], "late", "{late}");
+    assert!(page.request("GET /delivery/4", "").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn resend_download_and_curl_give_the_same_body() {
+    let other = Server::listen(&[]);
+    let page = Page::open(&["--forward-to", &other.url]);
+    // Refused, so it was not forwarded; signed again it verifies.
+    run(&["send", &page.receiver, "--age", "1h"]);
+    let report: Value = serde_json::from_str(&page.server.line()).unwrap();
+    let answer = page.resend(1, &format!("Origin: {}\r\n", page.origin));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("200 OK"), "{answer}");
+    let resent = other.report();
+    assert_eq!((&resent["verdict"], &resent["delivery_id"]), (&json!("verified"), &report["delivery_id"]));
+
+    let download = page.request("GET /delivery/1/download", "");
+    assert!(download.contains("content-disposition: attachment; filename=\"delivery-1.http\""), "{download}");
+    let file = download.split_once("\r\n\r\n").unwrap().1;
+    let explained = pipe(&["explain", "--json"], file.as_bytes());
+    let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
+    assert_eq!(explained["code"], "stale_timestamp");
+
+    let details = page.details(1);
+    let curl = details["curl"].as_str().unwrap();
+    assert!(
+        curl.starts_with(&format!("curl -i '{}", other.url)) && curl.contains("X-Twenty-Webhook-Signature"),
+        "{curl}"
+    );
+}
