@@ -68,7 +68,7 @@ function show(id, { delivery, headers, body, changes, compared_with: comparedWit
   const parts = [element("h2", delivery.event ?? `${delivery.method} ${delivery.path}`)];
   const facts = element("dl");
   const rowsOfFacts = [
-    ["verdict", `${delivery.status} ${delivery.verdict}`], ["reason", delivery.reason], ["record", delivery.record_id],
+    ["verdict", `${delivery.status} ${delivery.verdict}`], ["reason", delivery.findings.length ? undefined : delivery.reason], ["record", delivery.record_id],
     ["received", delivery.time], ["delivery id", delivery.delivery_id], ["path", delivery.path],
     ["took", `${delivery.took_ms} ms`],
     ["forwarded", delivery.forwarded && `${delivery.forwarded.status ?? delivery.forwarded.error} in ${delivery.forwarded.took_ms} ms`],
