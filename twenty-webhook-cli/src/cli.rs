@@ -47,16 +47,16 @@ Output has colours on a terminal only, and none if NO_COLOR is set.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Listen(ListenArgs),
-    Send(SendArgs),
+    Listen(Box<ListenArgs>),
+    Send(Box<SendArgs>),
     Sample(SampleCommand),
     Sign(SignArgs),
     Explain(ExplainArgs),
     #[cfg(feature = "inbox")]
     Inbox(InboxArgs),
-    Register(RegisterArgs),
+    Register(Box<RegisterArgs>),
     Webhooks(WebhooksArgs),
-    Doctor(DoctorArgs),
+    Doctor(Box<DoctorArgs>),
     /// Print a completion script for a shell
     #[command(after_help = "\
 Examples:

@@ -163,9 +163,8 @@ pub(crate) fn reason(rejection: &Rejection, findings: &[Finding]) -> String {
 
 /// What was seen and how to fix it, for each finding.
 pub(crate) fn findings_text(findings: &[Finding]) -> String {
-    let text = |finding: &Finding| {
-        terminal::labelled("seen", &finding.seen().to_string()) + &terminal::labelled("fix", &finding.fix().to_string())
-    };
+    let text =
+        |finding: &Finding| terminal::labelled("seen", &finding.seen()) + &terminal::labelled("fix", finding.fix());
     findings.iter().map(text).collect()
 }
 

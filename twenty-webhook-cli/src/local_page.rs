@@ -106,18 +106,11 @@ impl Guard {
             .flat_map(|cookies| cookies.split(';'))
             .filter_map(|cookie| cookie.trim().split_once('='))
             .any(|(own, token)| own == name && self.is_token(token));
-        if has_token && self.is_own(request) {
+        if has_token && is_own(request) {
             return Ok(());
         }
         Err((StatusCode::FORBIDDEN, "Open the page by the URL that was printed: it has the token of this run.\n")
             .into_response())
-    }
-
-    /// Whether a request that changes something comes from the page itself.
-    fn is_own(&self, request: &Request) -> bool {
-        let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
-        let host = request.headers().get(HOST).map(HeaderValue::as_bytes);
-        request.method().is_safe() || origin.and_then(|origin| origin.strip_prefix(b"http://")) == host
     }
 
     /// Cookies are shared by all ports of a host.
@@ -130,4 +123,11 @@ impl Guard {
         let (own, text) = (self.token.as_bytes(), text.as_bytes());
         own.len() == text.len() && black_box(own.iter().zip(text).fold(0, |diff, (a, b)| diff | (a ^ b))) == 0
     }
+}
+
+/// Whether a request that changes something comes from the page itself.
+fn is_own(request: &Request) -> bool {
+    let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
+    let host = request.headers().get(HOST).map(HeaderValue::as_bytes);
+    request.method().is_safe() || origin.and_then(|origin| origin.strip_prefix(b"http://")) == host
 }

@@ -52,11 +52,11 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Listen(args) => runtime()?.block_on(listen::run(args)),
-        Command::Send(args) => runtime()?.block_on(send::run(args)),
+        Command::Listen(args) => runtime()?.block_on(listen::run(*args)),
+        Command::Send(args) => runtime()?.block_on(send::run(*args)),
         Command::Sample(args) => sample::run(&args),
-        Command::Doctor(args) => runtime()?.block_on(doctor::run(args)),
-        Command::Register(args) => runtime()?.block_on(register::run(args)),
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(*args)),
+        Command::Register(args) => runtime()?.block_on(register::run(*args)),
         Command::Webhooks(args) => runtime()?.block_on(webhooks::run(args)),
         Command::Sign(args) => sign::run(&args),
         Command::Explain(args) => explain::run(&args),

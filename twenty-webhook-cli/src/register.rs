@@ -108,16 +108,15 @@ async fn find_created(
     };
     let Ok(now) = api.webhooks().await else { return Err(told(error).context(kept())) };
     let is_new = |webhook: &Webhook| webhook.target_url == target && before.iter().all(|old| old.id != webhook.id);
-    match now.into_iter().find(is_new) {
-        Some(webhook) => Ok(webhook),
-        None => {
-            remove(secret);
-            Err(told(error))
-        }
+    if let Some(webhook) = now.into_iter().find(is_new) {
+        return Ok(webhook);
     }
+    remove(secret);
+    Err(told(error))
 }
 
 /// An error of the API with the way to mend it.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn told(error: ApiError) -> anyhow::Error {
     let fix = error.fix();
     anyhow::anyhow!("{error}. Fix: {fix}")

@@ -110,7 +110,7 @@ fn indented(json: &str) -> String {
             }
             '{' | '[' => {
                 out.push(char);
-                while chars.next_if(|char| char.is_ascii_whitespace()).is_some() {}
+                while chars.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(end) = chars.next_if(|char| matches!(char, '}' | ']')) {
                     out.push(end);
                 } else {

@@ -99,10 +99,10 @@ impl TunnelProgram {
             Self::Cloudflared => {
                 urls().find(|url| url.host_str().is_some_and(|host| host.ends_with(".trycloudflare.com")))
             }
-            Self::Ngrok => line.contains("url=").then(|| urls().last()).flatten(),
+            Self::Ngrok => line.contains("url=").then(|| urls().next_back()).flatten(),
             Self::Ssh(_) => {
                 let lower = line.to_lowercase();
-                (lower.contains("tunneled") || lower.contains("forwarding")).then(|| urls().last()).flatten()
+                (lower.contains("tunneled") || lower.contains("forwarding")).then(|| urls().next_back()).flatten()
             }
         }
     }

@@ -13,8 +13,15 @@ pub(crate) const VARIABLE: &str = "TWENTY_API_KEY";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Twenty")]
 pub(crate) struct ApiArgs {
-    /// The address of your Twenty: https://crm.example.com, or https://api.twenty.com
-    #[arg(long = "url", id = "twenty_url", value_name = "URL", env = "TWENTY_URL", value_parser = send::url, value_hint = clap::ValueHint::Url)]
+    #[arg(
+        long = "url",
+        id = "twenty_url",
+        value_name = "URL",
+        env = "TWENTY_URL",
+        value_parser = send::url,
+        value_hint = clap::ValueHint::Url,
+        help = "The address of your Twenty: https://crm.example.com, or https://api.twenty.com"
+    )]
     url: Option<Url>,
     #[arg(
         long,
@@ -52,6 +59,7 @@ impl ApiArgs {
             })?
         };
         let key = key.trim().to_owned();
-        if key.is_empty() { bail!("the API key is empty") } else { Ok(key) }
+        anyhow::ensure!(!key.is_empty(), "the API key is empty");
+        Ok(key)
     }
 }

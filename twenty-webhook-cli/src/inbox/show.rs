@@ -22,7 +22,7 @@ pub(super) async fn run(inbox: &Inbox<impl Store>, id: JobId, as_json: bool) -> 
         terminal::error(&format!("no job has the id {id}"));
         return Ok(ExitCode::from(NO));
     };
-    let body = event.as_ref().map(|event| event.body());
+    let body = event.as_ref().map(twenty_webhook_inbox::WebhookEvent::body);
     let mut out = terminal::stdout();
     if as_json {
         let body = body.map(|body| serde_json::from_slice(body)).transpose()?;

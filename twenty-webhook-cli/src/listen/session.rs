@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
 /// `Duration::MAX` is for ever.
 async fn sleep(wait: Duration) {
     if wait == Duration::MAX {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     } else {
         tokio::time::sleep(wait).await;
     }
