@@ -145,7 +145,7 @@ pub(crate) fn age(time: Duration) -> String {
     }
 }
 
-/// A text that somebody else wrote, without what could command the terminal or hide something, and not too long.
+/// A text from outside, without what could command the terminal or hide something, and not too long.
 pub(crate) fn plain(text: &str, most: usize) -> String {
     escaped(text).at_most(most).to_string()
 }

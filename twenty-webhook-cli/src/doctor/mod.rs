@@ -47,7 +47,7 @@ fn none(args: &DoctorArgs) -> Check {
     match &args.webhook {
         Some(wanted) => Check::wrong("webhooks", format!("there is no webhook {}", terminal::plain(wanted, 120)))
             .fix("`twenty-webhook webhooks list` shows those that there are"),
-        None => Check::wrong("webhooks", "there is no webhook in this workspace, so Twenty calls nobody")
+        None => Check::wrong("webhooks", "there is no webhook in this workspace, so Twenty calls no receiver")
             .why("webhooks belong to one workspace, as API keys do")
             .fix("`twenty-webhook register` creates one"),
     }
