@@ -31,8 +31,8 @@ fn a_replay_key_stays_what_it_is() {
 
 #[test]
 fn names_and_actions_are_compared_with_texts() {
-    let name = EventName::from("person.created");
-    assert_eq!((name.as_ref(), name < EventName::from("person.updated")), ("person.created", true));
+    let (name, later) = (EventName::from("person.created"), EventName::from("person.updated"));
+    assert_eq!((name.as_ref(), name < later), ("person.created", true));
     assert_eq!("created".parse::<Action>().unwrap(), Action::Created);
     assert_eq!(Action::Created, *"created");
 }
