@@ -24,6 +24,9 @@ pub enum InboxError {
     /// The event did not come out of a verification in this process, so nothing says that Twenty sent it.
     #[error("only an event that was just verified can be stored")]
     Unverified,
+    /// Another process has taken over the catch-up of this workspace.
+    #[error("another process catches up on this inbox")]
+    CatchUpLeaseLost,
     /// The runtime that the inbox was opened in is gone.
     #[error("the runtime that the inbox was opened in has ended")]
     Closed,

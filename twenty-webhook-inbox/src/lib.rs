@@ -111,6 +111,9 @@
 mod admin;
 mod attempt;
 mod backoff;
+mod catch_up;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod catch_up_sql;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod claiming;
 mod coalesce;
@@ -152,6 +155,7 @@ mod worker;
 
 pub use backoff::Backoff;
 pub use bytes::Bytes;
+pub use catch_up::{CatchUpCommit, CatchUpScope, CatchUpStore, Census, Found, Known, Missing};
 pub use error::InboxError;
 pub use handler::{Handler, with_state};
 pub use handler_error::HandlerError;

@@ -42,6 +42,37 @@ impl NewJob {
         })
     }
 
+    /// An event that was read from Twenty's API, of this tenant or else this workspace. Its key is of the record and its state.
+    ///
+    /// # Errors
+    /// If it was not [caught up](WebhookEvent::is_caught_up), or is not of one record with a date.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn caught_up(event: &WebhookEvent, scope: &crate::CatchUpScope) -> Result<Self, InboxError> {
+        let (record_ids, updated_at) = records(event);
+        let updated_at = if *event.action() == Action::Destroyed { Some(i64::MAX) } else { updated_at };
+        let ([id], Some(state), true) = (&record_ids[..], updated_at, event.is_caught_up()) else {
+            return Err(InboxError::database("a caught-up event is of one record, and has its date"));
+        };
+        let mut key = Sha256::new();
+        for part in ["caught up", scope.key(), event.object(), id] {
+            key.update(part.as_bytes());
+            key.update([0]);
+        }
+        key.update(state.to_be_bytes());
+        Ok(Self {
+            key: ReplayKey::from_bytes(key.finalize().into()),
+            body: event.body().clone(),
+            tenant: scope.tenant.as_deref().map(printable),
+            workspace: scope.workspace_id.as_deref().map(printable),
+            name: printable(event.name().as_str()),
+            object: printable(event.object()),
+            action: printable(event.action().as_str()),
+            updated_at: Some(state),
+            record_ids,
+            event_date: event.event_date().map(jiff::Timestamp::as_millisecond),
+        })
+    }
+
     /// The idempotency key. A store never holds two jobs with the same key.
     pub fn key(&self) -> ReplayKey {
         self.key

@@ -1,7 +1,8 @@
 //! The tables of both databases.
 
 /// Additive steps only: a program of an older version goes on with a newer schema.
-pub(crate) const SCHEMA: [&str; 1] = ["
+pub(crate) const SCHEMA: [&str; 2] = [
+    "
 CREATE TABLE {jobs} (
     seq {serial},
     key {bytes} NOT NULL,
@@ -48,4 +49,28 @@ CREATE TABLE {lanes} (
 );
 CREATE INDEX {index}lanes_of ON {lanes} (seq);
 CREATE TABLE {settings} (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"];
+",
+    "
+ALTER TABLE {jobs} ADD COLUMN caught_up BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE INDEX {index}caught_up ON {jobs} (lane, order_at) WHERE caught_up;
+CREATE TABLE {known} (
+    scope TEXT NOT NULL,
+    object TEXT NOT NULL,
+    id TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    handled BOOLEAN NOT NULL,
+    pass BIGINT NOT NULL,
+    key_tag TEXT NOT NULL,
+    PRIMARY KEY (scope, object, id)
+);
+CREATE TABLE {catch_up} (
+    tenant TEXT,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    lease_token BIGINT,
+    lease_until BIGINT,
+    PRIMARY KEY (scope, name)
+);
+",
+];

@@ -19,7 +19,7 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     pub(crate) fn new(prefix: &str, words: &[(&'static str, &str)]) -> Self {
-        let tables = ["jobs", "lanes", "settings"].map(|table| format!("{prefix}{table}"));
+        let tables = ["jobs", "lanes", "settings", "known", "catch_up"].map(|table| format!("{prefix}{table}"));
         let mut all = vec![
             ("{blocker}", BLOCKER.to_owned()),
             ("{stale}", STALE.to_owned()),
@@ -27,8 +27,11 @@ impl Dialect {
             ("{info}", INFO.to_owned()),
         ];
         all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
+        let is_caught_up =
+            words.iter().fold(IS_CAUGHT_UP.to_owned(), |text, (word, column)| text.replace(word, column));
+        all.push(("{is_caught_up}", is_caught_up));
         // Last: they are in the others.
-        all.extend(["{jobs}", "{lanes}", "{settings}"].into_iter().zip(tables));
+        all.extend(["{jobs}", "{lanes}", "{settings}", "{known}", "{catch_up}"].into_iter().zip(tables));
         Self { words: all, texts: Mutex::default() }
     }
 
@@ -43,6 +46,11 @@ impl Dialect {
         self.words.iter().fold(template.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
     }
 }
+
+/// Whether a caught-up event of the very state of a delivery is there: the condition of an insert, whose `$3`, `$8` and `$9` are the scope,
+/// the lane and the date. A dead letter is no reason to leave a delivery out.
+pub(crate) const IS_CAUGHT_UP: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
+    AND c.scope = {new_scope} AND c.object = {new_object} AND c.record_id = {new_record_id} AND c.dated AND c.state <= 3)";
 
 /// The job that `j` has to wait for. `$2` is the time before which a job that has been failing since holds up no other. A batch has no lane
 /// of its own; its lanes are in a table beside. One order over all jobs keeps two batches from waiting for each other.

@@ -220,6 +220,20 @@ impl WebhookEvent {
         }
     }
 
+    /// Whether it was read from Twenty's API by `twenty-webhook-catchup`, because no delivery told of it: data, not proof, so it has no
+    /// [`delivery`](Self::delivery). It says what a record is like now; not which fields changed, nor who changed them.
+    ///
+    /// ```
+    /// use twenty_webhook_core::WebhookEvent;
+    ///
+    /// let event = WebhookEvent::from_stored(r#"{"eventName":"person.updated","record":{"id":"1"},"caughtUp":true}"#)?;
+    /// assert!(event.is_caught_up());
+    /// # Ok::<(), twenty_webhook_core::NotAnEvent>(())
+    /// ```
+    pub fn is_caught_up(&self) -> bool {
+        self.delivery().is_none() && self.extra().get("caughtUp").is_some_and(|json| json.as_str() == "true")
+    }
+
     /// The idempotency key: the same for the same body, whether it was just verified or read back.
     pub fn delivery_id(&self) -> DeliveryId {
         match &self.0.source {

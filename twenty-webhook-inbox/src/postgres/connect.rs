@@ -46,7 +46,7 @@ const INSERT: &str =
     FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
         $10::bigint[], $11::bytea[])
         AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
-    ON CONFLICT (key) DO NOTHING";
+    WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING";
 
 /// Longer than a server takes that is there.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -140,6 +140,15 @@ impl PostgresConfig {
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
                 ("{ids}", "= ANY($1)"),
                 ("{length}", "octet_length"),
+                ("{new_scope}", "job.scope"),
+                ("{new_object}", "job.object"),
+                ("{new_record_id}", "job.record_id"),
+                ("{new_lane}", "job.lane"),
+                ("{new_order_at}", "job.order_at"),
+                (
+                    "{pairs}",
+                    "(SELECT e ->> 0 AS id, (e ->> 1)::bigint AS number FROM json_array_elements($3::json) AS e)",
+                ),
                 ("{skip_locked}", "FOR UPDATE SKIP LOCKED"),
             ],
         );

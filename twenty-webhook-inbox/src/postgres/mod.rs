@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Connection as _, PgConnection, Row as _};
@@ -49,6 +50,20 @@ impl PostgresStore {
         }
         self.read.close().await;
         self.pool.close().await;
+    }
+
+    /// One transaction of catch-up.
+    async fn in_transaction<T>(
+        &self,
+        work: impl for<'a> FnOnce(&'a Self, &'a mut PgConnection) -> BoxFuture<'a, Result<T, sqlx::Error>> + Send,
+    ) -> Result<T, InboxError> {
+        let transaction = async {
+            let mut tx = self.pool.begin().await?;
+            let done = work(self, &mut tx).await?;
+            tx.commit().await?;
+            Ok(done)
+        };
+        transaction.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
     /// What waited for these jobs is due now. Returns whether there was any.
@@ -288,4 +303,10 @@ impl Store for PostgresStore {
     async fn is_paused(&self) -> Result<bool, InboxError> {
         sqlx::query_scalar(self.dialect.sql(sql::IS_PAUSED)).fetch_one(&self.read).await.map_err(InboxError::database)
     }
+}
+
+crate::catch_up_sql::statements!(PostgresStore, PgConnection);
+
+impl crate::catch_up_sql::Rows for PostgresStore {
+    type Row = PgRow;
 }

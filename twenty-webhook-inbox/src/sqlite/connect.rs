@@ -126,6 +126,12 @@ impl SqliteConfig {
                 ("{ids}", "IN (SELECT value FROM json_each($1))"),
                 ("{at_most}", ""),
                 ("{length}", "length"),
+                ("{new_scope}", "$3"),
+                ("{new_object}", "$5"),
+                ("{new_record_id}", "$7"),
+                ("{new_lane}", "$8"),
+                ("{new_order_at}", "$9"),
+                ("{pairs}", "(SELECT value ->> 0 AS id, value ->> 1 AS number FROM json_each($3))"),
                 ("{skip_locked}", ""),
             ],
         );

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Row as _, Sqlite, Transaction};
 
@@ -69,6 +70,16 @@ impl SqliteStore {
         self.driver.run(async { transaction.await.map_err(|error: sqlx::Error| InboxError::database(error)) }).await
     }
 
+    /// One transaction of catch-up.
+    async fn in_transaction<T: Send + 'static>(
+        &self,
+        work: impl for<'a> FnOnce(&'a Self, &'a mut sqlx::SqliteConnection) -> BoxFuture<'a, Result<T, sqlx::Error>>
+        + Send
+        + 'static,
+    ) -> Result<T, InboxError> {
+        self.transaction(|this, mut tx| async move { Ok((work(&this, &mut tx).await?, tx)) }).await
+    }
+
     /// What waited for these jobs is due now. Returns whether there was any.
     async fn wake(&self, tx: &mut Tx, followed: &[i64]) -> Result<bool, sqlx::Error> {
         if followed.is_empty() {
@@ -92,8 +103,8 @@ impl SqliteStore {
     async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<(), sqlx::Error> {
         let insert = self.dialect.sql(
             "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11)
-             ON CONFLICT (key) DO NOTHING",
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11
+             WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING",
         );
         let (one, batch) = match job.record_ids() {
             [] => (None, [].as_slice()),
@@ -302,6 +313,12 @@ impl SqliteStore {
         sqlx::query(self.dialect.sql(sql::WAKE_ALL)).execute(&mut **tx).await?;
         Ok(most >= u64::from(maintenance.limit))
     }
+}
+
+crate::catch_up_sql::statements!(SqliteStore, sqlx::SqliteConnection);
+
+impl crate::catch_up_sql::Rows for SqliteStore {
+    type Row = sqlx::sqlite::SqliteRow;
 }
 
 fn json(numbers: &[i64]) -> String {

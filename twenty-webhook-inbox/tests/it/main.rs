@@ -5,6 +5,7 @@
 
 mod actix;
 mod admin;
+mod catch_up;
 mod child;
 #[cfg(feature = "dashboard")]
 mod dashboard;

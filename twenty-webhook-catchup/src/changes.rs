@@ -1,0 +1,233 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use twenty_webhook_inbox::{CatchUpStore, Found, Known};
+
+use crate::dates::iso;
+use crate::event::event;
+use crate::ids::{self, Ids};
+use crate::objects::{Model, Object};
+use crate::page::Row;
+use crate::session::{Pages, Session, saved};
+use crate::{CatchUpError, ObjectReport, Phase};
+
+/// Twenty's servers agree on the time to within this.
+const CLOCKS_DIFFER: i64 = 60_000;
+
+/// A clock that was set by more was not set, but wrong.
+const MOST_SET_BACK: i64 = 60 * 60 * 1000;
+
+/// How far an object was read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Changes {
+    pub(crate) watermark: Option<Watermark>,
+    /// One that did not end yet.
+    run: Option<Run>,
+}
+
+/// All that was dated before this, less the overlap, was read.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Watermark {
+    /// By the server's clock, in Unix milliseconds.
+    pub(crate) date: i64,
+    /// At the same time, by ours.
+    local: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Run {
+    /// What was written at this time or later is read; `None` for all.
+    since: Option<i64>,
+    /// What was written at this time or later is handled; `None` for nothing.
+    handles_since: Option<i64>,
+    /// The watermark when it has ended.
+    watermark: Option<Watermark>,
+    cursor: Option<String>,
+}
+
+pub(crate) fn name(object: &Object) -> String {
+    format!("changes {}", object.singular)
+}
+
+/// Reads what changed, and stores what is not known.
+pub(crate) async fn run<S: CatchUpStore>(
+    session: &Session<'_, S>,
+    object: &Object,
+    model: &Model,
+    report: &mut ObjectReport,
+) -> Result<(), CatchUpError> {
+    let mut state: Changes = session.load(&name(object)).await?;
+    let mut ids: Ids = session.load(&ids::name(object)).await?;
+    #[cfg(feature = "metrics")]
+    crate::metrics::lag(&object.singular, state.watermark.map(|watermark| model.date - watermark.date));
+    let wanted = wanted(session, state.watermark, model.date);
+    let mut run = match state.run.take() {
+        Some(run) if run.reads_as_much_as(&wanted) => run,
+        _ => wanted,
+    };
+    report.is_first = state.watermark.is_none();
+    let filter = filter(run.since);
+    let mut pages = Pages::from(object, &filter, run.cursor.take());
+    loop {
+        let (page, date) = pages.next(session).await?;
+        let watermark = *run.watermark.get_or_insert(Watermark { date, local: local_now() });
+        let mut commit = session.commit_of(object, &ids);
+        let (candidates, others): (Vec<_>, Vec<_>) = page.rows.into_iter().partition(|row| run.handles(row));
+        report.read += (candidates.len() + others.len()) as u64;
+        let candidate_ids: Vec<_> = candidates.iter().map(|row| row.id.clone()).collect();
+        let known = if candidates.is_empty() {
+            Vec::new()
+        } else {
+            session.store.known(session.scope.key(), &object.singular, &candidate_ids).await?
+        };
+        for (row, known) in candidates.into_iter().zip(known) {
+            let judgement = if is_settled(row.changed_at(), date, session.config.settle) {
+                judge(&row, &known, session.backfill, run.handles_since)
+            } else {
+                Judgement::TooRecent
+            };
+            let state = match judgement {
+                Judgement::Known => {
+                    report.known += 1;
+                    Some(row.updated_at)
+                }
+                Judgement::Dead(job) => {
+                    report.dead.push(job);
+                    None
+                }
+                Judgement::TooRecent => {
+                    report.too_recent += 1;
+                    None
+                }
+                Judgement::New(action) => {
+                    commit.events.push(event(object, action, &row.json, date, session.scope.workspace_id.as_deref())?);
+                    Some(row.updated_at)
+                }
+            };
+            commit.found.push(Found { id: row.id, state });
+        }
+        commit.are_handled = run.handles_since.is_some();
+        // What a first run finds is accounted for, unless the next run has to look at it.
+        let before = watermark.date - millis(session.config.settle);
+        commit.found.extend(others.into_iter().map(|row| Found {
+            state: (!commit.are_handled && row.changed_at() <= before).then_some(row.updated_at),
+            id: row.id,
+        }));
+        let is_last = page.next.is_none();
+        if is_last {
+            if run.since.is_none() && ids.done.is_none() && ids.run.is_none() {
+                // All ids were seen just now.
+                ids.done = Some(watermark.date);
+                commit.progress.push(saved(ids::name(object), &ids)?);
+            }
+            state = Changes { watermark: Some(watermark), run: None };
+        } else {
+            run.cursor = page.next;
+            state.run = Some(run.clone());
+        }
+        commit.progress.push(saved(name(object), &state)?);
+        session.commit(commit, report).await?;
+        session.show(report, Phase::Changes, report.read, page.total);
+        if is_last {
+            #[cfg(feature = "metrics")]
+            crate::metrics::lag(&object.singular, Some(date - watermark.date));
+            return Ok(());
+        }
+    }
+}
+
+/// The run that is due.
+fn wanted<S>(session: &Session<'_, S>, watermark: Option<Watermark>, now: i64) -> Run {
+    let config = session.config;
+    let asked = config.since.map(|age| now.saturating_sub(millis(age)));
+    let run = |since, handles_since| Run { since, handles_since, watermark: None, cursor: None };
+    if session.backfill {
+        return run(None, Some(i64::MIN));
+    }
+    let Some(watermark) = watermark else { return run(None, asked) };
+    // The server's clock was set back by this much: what changed since may be dated before the watermark.
+    let set_back = ((watermark.date - watermark.local) - (now - local_now())).clamp(0, MOST_SET_BACK);
+    let since = watermark.date.saturating_sub(config.look_back()).saturating_sub(set_back);
+    let since = asked.map_or(since, |asked| asked.min(since));
+    run(Some(since), Some(since))
+}
+
+impl Run {
+    /// Whether one that was interrupted reads and handles what is wanted now. One that looks for changes always does: it began earlier.
+    fn reads_as_much_as(&self, wanted: &Self) -> bool {
+        let handles = match (self.handles_since, wanted.handles_since) {
+            (Some(own), Some(wanted)) => own <= wanted,
+            (own, wanted) => own.is_some() || wanted.is_none(),
+        };
+        let reads = match (self.since, wanted.since) {
+            (Some(own), Some(wanted)) => own <= wanted,
+            (own, _) => own.is_none(),
+        };
+        handles && reads
+    }
+
+    fn handles(&self, row: &Row) -> bool {
+        self.handles_since.is_some_and(|since| row.changed_at() >= since)
+    }
+}
+
+enum Judgement {
+    Known,
+    Dead(twenty_webhook_inbox::JobId),
+    TooRecent,
+    New(&'static str),
+}
+
+fn judge(row: &Row, known: &Known, backfill: bool, since: Option<i64>) -> Judgement {
+    let is_as_new = |state: i64| state >= row.updated_at;
+    if known.handled.is_some_and(is_as_new) {
+        return Judgement::Known;
+    }
+    if let Some((job, state)) = known.dead
+        && is_as_new(state)
+    {
+        return Judgement::Dead(job);
+    }
+    if known.state.is_some_and(is_as_new) && (known.is_handled || !backfill) {
+        return Judgement::Known;
+    }
+    Judgement::New(action(row, known, since))
+}
+
+/// What to call a state that is not known.
+fn action(row: &Row, known: &Known, since: Option<i64>) -> &'static str {
+    let is_new = row.created_at.is_some_and(|created_at| since.is_some_and(|since| created_at >= since));
+    if row.is_deleted {
+        "deleted"
+    } else if is_new && !known.is_seen && known.handled.is_none() {
+        "created"
+    } else {
+        "updated"
+    }
+}
+
+/// A record that changed in the last seconds may change again in the same millisecond, and its delivery may be on the way.
+pub(crate) fn is_settled(changed_at: i64, date: i64, settle: Duration) -> bool {
+    // An import may date records into the future.
+    changed_at <= date - millis(settle) || changed_at > date + CLOCKS_DIFFER
+}
+
+/// Both dates, because an import may date `updatedAt` back. `deletedAt` stands there so that the trash is not left out.
+fn filter(since: Option<i64>) -> String {
+    const WITH_DELETED: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
+    match since {
+        Some(since) => {
+            let since = iso(since);
+            format!("and(or(updatedAt[gte]:\"{since}\",createdAt[gte]:\"{since}\"),{WITH_DELETED})")
+        }
+        None => WITH_DELETED.to_owned(),
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
+
+fn local_now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}

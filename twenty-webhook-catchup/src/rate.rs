@@ -1,0 +1,44 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// At most so many requests in any minute.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    most: usize,
+    sent: VecDeque<Instant>,
+}
+
+impl Rate {
+    pub(crate) fn per_minute(requests: u32) -> Self {
+        Self { most: requests.max(1) as usize, sent: VecDeque::new() }
+    }
+
+    /// Waits until another request may be sent, and counts it.
+    pub(crate) async fn wait(&mut self) {
+        if self.sent.len() >= self.most
+            && let Some(oldest) = self.sent.pop_front()
+        {
+            sleep_until(oldest + WINDOW).await;
+        }
+        self.sent.push_back(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_minute_has_more() {
+        let (start, mut rate, mut sent) = (Instant::now(), Rate::per_minute(3), Vec::new());
+        for _ in 0..8 {
+            rate.wait().await;
+            sent.push(start.elapsed().as_secs());
+        }
+        assert_eq!(sent, [0, 0, 0, 60, 60, 60, 120, 120]);
+    }
+}

@@ -1,0 +1,182 @@
+use std::collections::HashSet;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, InboxError};
+
+use crate::api::{Answer, Api};
+use crate::ids::Ids;
+use crate::objects::{Model, Object};
+use crate::page::Page;
+use crate::{CatchUp, CatchUpError, ObjectReport, Phase, Progress, Report, changes, ids};
+
+/// Twenty gives no more to a page.
+pub(crate) const PAGE: u32 = 200;
+
+/// One run, under the lease.
+pub(crate) struct Session<'a, S> {
+    pub(crate) config: &'a CatchUp,
+    pub(crate) api: &'a Api,
+    pub(crate) store: &'a S,
+    pub(crate) scope: CatchUpScope,
+    pub(crate) token: i64,
+    pub(crate) backfill: bool,
+    /// When passes give way to the next run.
+    pub(crate) until: Option<Instant>,
+}
+
+impl<S> Session<'_, S> {
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, CatchUpError> {
+        self.api.get(path, query, self.config.request_timeout).await
+    }
+}
+
+impl<S: CatchUpStore> Session<'_, S> {
+    /// Returns what was done, and whether a pass is to go on.
+    pub(crate) async fn run(&self) -> Result<(Report, bool), CatchUpError> {
+        let before = self.api.requests().await;
+        let model = Model::read(self).await?;
+        let names = self.config.objects.clone().unwrap_or_else(|| model.names());
+        let mut reports = Vec::new();
+        let mut objects = Vec::new();
+        for name in names {
+            let mut report = ObjectReport { object: name.clone(), ..ObjectReport::default() };
+            let changes = async {
+                let object = model.find(&name)?;
+                changes::run(self, &object, &model, &mut report).await?;
+                Ok(object)
+            };
+            match changes.await {
+                Ok(object) => objects.push((reports.len(), object)),
+                Err(error) => failed(&mut report, error)?,
+            }
+            if report.error.is_none() {
+                report.log();
+            }
+            reports.push(report);
+        }
+        let mut goes_on = false;
+        if let Some(every) = self.config.destroyed_every.filter(|_| !self.config.dry_run) {
+            for (at, object) in objects {
+                match ids::run(self, &object, &model, every, &mut reports[at]).await {
+                    Ok(is_done) => goes_on |= !is_done,
+                    Err(error) => failed(&mut reports[at], error)?,
+                }
+            }
+        }
+        #[cfg(feature = "metrics")]
+        reports.iter().for_each(crate::metrics::records);
+        let requests = self.api.requests().await - before;
+        Ok((Report { objects: reports, requests }, goes_on))
+    }
+
+    pub(crate) fn must_give_way(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    pub(crate) async fn load<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, CatchUpError> {
+        let Some(text) = self.store.progress(self.scope.key(), name).await? else { return Ok(T::default()) };
+        serde_json::from_str(&text).map_err(|error| InboxError::database(error).into())
+    }
+
+    /// A commit that is about this object, with nothing in it yet.
+    pub(crate) fn commit_of(&self, object: &Object, ids: &Ids) -> CatchUpCommit {
+        CatchUpCommit {
+            scope: self.scope.clone(),
+            token: self.token,
+            lease: self.config.lease,
+            object: object.singular.clone(),
+            pass: ids.pass,
+            key_tag: self.config.api_key.tag().to_owned(),
+            ..CatchUpCommit::default()
+        }
+    }
+
+    pub(crate) async fn commit(&self, commit: CatchUpCommit, report: &mut ObjectReport) -> Result<(), CatchUpError> {
+        for event in &commit.events {
+            if let Some(show) = &self.config.on_event {
+                show(event);
+            }
+        }
+        let counted: Vec<WebhookEvent> = commit.events.clone();
+        if !self.config.dry_run {
+            self.store.commit(commit).await?;
+        }
+        for event in &counted {
+            report.count(event.action().as_str());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn show(&self, report: &ObjectReport, phase: Phase, done: u64, total: Option<u64>) {
+        if let Some(show) = &self.config.on_progress {
+            show(&Progress { object: report.object.clone(), phase, done, total, events: report.events() });
+        }
+    }
+}
+
+pub(crate) fn saved(name: String, state: &impl Serialize) -> Result<(String, String), CatchUpError> {
+    let text = serde_json::to_string(state).map_err(InboxError::database)?;
+    Ok((name, text))
+}
+
+fn failed(report: &mut ObjectReport, error: CatchUpError) -> Result<(), CatchUpError> {
+    if !error.is_of_one_object() {
+        return Err(error);
+    }
+    tracing::error!(object = report.object, %error, "cannot catch up on this object");
+    report.error = Some(error);
+    Ok(())
+}
+
+/// Reads a list page by page.
+pub(crate) struct Pages<'a> {
+    object: &'a Object,
+    filter: &'a str,
+    cursor: Option<String>,
+    limit: u32,
+    seen: HashSet<String>,
+    is_resumed: bool,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn from(object: &'a Object, filter: &'a str, cursor: Option<String>) -> Self {
+        let is_resumed = cursor.is_some();
+        Self { object, filter, cursor, limit: PAGE, seen: HashSet::new(), is_resumed }
+    }
+
+    /// The next page, and the server's date of its answer.
+    pub(crate) async fn next<S>(&mut self, session: &Session<'_, S>) -> Result<(Page, i64), CatchUpError> {
+        loop {
+            let limit = self.limit.to_string();
+            let mut query =
+                vec![("filter", self.filter), ("order_by", "id[AscNullsFirst]"), ("limit", &limit), ("depth", "0")];
+            query.extend(self.cursor.as_deref().map(|cursor| ("starting_after", cursor)));
+            match session.get(&[&self.object.plural], &query).await {
+                Err(CatchUpError::TooLarge(_)) if self.limit > 1 => self.limit = (self.limit / 4).max(1),
+                // A cursor that was saved long ago, or by another version of Twenty.
+                Err(CatchUpError::Refused { status: 400, .. }) if self.is_resumed => {
+                    tracing::warn!(
+                        object = self.object.singular,
+                        "a saved cursor is not valid any more: from the start"
+                    );
+                    (self.cursor, self.is_resumed) = (None, false);
+                }
+                Err(error) => return Err(error),
+                Ok(answer) => {
+                    let page = Page::read(&answer.body, &self.object.plural)?;
+                    if let Some(next) = &page.next
+                        && (self.cursor.as_ref() == Some(next) || !self.seen.insert(next.clone()))
+                    {
+                        return Err(CatchUpError::RepeatedCursor);
+                    }
+                    self.cursor.clone_from(&page.next);
+                    self.is_resumed = false;
+                    return Ok((page, answer.date));
+                }
+            }
+        }
+    }
+}

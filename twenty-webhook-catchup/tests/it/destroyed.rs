@@ -1,0 +1,268 @@
+//! A wrong `destroyed` makes handlers delete.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::Notify;
+use twenty_webhook_catchup::{CatchUp, CatchUpError, ObjectReport, Phase, Progress};
+use twenty_webhook_testing::Role;
+
+use crate::support::{HOUR, Place};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn ids(n: usize) -> Vec<String> {
+    (0..n).map(|n| format!("{n:04}")).collect()
+}
+
+/// People that are known, and a day later.
+async fn place_with(people: usize) -> Place {
+    let place = Place::new().await;
+    place.people(ids(people));
+    place.run(place.catch_up()).await;
+    place.clock.advance(DAY);
+    place
+}
+
+async fn pass(place: &Place, catch_up: CatchUp) -> ObjectReport {
+    place.report(catch_up).await.objects.remove(0)
+}
+
+#[tokio::test]
+async fn what_is_gone_is_seen_once_a_day() {
+    let place = place_with(450).await;
+    place.twenty.destroy("person", &["0003", "0440"]);
+    place.twenty.delete("person", &["0007"]);
+    place.clock.advance(HOUR);
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.destroyed, report.deleted, report.compared_ids), (2, 1, true), "{report:?}");
+    assert_eq!(place.stored().await, ["person.deleted 0007", "person.destroyed 0003", "person.destroyed 0440"]);
+    let requests = place.twenty.api_requests();
+    assert!(requests.iter().any(|request| request.contains("0440") && request.contains("limit=2")), "it was asked for");
+
+    place.twenty.destroy("person", &["0009"]);
+    place.clock.advance(HOUR);
+    let report = place.run(place.catch_up()).await;
+    assert!(!report.compared_ids && report.destroyed == 0, "not before the day is over");
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 1);
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 0, "once");
+    assert_eq!(place.stored().await.len(), 4);
+}
+
+#[tokio::test]
+async fn what_a_delivery_said_is_not_said_again_nor_counted() {
+    let place = place_with(30).await;
+    let gone: Vec<_> = ids(10).iter().map(|id| place.delivery("destroyed", id)).collect();
+    place.twenty.destroy("person", &ids(10));
+    for delivery in &gone {
+        place.inbox.store(delivery).await.unwrap();
+    }
+    // A third is missing, but all of it was told.
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.destroyed, report.compared_ids), (0, true), "{report:?}");
+    assert_eq!(place.stored().await.len(), 10);
+}
+
+#[tokio::test]
+async fn a_destroyed_that_is_delivered_late_is_a_duplicate() {
+    let place = place_with(30).await;
+    let late = place.delivery("destroyed", "0001");
+    place.twenty.destroy("person", &["0001"]);
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 1);
+    place.inbox.store(&late).await.unwrap();
+    assert_eq!(place.handle().await, ["person.destroyed 0001"]);
+}
+
+#[tokio::test]
+async fn too_much_is_not_believed_until_it_is_accepted() {
+    for (people, gone, is_believed) in [(100, 5, true), (100, 6, false), (2100, 100, true), (2100, 101, false)] {
+        let place = place_with(people).await;
+        place.twenty.destroy("person", &ids(gone));
+        let report = pass(&place, place.catch_up()).await;
+        assert_eq!(report.error.is_none(), is_believed, "{gone} of {people}: {report:?}");
+        if is_believed {
+            assert_eq!(report.destroyed, gone as u64);
+            continue;
+        }
+        let expected = (gone as u64, people as u64);
+        assert!(
+            matches!(report.error, Some(CatchUpError::TooManyMissing { missing, known, .. }) if (missing, known) == expected),
+            "{report:?}"
+        );
+        assert!(place.stored().await.is_empty());
+        // Nor the next time.
+        assert_eq!(pass(&place, place.catch_up()).await.destroyed, 0);
+        place.clock.advance(DAY);
+        assert!(pass(&place, place.catch_up()).await.error.is_some());
+        assert_eq!(place.run(place.catch_up().accept_destroys()).await.destroyed, gone as u64);
+        assert_eq!(place.stored().await.len(), gone);
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_was_narrowed_proves_nothing() {
+    for narrowed in [Role::default().forbid("person"), Role::default().hide("person")] {
+        let place = place_with(450).await;
+        place.twenty.destroy("person", &["0001"]);
+        place.twenty.set_role(place.twenty.api_key(), narrowed);
+        let report = pass(&place, place.catch_up()).await;
+        assert!(report.error.is_some() && report.destroyed == 0, "{report:?}");
+        assert!(place.stored().await.is_empty());
+        // Given back, it is found.
+        place.twenty.set_role(place.twenty.api_key(), Role::default());
+        assert_eq!(place.run(place.catch_up()).await.destroyed, 1);
+    }
+}
+
+/// While the pass is under way: after its first page, or when it confirms.
+#[tokio::test]
+async fn a_role_that_is_narrowed_in_the_middle_proves_nothing() {
+    for (phase, role) in [
+        (Phase::Ids, Role::default().forbid("person")),
+        (Phase::Ids, Role::default().hide("person")),
+        (Phase::Confirming, Role::default().forbid("person")),
+        (Phase::Confirming, Role::default().hide("person")),
+    ] {
+        let place = place_with(450).await;
+        place.twenty.destroy("person", &["0001", "0002"]);
+        let catch_up = pause_at(&place, phase).await;
+        place.twenty.set_role(place.twenty.api_key(), role);
+        let report = pass(&place, catch_up).await;
+        assert!(report.error.is_some(), "{phase:?}: {report:?}");
+        let said = u64::from(phase == Phase::Confirming);
+        assert_eq!(place.stored().await.len() as u64, said, "{phase:?}: only what was confirmed before");
+        place.twenty.set_role(place.twenty.api_key(), Role::default());
+        place.clock.advance(DAY);
+        assert_eq!(place.run(place.catch_up()).await.destroyed, 2 - said);
+    }
+}
+
+/// Half of the records hidden looks like half of them destroyed.
+#[tokio::test]
+async fn records_that_the_role_hides_in_the_middle_are_too_many() {
+    let place = place_with(450).await;
+    let catch_up = pause_at(&place, Phase::Ids).await;
+    let role = ids(450).into_iter().skip(225).fold(Role::default(), Role::hide_record);
+    place.twenty.set_role(place.twenty.api_key(), role);
+    let report = pass(&place, catch_up).await;
+    assert!(matches!(report.error, Some(CatchUpError::TooManyMissing { missing: 225, .. })), "{report:?}");
+    assert!(place.stored().await.is_empty());
+}
+
+/// The record that stands for the others is hidden too, so that nothing is proved.
+#[tokio::test]
+async fn an_answer_without_the_control_proves_nothing() {
+    let place = place_with(60).await;
+    place.twenty.destroy("person", &["0041"]);
+    let catch_up = pause_at(&place, Phase::Ids).await;
+    // The listing is done; from now on the key reads no record, and no error says so.
+    let role = ids(60).into_iter().fold(Role::default(), Role::hide_record);
+    place.twenty.set_role(place.twenty.api_key(), role);
+    let report = pass(&place, catch_up).await;
+    assert_eq!((report.destroyed, report.unconfirmed), (0, 1), "{report:?}");
+    place.twenty.set_role(place.twenty.api_key(), Role::default());
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 1);
+}
+
+#[tokio::test]
+async fn another_key_says_nothing_about_what_it_never_read() {
+    let place = place_with(200).await;
+    place.twenty.destroy("person", &["0001"]);
+    // It does not see this one, and never did.
+    let other = place.twenty.add_api_key(Role::default().hide_record("0002"));
+    let report = place.run(place.catch_up_with(&other)).await;
+    assert_eq!((report.destroyed, report.unproven), (0, 2), "{report:?}");
+    // What it has read itself counts from then on.
+    place.twenty.destroy("person", &["0003"]);
+    place.clock.advance(DAY);
+    let report = place.run(place.catch_up_with(&other)).await;
+    assert_eq!((report.destroyed, report.unproven), (1, 2), "{report:?}");
+    assert_eq!(place.stored().await, ["person.destroyed 0003"]);
+    // The first key still knows what it had read, as far as the other has not read it since.
+    place.clock.advance(DAY);
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.destroyed, report.unproven), (1, 0), "{report:?}");
+}
+
+/// Known from a delivery alone, it may be hidden from the key.
+#[tokio::test]
+async fn what_only_a_delivery_told_of_counts_when_it_is_accepted() {
+    let place = place_with(40).await;
+    place.twenty.create("person", json!({ "id": "new" }));
+    place.inbox.store(&place.delivery("created", "new")).await.unwrap();
+    place.twenty.destroy("person", &["new"]);
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.destroyed, report.unproven), (0, 1), "{report:?}");
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up().accept_destroys()).await.destroyed, 1);
+    assert_eq!(place.handle().await, ["person.created new", "person.destroyed new"]);
+}
+
+#[tokio::test]
+async fn what_is_created_during_the_pass_is_not_missing() {
+    let place = place_with(450).await;
+    let catch_up = pause_at(&place, Phase::Ids).await;
+    // Before the page that was read, and after it.
+    place.twenty.create("person", json!({ "id": "0000a" }));
+    place.twenty.create("person", json!({ "id": "9999" }));
+    place.inbox.store(&place.delivery("created", "0000a")).await.unwrap();
+    place.clock.advance(HOUR);
+    let report = place.run(catch_up).await;
+    assert_eq!((report.destroyed, report.unproven, report.compared_ids), (0, 0, true), "{report:?}");
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 0);
+}
+
+#[tokio::test]
+async fn a_record_that_is_back_disproves_it() {
+    let place = place_with(40).await;
+    let role = Role::default().hide_record("0005");
+    place.twenty.set_role(place.twenty.api_key(), role);
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 1, "as it looks through the API");
+    assert_eq!(place.handle().await, ["person.destroyed 0005"]);
+    place.twenty.set_role(place.twenty.api_key(), Role::default());
+    place.clock.advance(DAY);
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.created, report.destroyed), (1, 0), "{report:?}");
+    place.update("0005", "Nantes");
+    place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+    assert_eq!(place.handle().await, ["person.created 0005", "person.updated 0005"], "none of them is stale");
+}
+
+#[tokio::test]
+async fn a_pass_goes_on_after_a_stop_and_gives_way() {
+    let place = place_with(1000).await;
+    place.twenty.destroy("person", &["0001", "0999"]);
+    let before = place.twenty.api_requests().len();
+    let catch_up = pause_at(&place, Phase::Ids).await;
+    let report = place.run(catch_up).await;
+    assert_eq!((report.destroyed, report.compared_ids), (2, true));
+    // Twice the data model and the changes; 5 pages, the one that was under way twice at most; a control, and two confirmations.
+    let requests = place.twenty.api_requests().len() - before;
+    assert!((12..=13).contains(&requests), "{requests}");
+}
+
+#[tokio::test]
+async fn the_last_record_of_an_object_is_gone() {
+    let place = place_with(1).await;
+    place.twenty.destroy("person", &["0000"]);
+    assert!(pass(&place, place.catch_up()).await.error.is_some());
+    assert_eq!(place.run(place.catch_up().accept_destroys()).await.destroyed, 1);
+}
+
+/// Runs until the first page, or the first confirmation, of a pass is saved.
+async fn pause_at(place: &Place, phase: Phase) -> CatchUp {
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let show = move |progress: &Progress| {
+        if progress.phase == phase {
+            stop.notify_one();
+        }
+    };
+    place.catch_up().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
+    place.catch_up()
+}

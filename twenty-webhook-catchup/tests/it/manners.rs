@@ -1,0 +1,202 @@
+use std::time::{Duration, Instant};
+
+use twenty_webhook_catchup::{CatchUp, CatchUpError, CatchUpStore};
+use twenty_webhook_testing::{ApiFailure, RateLimit};
+
+use crate::support::{HOUR, Place};
+
+async fn place() -> Place {
+    let place = Place::new().await;
+    place.people((0..450).map(|n| format!("{n:04}")));
+    place
+}
+
+#[tokio::test]
+async fn what_goes_wrong_for_a_while_is_asked_again() {
+    for failure in [
+        ApiFailure::Status(500),
+        ApiFailure::Status(502),
+        ApiFailure::Status(504),
+        ApiFailure::Status(408),
+        ApiFailure::Hang,
+        ApiFailure::CutOff,
+        ApiFailure::NotJson,
+    ] {
+        let place = place().await;
+        place.twenty.fail_next([failure; 3]);
+        let catch_up = place.catch_up().request_timeout(Duration::from_millis(500));
+        let report = place.report(catch_up).await;
+        assert_eq!((report.objects[0].read, report.requests), (450, 4 + 3), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn it_gives_up_in_the_end_and_goes_on_the_next_time() {
+    let place = place().await;
+    place.twenty.fail_next([ApiFailure::Status(500); 6]);
+    let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::Unanswered { attempts: 6, .. }), "{error}");
+    assert_eq!(place.run(place.catch_up()).await.read, 450);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_asked_again() {
+    for (status, is_it) in [
+        (401, (|error| matches!(error, CatchUpError::Unauthorized)) as fn(&CatchUpError) -> bool),
+        (402, |error| matches!(error, CatchUpError::AllowanceSpent)),
+        (403, |error| matches!(error, CatchUpError::Forbidden(_))),
+        (400, |error| matches!(error, CatchUpError::Refused { status: 400, .. })),
+        (302, |error| matches!(error, CatchUpError::Refused { status: 302, .. })),
+    ] {
+        let place = place().await;
+        let before = place.twenty.api_requests().len();
+        place.twenty.fail_next([ApiFailure::Status(status)]);
+        let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
+        assert!(is_it(&error), "{status}: {error}");
+        assert_eq!(place.twenty.api_requests().len() - before, 1);
+        assert!(!error.to_string().contains(place.twenty.api_key()));
+    }
+}
+
+#[tokio::test]
+async fn a_spent_allowance_stops_all_runs_for_an_hour() {
+    let place = place().await;
+    place.twenty.set_faults(|faults| faults.allowance_spent = true);
+    let catch_up = place.catch_up().every(Duration::from_secs(1));
+    let _ =
+        tokio::time::timeout(Duration::from_secs(3), catch_up.run_until(&place.inbox, std::future::pending::<()>()))
+            .await;
+    assert_eq!(place.twenty.api_requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_limited_rate_is_waited_for_with_and_without_retry_after() {
+    let place = place().await;
+    place.twenty.fail_next([ApiFailure::Status(429)]);
+    let began = Instant::now();
+    assert_eq!(place.run(place.catch_up()).await.read, 450);
+    assert!(began.elapsed() >= Duration::from_secs(1), "as `Retry-After` says");
+    place.clock.advance(HOUR);
+    place.twenty.set_faults(|faults| faults.no_retry_after = true);
+    place.twenty.fail_next([ApiFailure::Status(429); 3]);
+    place.run(place.catch_up()).await;
+    // Not for ever.
+    place.twenty.fail_next([ApiFailure::Status(429); 11]);
+    let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::RateLimited(_)), "{error}");
+}
+
+#[tokio::test]
+async fn nor_is_a_limit_of_many_minutes() {
+    let place = place().await;
+    let window = Duration::from_secs(3600);
+    place.twenty.set_faults(|faults| faults.api_rate_limit = Some(RateLimit { calls: 2, window }));
+    let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::RateLimited(wait) if wait > Duration::from_secs(600)), "{error}");
+    // What was read is saved.
+    place.clock.advance(HOUR);
+    place.twenty.set_faults(|faults| faults.api_rate_limit = None);
+    assert_eq!(place.run(place.catch_up()).await.read, 250);
+}
+
+#[tokio::test]
+async fn a_cursor_that_repeats_is_refused_and_the_watermark_stays() {
+    let place = place().await;
+    place.run(place.catch_up()).await;
+    let ids: Vec<_> = (0..450).map(|n| format!("{n:04}")).collect();
+    place.twenty.update("person", &ids, serde_json::json!({ "city": "Nantes" }));
+    place.clock.advance(HOUR);
+    place.twenty.set_faults(|faults| faults.repeat_cursor = true);
+    let report = place.report(place.catch_up()).await;
+    assert!(matches!(report.objects[0].error, Some(CatchUpError::RepeatedCursor)), "{report:?}");
+    assert_eq!(report.objects[0].read, 200);
+    place.twenty.set_faults(|faults| faults.repeat_cursor = false);
+    assert_eq!(place.run(place.catch_up()).await.updated, 250);
+}
+
+#[tokio::test]
+async fn a_large_answer_is_asked_for_in_parts() {
+    let place = Place::new().await;
+    let text = "x".repeat(10_000);
+    place.twenty.create_many("person", (0..100).map(|n| serde_json::json!({ "id": format!("{n}"), "city": text })));
+    place.clock.advance(HOUR);
+    let catch_up = || place.catch_up().max_body(250_000);
+    assert_eq!(place.run(catch_up()).await.read, 100);
+    let parts = place.twenty.api_requests().iter().filter(|request| request.contains("limit=12")).count();
+    assert!(parts > 5, "{parts}");
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    let place = place().await;
+    place.twenty.fail_next([ApiFailure::Endless]);
+    let error = place.catch_up().max_body(1 << 20).run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::TooLarge(_)), "{error}");
+}
+
+#[tokio::test]
+async fn one_process_runs_at_a_time() {
+    let place = place().await;
+    let other = place.another_process().await;
+    place.twenty.hold_requests_after(2);
+    let (inbox, catch_up) = (place.inbox.clone(), place.catch_up());
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await });
+    while place.twenty.api_requests().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let error = place.catch_up().run_once(&other).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::Busy), "{error}");
+    place.twenty.release_requests();
+    assert_eq!(run.await.unwrap().unwrap().objects[0].read, 450);
+    // It was given back.
+    assert!(place.catch_up().run_once(&other).await.is_ok());
+}
+
+/// A process that was suspended until its lease had run out must not save what it read.
+#[tokio::test]
+async fn a_run_that_lost_its_lease_saves_nothing() {
+    let place = place().await;
+    place.twenty.hold_requests_after(2);
+    let (inbox, catch_up) = (place.inbox.clone(), place.catch_up());
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await });
+    while place.twenty.api_requests().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    place.sql("UPDATE twenty_webhook_catch_up SET lease_until = 0 WHERE name = 'lease'").await;
+    let other = place.another_process().await;
+    assert!(other.lease("", 7, Duration::from_secs(60)).await.unwrap());
+    place.twenty.release_requests();
+    assert!(matches!(run.await.unwrap(), Err(CatchUpError::Busy)));
+    other.lease("", 7, Duration::ZERO).await.unwrap();
+    assert_eq!(place.run(place.catch_up()).await.read, 250, "it goes on with what was saved before");
+}
+
+#[test]
+fn urls_and_keys_are_checked() {
+    for url in ["crm", "ftp://crm", "https://", "https://user@crm", "https://crm?x=1", "https://crm#x", "file:///etc"] {
+        assert!(matches!(CatchUp::new(url, "key"), Err(CatchUpError::Url(_))), "{url}");
+    }
+    assert!(matches!(CatchUp::new("https://crm", "a\nb"), Err(CatchUpError::ApiKey)));
+    let catch_up = CatchUp::new("https://crm.example.com/", "s3cret-key").unwrap();
+    assert!(!format!("{catch_up:?}").contains("s3cret"));
+}
+
+/// What did not change costs one request for each object, and those for the data model.
+#[tokio::test]
+async fn a_run_over_unchanged_records_costs_one_request_for_each_object() {
+    let place = Place::new().await;
+    let objects = ["person", "company", "opportunity", "task", "note"];
+    for object in objects {
+        place.twenty.create_many(object, (0..20_000).map(|n| serde_json::json!({ "id": format!("{n:05}") })));
+    }
+    place.clock.advance(HOUR);
+    let catch_up = place.catch_up().objects(objects);
+    let first = place.report(catch_up.clone()).await;
+    assert_eq!(first.objects.iter().map(|object| object.read).sum::<u64>(), 100_000);
+    assert_eq!(first.requests, 500 + 1);
+    place.clock.advance(HOUR);
+    let second = place.report(catch_up).await;
+    assert_eq!((second.requests, second.events()), (5 + 1, 0));
+    let requests = place.twenty.api_requests();
+    assert!(requests.last().unwrap().contains("limit=200"));
+}
