@@ -44,6 +44,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// By the server's clock, in Unix milliseconds.
     pub(crate) date: i64,
+    /// Records have more fields than Twenty sends.
+    pub(crate) is_capped: bool,
 }
 
 enum Failure {
@@ -161,7 +163,7 @@ impl Api {
             }
             let date = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
             let no_date = || Failure::No(CatchUpError::Answer("it has no header `Date`".to_owned()));
-            return Ok(Answer { body: body.freeze(), date: date.ok_or_else(no_date)? });
+            return Ok(Answer { body: body.freeze(), date: date.ok_or_else(no_date)?, is_capped: headers.contains_key("x-twenty-fields-capped") });
         }
         Err(match status {
             StatusCode::UNAUTHORIZED => Failure::No(CatchUpError::Unauthorized),

@@ -48,6 +48,11 @@
 //!
 //! Implement [`CatchUpStore`] on a database of your own, and give it a handler with [`WithHandler`].
 
+/// The page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/catch-up.md")]
+mod guide {}
+
 mod api;
 mod api_key;
 mod catch_up;

@@ -156,13 +156,16 @@ impl CatchUp {
         if scope.workspace_id.is_none() {
             scope.workspace_id = self.api_key.workspace_id().map(str::to_owned);
         }
-        if !scope.key().is_empty() {
+        if scope.tenant.is_some() || self.scope.workspace_id.is_some() {
             return Ok(scope);
         }
         match &store.scopes().await?[..] {
-            [] => Ok(scope),
-            [one] => Ok(one.clone()),
-            _ => Err(CatchUpError::WhichWorkspace),
+            [one] if scope.workspace_id.is_none() => Ok(one.clone()),
+            // Where deliveries are a tenant's, the workspace is not what they are stored under.
+            [one] if one.tenant.is_some() => Ok(CatchUpScope { tenant: one.tenant.clone(), ..scope }),
+            several if several.iter().any(|scope| scope.tenant.is_some()) => Err(CatchUpError::WhichWorkspace),
+            [_, _, ..] if scope.workspace_id.is_none() => Err(CatchUpError::WhichWorkspace),
+            _ => Ok(scope),
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use twenty_webhook_catchup::{CatchUpError, CatchUpStore, Progress};
 use twenty_webhook_inbox::{HandlerError, JobFilter, State, WebhookEvent};
 
-use crate::support::{HOUR, Place, verified};
+use crate::support::{HOUR, Place, verified, verified_of};
 
 #[tokio::test]
 async fn the_first_run_handles_nothing_and_the_next_what_changed() {
@@ -255,6 +255,28 @@ async fn the_page_info_may_be_inside_the_data() {
     place.twenty.set_faults(|faults| faults.page_info_in_data = true);
     place.people((0..450).map(|n| format!("{n:04}")));
     assert_eq!(place.run(place.catch_up()).await.read, 450);
+}
+
+/// Of a real key: it names its workspace, and where deliveries are a tenant's they are found all the same.
+#[tokio::test]
+async fn a_tenants_deliveries_are_known() {
+    let place = Place::new().await;
+    // {"alg":"HS256"}.{"workspaceId":"w1"}, by `basenc --base64url`.
+    let key = "eyJhbGciOiJIUzI1NiJ9.eyJ3b3Jrc3BhY2VJZCI6IncxIn0.c2ln";
+    let catch_up = || place.catch_up_with(key);
+    place.people(["1"]);
+    let record = place.twenty.records("person").remove(0);
+    let body = |salt: u64| format!(r#"{{"eventName":"person.updated","salt":{salt},"workspaceId":"w1","record":{record}}}"#);
+    let error = catch_up().run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::Unauthorized), "{error}");
+    place.inbox.store(&verified_of("acme", body(1))).await.unwrap();
+    let error = catch_up().run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::Unauthorized), "one tenant is enough to know: {error}");
+    place.inbox.store(&verified_of("other", body(2))).await.unwrap();
+    let error = catch_up().run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::WhichWorkspace), "{error}");
+    let error = catch_up().tenant("acme").run_once(&place.inbox).await.unwrap_err();
+    assert!(matches!(error, CatchUpError::Unauthorized), "{error}");
 }
 
 /// A first run before the first delivery must not be followed by another first run, which would handle nothing.

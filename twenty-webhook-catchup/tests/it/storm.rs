@@ -32,7 +32,7 @@ const FAULTS: [ApiFailure; 6] = [
 #[test]
 fn nothing_is_missed_and_nothing_is_handled_twice() {
     let from_env = |name: &str, default| env::var(name).map_or(default, |text| text.parse().unwrap());
-    let (changes, seeds) = (from_env("CATCHUP_CHANGES", 700), from_env("CATCHUP_SEEDS", 10));
+    let (changes, seeds) = (from_env("CATCHUP_CHANGES", 400), from_env("CATCHUP_SEEDS", 10));
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         // A storm mostly waits for leases of killed processes to run out.

@@ -126,3 +126,10 @@ pub(crate) fn verified(body: String) -> WebhookEvent {
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
     Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()
 }
+
+/// The same of a tenant's secret.
+pub(crate) fn verified_of(tenant: &str, body: String) -> WebhookEvent {
+    let secret = Secret::new("s3cret").unwrap();
+    let headers = Signer::new(secret.clone()).sign(body.as_bytes());
+    Verifier::from(secret).tenant(tenant).verify(&headers, body).unwrap().into_event().unwrap()
+}
