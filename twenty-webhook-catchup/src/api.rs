@@ -16,8 +16,8 @@ use crate::{CatchUp, CatchUpError};
 const ATTEMPTS: u32 = 6;
 /// How often in a row 429 is waited for.
 const PATIENCE: u32 = 10;
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 /// 429 without `Retry-After`: so many times the first wait.
 const RATE_LIMIT_FACTOR: u32 = 15;
 const LONGEST_MESSAGE: usize = 300;
@@ -118,14 +118,14 @@ impl Api {
                     if attempts >= ATTEMPTS {
                         return Err(CatchUpError::Unanswered { attempts, why });
                     }
-                    let wait = self.backoff(self.first_wait, attempts);
+                    let wait = Self::backoff(self.first_wait, attempts);
                     tracing::warn!(why, ?wait, "no usable answer from Twenty: asked again");
                     sleep(wait).await;
                 }
                 Err(Failure::Slower(retry_after)) => {
                     refusals += 1;
                     let wait =
-                        retry_after.unwrap_or_else(|| self.backoff(self.first_wait * RATE_LIMIT_FACTOR, refusals));
+                        retry_after.unwrap_or_else(|| Self::backoff(self.first_wait * RATE_LIMIT_FACTOR, refusals));
                     if refusals > PATIENCE || wait > LONGEST_RETRY_AFTER {
                         return Err(CatchUpError::RateLimited(wait));
                     }
@@ -163,7 +163,11 @@ impl Api {
             }
             let date = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
             let no_date = || Failure::No(CatchUpError::Answer("it has no header `Date`".to_owned()));
-            return Ok(Answer { body: body.freeze(), date: date.ok_or_else(no_date)?, is_capped: headers.contains_key("x-twenty-fields-capped") });
+            return Ok(Answer {
+                body: body.freeze(),
+                date: date.ok_or_else(no_date)?,
+                is_capped: headers.contains_key("x-twenty-fields-capped"),
+            });
         }
         Err(match status {
             StatusCode::UNAUTHORIZED => Failure::No(CatchUpError::Unauthorized),
@@ -179,10 +183,10 @@ impl Api {
     }
 
     /// Doubles, up to a minute, and is less by up to a quarter, so that two programs do not ask in step.
-    fn backoff(&self, first: Duration, failures: u32) -> Duration {
+    fn backoff(first: Duration, failures: u32) -> Duration {
         let wait = first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_WAIT.max(first));
         let jitter = getrandom::u32().unwrap_or_default() % 256;
-        wait - wait / 1024 * jitter
+        wait.saturating_sub(wait / 1024 * jitter)
     }
 }
 

@@ -27,7 +27,7 @@ impl ApiKey {
         let mut hash = Sha256::new();
         hash.update("twenty-webhook-catchup key tag\0");
         hash.update(key);
-        let tag = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let tag = hex::encode(&hash.finalize()[..8]);
         Ok(Self { header, tag, workspace_id: workspace_id(key) })
     }
 

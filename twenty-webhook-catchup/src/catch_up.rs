@@ -11,6 +11,9 @@ use crate::api_key::ApiKey;
 use crate::changes::millis;
 use crate::{CatchUpError, Progress, api};
 
+/// A callback.
+type Show<T> = Arc<dyn Fn(&T) + Send + Sync>;
+
 /// Reads what changed in a workspace, and stores what is not known. Settings, until [`run_until`](Self::run_until) or
 /// [`run_once`](Self::run_once).
 ///
@@ -43,8 +46,8 @@ pub struct CatchUp {
     pub(crate) ceiling: Option<u64>,
     pub(crate) scope: CatchUpScope,
     pub(crate) dry_run: bool,
-    pub(crate) on_progress: Option<Arc<dyn Fn(&Progress) + Send + Sync>>,
-    pub(crate) on_event: Option<Arc<dyn Fn(&WebhookEvent) + Send + Sync>>,
+    pub(crate) on_progress: Option<Show<Progress>>,
+    pub(crate) on_event: Option<Show<WebhookEvent>>,
 }
 
 impl CatchUp {
@@ -61,15 +64,15 @@ impl CatchUp {
             url,
             api_key: ApiKey::new(api_key.as_ref())?,
             objects: Some(Vec::new()),
-            every: Duration::from_secs(15 * 60),
-            overlap: Duration::from_secs(5 * 60),
+            every: Duration::from_mins(15),
+            overlap: Duration::from_mins(5),
             settle: Duration::from_secs(10),
             requests_per_minute: 40,
             request_timeout: Duration::from_secs(30),
             first_wait: Duration::from_secs(1),
             max_body: 64 << 20,
-            lease: Duration::from_secs(60),
-            destroyed_every: Some(Duration::from_secs(24 * 60 * 60)),
+            lease: Duration::from_mins(1),
+            destroyed_every: Some(Duration::from_hours(24)),
             accepts_destroys: false,
             backfill: false,
             since: None,

@@ -7,13 +7,14 @@ use twenty_webhook_inbox::{CatchUpStore, Found, Missing};
 
 use crate::changes::{self, Changes, is_settled, millis};
 use crate::event::{destroyed, event};
+use crate::look_up::{LookUp, look_for};
 use crate::objects::{Model, Object};
 use crate::page::Page;
 use crate::session::{Pages, Session, saved};
 use crate::{CatchUpError, ObjectReport, Phase};
 
 /// Soft-deleted records are there, too.
-const ALL: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
+pub(crate) const ALL: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
 
 /// More than this, or than one of so many known ids, is not believed.
 const MOST_MISSING: u64 = 100;
@@ -58,8 +59,9 @@ pub(crate) async fn run<S: CatchUpStore>(
 ) -> Result<bool, CatchUpError> {
     let mut ids: Ids = session.load(&name(object)).await?;
     if ids.run.is_none() {
-        let is_due = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
-        if !is_due && !(ids.is_refused && session.config.accepts_destroys) {
+        let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
+        let is_accepted = ids.is_refused && session.config.accepts_destroys;
+        if !(is_old || is_accepted) {
             return Ok(true);
         }
         session.store.learn(session.scope.key(), &object.singular).await?;
@@ -234,73 +236,6 @@ async fn confirm<S: CatchUpStore>(
             session.show(report, Phase::Confirming, asked, None);
         }
     }
-}
-
-enum LookUp {
-    /// At this time, by the server's clock.
-    Gone(i64),
-    There,
-    Unknown,
-}
-
-/// A record that this key can read now.
-enum Control {
-    Record(String),
-    /// The list is empty.
-    None,
-}
-
-/// Asks for one record, together with one that is there: without that one the answer proves nothing, because the role or the filter may hide
-/// both.
-async fn look_for<S: CatchUpStore>(
-    session: &Session<'_, S>,
-    object: &Object,
-    id: &str,
-    control: &mut Option<Control>,
-) -> Result<LookUp, CatchUpError> {
-    // The one that is there may be destroyed, too: then another one is chosen, once.
-    for _ in 0..2 {
-        if control.is_none() {
-            let (page, _) = read(session, object, ALL, 1).await?;
-            let first = page.rows.into_iter().next();
-            *control = Some(first.map_or(Control::None, |row| Control::Record(row.id)));
-        }
-        let (filter, expected) = match control {
-            Some(Control::Record(known)) => {
-                (format!("and(or(id[eq]:\"{id}\",id[eq]:\"{known}\"),{ALL})"), Some(known.as_str()))
-            }
-            // Nothing of the object is left, or nothing is shown.
-            _ if !session.config.accepts_destroys => return Ok(LookUp::Unknown),
-            _ => (format!("and(id[eq]:\"{id}\",{ALL})"), None),
-        };
-        let (page, date) = read(session, object, &filter, 2).await?;
-        let is_there = page.rows.iter().any(|row| row.id == id);
-        let has_control = expected.is_none_or(|known| page.rows.iter().any(|row| row.id == known));
-        let has_others = page.rows.iter().any(|row| row.id != id && Some(row.id.as_str()) != expected);
-        if has_others {
-            return Err(CatchUpError::Answer("it holds records that the filter leaves out".to_owned()));
-        }
-        if is_there {
-            return Ok(LookUp::There);
-        }
-        if has_control {
-            return Ok(LookUp::Gone(date));
-        }
-        *control = None;
-    }
-    Ok(LookUp::Unknown)
-}
-
-async fn read<S>(
-    session: &Session<'_, S>,
-    object: &Object,
-    filter: &str,
-    limit: u32,
-) -> Result<(Page, i64), CatchUpError> {
-    let limit = limit.to_string();
-    let query = [("filter", filter), ("order_by", "id[AscNullsFirst]"), ("limit", limit.as_str()), ("depth", "0")];
-    let answer = session.get(&[&object.plural], &query).await?;
-    Ok((Page::read(&answer.body, &object.plural)?, answer.date))
 }
 
 async fn save<S: CatchUpStore>(

@@ -41,7 +41,7 @@
 //!
 //! # What it cannot find
 //!
-//! States in between, who made a change and which fields changed, what was created and destroyed between two runs, and what the role of the
+//! States in between, the author of a change and its fields, what was created and destroyed between two runs, and what the role of the
 //! API key may not read.
 //!
 //! # Without the inbox
@@ -61,6 +61,7 @@ mod dates;
 mod error;
 mod event;
 mod ids;
+mod look_up;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod objects;

@@ -13,9 +13,9 @@ use crate::{CatchUp, CatchUpError, Report};
 /// How often the store is asked whether deliveries were lost.
 const LOOK: Duration = Duration::from_secs(15);
 /// The window of Twenty's ceiling, and the least time between runs on suspicion.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// After 402.
-const ALLOWANCE: Duration = Duration::from_secs(60 * 60);
+const ALLOWANCE: Duration = Duration::from_hours(1);
 
 /// The lease that is held, to give it back.
 type Held = Mutex<Option<(String, i64)>>;

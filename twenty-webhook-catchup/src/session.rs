@@ -168,7 +168,10 @@ impl<'a> Pages<'a> {
                 Ok(answer) => {
                     if answer.is_capped && self.seen.is_empty() {
                         let object = &self.object.singular;
-                        tracing::warn!(object, "records have more than 200 fields: Twenty leaves the others out of what is caught up");
+                        tracing::warn!(
+                            object,
+                            "records have more than 200 fields: Twenty leaves the others out of what is caught up"
+                        );
                     }
                     let page = Page::read(&answer.body, &self.object.plural)?;
                     if let Some(next) = &page.next

@@ -1,8 +1,8 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 use twenty_webhook_catchup::{CatchUpCommit, CatchUpStore, Census, InboxError, Known, Missing, WebhookEvent};
-use twenty_webhook_core::Action;
 use twenty_webhook_core::records::Company;
+use twenty_webhook_core::{Action, jiff};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS companies (id TEXT PRIMARY KEY, name TEXT, updated_at INTEGER NOT NULL, is_deleted INTEGER NOT NULL,
@@ -53,7 +53,7 @@ async fn handle(tx: &mut SqliteConnection, event: &WebhookEvent, commit: &CatchU
     let upsert = sqlx::query(UPSERT)
         .bind(id)
         .bind(company.name)
-        .bind(event.record_updated_at().map(|date| date.as_millisecond()))
+        .bind(event.record_updated_at().map(jiff::Timestamp::as_millisecond))
         .bind(*event.action() == Action::Deleted)
         .bind(commit.pass)
         .bind(&commit.key_tag);

@@ -11,7 +11,7 @@ async fn the_table_is_in_step() {
     let (clock, dir) = (TestClock::default(), tempfile::tempdir().unwrap());
     let twenty = FakeTwenty::builder().clock(clock.clock()).bare_records().start();
     let companies = Companies::open(dir.path().join("companies.db")).await.unwrap();
-    let day = Duration::from_secs(24 * 3600);
+    let day = Duration::from_hours(24);
     let catch_up = || {
         let catch_up = CatchUp::new(twenty.url(), twenty.api_key()).unwrap().objects(["company"]);
         catch_up.requests_per_minute(100_000)

@@ -186,7 +186,7 @@ async fn a_run_that_was_stopped_goes_on_where_it_was() {
         let stopped = Arc::clone(&stop);
         let show = move |progress: &Progress| {
             if progress.done == 400 {
-                stop.notify_one()
+                stop.notify_one();
             }
         };
         place.catch_up().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
@@ -266,7 +266,8 @@ async fn a_tenants_deliveries_are_known() {
     let catch_up = || place.catch_up_with(key);
     place.people(["1"]);
     let record = place.twenty.records("person").remove(0);
-    let body = |salt: u64| format!(r#"{{"eventName":"person.updated","salt":{salt},"workspaceId":"w1","record":{record}}}"#);
+    let body =
+        |salt: u64| format!(r#"{{"eventName":"person.updated","salt":{salt},"workspaceId":"w1","record":{record}}}"#);
     let error = catch_up().run_once(&place.inbox).await.unwrap_err();
     assert!(matches!(error, CatchUpError::Unauthorized), "{error}");
     place.inbox.store(&verified_of("acme", body(1))).await.unwrap();

@@ -1,5 +1,8 @@
 //! Catch-up against a fake Twenty, over HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::duration_suboptimal_units, reason = "seconds are what the numbers mean")]
+
 mod changes;
 mod destroyed;
 mod manners;

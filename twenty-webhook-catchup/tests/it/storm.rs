@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use twenty_webhook_catchup::{CatchUp, CatchUpError};
-use twenty_webhook_core::{Clock, Secret, UnixMillis, Verifier};
+use twenty_webhook_core::{Clock, Secret, UnixMillis, Verifier, jiff};
 use twenty_webhook_inbox::{Inbox, SqliteStore, WebhookEvent, Worker};
 use twenty_webhook_testing::{ApiFailure, FakeTwenty, RateLimit, TestClock};
 
@@ -110,16 +110,6 @@ async fn storm(seed: u64, changes: u64) {
     clock.advance(Duration::from_secs(3600));
     place.show(&clock);
     place.last_run().await;
-    if env::var("DEBUG_STORM").is_ok() {
-        std::mem::forget(dir);
-        for c in &twenty.ledger().changes[initially..] {
-            println!("LEDGER {seed} {} {} {} {:?}", c.name, c.record_id, c.updated_at, c.fate);
-        }
-        println!("DIR {seed} {:?} skew {skew}", place.dir);
-        for r in twenty.api_requests() {
-            println!("REQ {seed} {r}");
-        }
-    }
     check(seed, &place, &twenty, initially);
 }
 
@@ -270,7 +260,7 @@ fn worker(inbox: &Inbox<SqliteStore>, dir: &Path) -> Worker<SqliteStore> {
     let handler = move |event: WebhookEvent| {
         let log = Arc::clone(&log);
         async move {
-            let date = event.record_updated_at().map_or(-1, |date| date.as_millisecond());
+            let date = event.record_updated_at().map_or(-1, jiff::Timestamp::as_millisecond);
             let (object, action, id) = (event.object(), event.action(), event.record_id().unwrap_or_default());
             let line = format!("{} {object} {id} {action} {date}\n", std::process::id());
             (&*log).write_all(line.as_bytes())
@@ -316,9 +306,12 @@ fn as_child() {
     });
 }
 
+/// The state, the action and the process.
+type Call = (i64, String, u32);
+
 fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: usize) {
     let log = fs::read_to_string(place.path("handled")).unwrap();
-    let mut handled: HashMap<(String, String), Vec<(i64, String, u32)>> = HashMap::new();
+    let mut handled: HashMap<(String, String), Vec<Call>> = HashMap::new();
     for line in log.lines() {
         let [process, object, id, action, date] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         if object.starts_with("metadata.") {
@@ -348,7 +341,7 @@ fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: usize) {
             if !changed.contains(&record) {
                 continue;
             }
-            let date: twenty_webhook_core::jiff::Timestamp = date.parse().unwrap();
+            let date: jiff::Timestamp = date.parse().unwrap();
             let last = handled.get(&record).and_then(|calls| calls.last()).map(|(state, ..)| *state);
             assert_eq!(
                 last,

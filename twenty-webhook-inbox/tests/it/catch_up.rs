@@ -71,7 +71,7 @@ async fn known(inbox: &impl CatchUpStore, id: &str) -> Known {
 }
 
 async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
-    // A lease is one's at a time, and of one scope.
+    // One token at a time holds the lease of a scope.
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());
     assert!(!inbox.lease("w", 2, LEASE).await.unwrap());
     assert!(inbox.lease("other", 2, LEASE).await.unwrap());
