@@ -20,7 +20,7 @@ type Show<T> = Arc<dyn Fn(&T) + Send + Sync>;
 /// ```
 /// use twenty_webhook_catchup::CatchUp;
 ///
-/// let catch_up = CatchUp::new("https://crm.example.com", "an API key")?.objects(["person", "company"]);
+/// let catch_up = CatchUp::new("https://crm.example.com", "your-api-key")?.objects(["person", "company"]);
 /// # Ok::<(), twenty_webhook_catchup::CatchUpError>(())
 /// ```
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use twenty_webhook_inbox::{
 
 use crate::support::{Place, changed};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// The second that `changed` counts from.
 const EPOCH: i64 = 1_700_000_000;
 
