@@ -135,6 +135,23 @@ async fn a_handler_that_outlives_its_connection_is_told_of_once() {
     assert_eq!(*codes.lock().unwrap(), ["handled"]);
 }
 
+#[actix_web::test]
+async fn an_observer_that_panics_fails_no_request() {
+    let config = || {
+        WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW))).observe(|_| panic!("the observer fails"))
+    };
+    let handler: Handler = Arc::new(|_| async { 204 }.boxed());
+    for service in [
+        service::axum(config(), handler.clone()),
+        service::actix(config(), handler.clone(), true).await,
+        service::actix(config(), handler, false).await,
+    ] {
+        for status in [204, 200] {
+            assert_eq!(service.send(&signed(BODY, NOW)).await.status, status, "{}", service.name);
+        }
+    }
+}
+
 struct SlowToComplete;
 
 impl ReplayGuard for SlowToComplete {

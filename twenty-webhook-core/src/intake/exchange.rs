@@ -1,12 +1,12 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "diagnose")]
 use bytes::Bytes;
 
+use super::Refusal;
 #[cfg(feature = "diagnose")]
 use super::evidence::Recording;
-
-use super::Refusal;
 use super::outcome::{Ending, Outcome};
 use super::path_start::PathStart;
 use crate::verifiers::Verifiers;
@@ -96,8 +96,11 @@ impl Exchange {
             event: self.event.as_ref(),
             elapsed: began.elapsed(),
         };
-        if let Some(observer) = &self.config.settings().observer {
-            observer(&outcome);
+        // A panic of the observer is no failure of the handler, and must not meet another one while this is dropped.
+        if let Some(observer) = &self.config.settings().observer
+            && catch_unwind(AssertUnwindSafe(|| observer(&outcome))).is_err()
+        {
+            self.config.settings().log.observer_panicked(outcome.path);
         }
         #[cfg(feature = "metrics")]
         super::metrics::record(&outcome);

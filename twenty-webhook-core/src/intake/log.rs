@@ -78,6 +78,13 @@ impl ReceiverLog {
         warn!(target: TARGET, %error, %path, tenant, delivery_id = id, "the replay guard did not record how the delivery ended");
     }
 
+    pub(super) fn observer_panicked(&self, path: &str) {
+        let Some(left_out) = self.limit.admit("observer_panicked", Instant::now()) else { return };
+        let left_out = (left_out > 0).then_some(left_out);
+        let path = escaped(path).at_most(MOST_CHARS);
+        error!(target: TARGET, %path, left_out, "the observer of this receiver panicked; the request is answered all the same");
+    }
+
     /// Once: it is the same for every request.
     pub(super) fn stacked(&self, path: &str) {
         if !self.has_warned_of_stacking.swap(true, Ordering::Relaxed) {
