@@ -6,7 +6,7 @@ use tokio::sync::{RwLock, watch};
 use tokio::task::{AbortHandle, JoinError};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{Instrument, Span, info_span};
-use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_core::{WebhookEvent, escaped};
 
 use crate::config::WorkerConfig;
 use crate::handler::{ErasedHandler, Handled};
@@ -60,8 +60,8 @@ impl Attempts {
             Err(error) => return Ended::Complete(Outcome::Dead(error)),
         };
         let span = info_span!(
-            "inbox job", worker = %self.worker, job = %job.id, delivery_id = %event.delivery_id(), name = %event.name(),
-            record_id = event.record_id(), attempt
+            "inbox job", worker = %self.worker, job = %job.id, delivery_id = %event.delivery_id(),
+            name = %escaped(event.name().as_str()), record_id = event.record_id().map(escaped).map(display), attempt
         );
         let stale = job.stale && self.config.skip_stale;
         let ended = if stale {
@@ -80,9 +80,11 @@ impl Attempts {
             Ended::Complete(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
             Ended::Complete(Outcome::Done) | Ended::Completed => tracing::debug!("handled"),
             Ended::Complete(Outcome::Released) => tracing::info!("not finished, and handed back"),
-            Ended::Complete(Outcome::Dead(error)) => tracing::error!(error, "failed for good: a dead letter"),
+            Ended::Complete(Outcome::Dead(error)) => {
+                tracing::error!(error = %escaped(error), "failed for good: a dead letter")
+            }
             Ended::Complete(Outcome::Retry(wait, error)) => {
-                tracing::warn!(error, ?wait, "failed, and will be tried again");
+                tracing::warn!(error = %escaped(error), ?wait, "failed, and will be tried again");
             }
             Ended::Lost => tracing::warn!("the lease was lost: another worker may handle it"),
         }

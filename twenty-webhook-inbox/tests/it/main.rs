@@ -12,6 +12,7 @@ mod dashboard;
 mod disk;
 mod jobs;
 mod kill;
+mod logs;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
