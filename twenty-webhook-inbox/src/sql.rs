@@ -92,12 +92,12 @@ const INFO: &str = "seq, key, tenant, scope, name, object, record_id, state, att
 
 pub(crate) const WAKE: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN ({woken})";
 
-/// The next of each lane in which all wait, and all batches that wait: a safeguard, and what follows a deletion.
+/// Those that wait although no job of their lane is before them or running, and all batches that wait: a safeguard, and what follows a
+/// deletion.
 pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN (
-    SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = p.lane AND w.scope = p.scope AND w.state = 1
-        ORDER BY w.order_at, w.event_date, w.seq LIMIT 1)
-    FROM (SELECT DISTINCT lane, scope FROM {jobs} WHERE state = 1 AND lane IS NOT NULL) p
-    WHERE NOT EXISTS (SELECT 1 FROM {jobs} o WHERE o.lane = p.lane AND o.scope = p.scope AND o.state IN (0, 2) AND o.state <= 2)
+    SELECT w.seq FROM {jobs} w WHERE w.state = 1 AND w.lane IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM {jobs} o WHERE o.lane = w.lane AND o.scope = w.scope AND o.state <= 2 AND o.seq <> w.seq
+        AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)))
     UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL)";
 
 /// `updated` jobs of one record that may be merged, in order.

@@ -233,33 +233,72 @@ impl<S: Store> Run<'_, S> {
     }
 }
 
+async fn run<S: Store>(inbox: &Inbox<S>, steps: Vec<Step>) {
+    let mut run = Run { inbox, model: Model::new(), token: 0, salt: 0 };
+    for step in steps {
+        run.step(step).await;
+    }
+    run.drain().await;
+}
+
 fn check<S: Store>(cases: u32, open: impl Fn(&tokio::runtime::Runtime) -> Inbox<S>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    let run = runner.run(&proptest::collection::vec(step(), 1..60), |steps| {
+    let outcome = runner.run(&proptest::collection::vec(step(), 1..60), |steps| {
         let inbox = open(&runtime);
-        runtime.block_on(async {
-            let mut run = Run { inbox: &inbox, model: Model::new(), token: 0, salt: 0 };
-            for step in steps {
-                run.step(step).await;
-            }
-            run.drain().await;
-        });
+        runtime.block_on(run(&inbox, steps));
         Ok(())
     });
-    run.unwrap();
+    outcome.unwrap();
+}
+
+/// How many random runs; more of them by `MODEL_CASES`.
+fn cases() -> u32 {
+    std::env::var("MODEL_CASES").map_or(60, |cases| cases.parse().unwrap())
+}
+
+/// A batch that others waited behind is deleted, and one that came later is due: the first of those that waited is woken, or all of its
+/// record wait for each other.
+#[test]
+fn what_waited_behind_a_deleted_batch_is_woken() {
+    use Step::{Arrive, Claim, Delete};
+    let steps = || {
+        vec![
+            Arrive(vec![1, 2], Some(1)),
+            Arrive(vec![0], None),
+            Arrive(vec![], None),
+            Arrive(vec![0], None),
+            Arrive(vec![2], None),
+            Arrive(vec![1], Some(0)),
+            Claim(3),
+            Claim(1),
+            Arrive(vec![0], None),
+            Arrive(vec![2], None),
+            Delete(0),
+        ]
+    };
+    let place = Place::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        run(&Inbox::sqlite(place.path()).await.unwrap(), steps()).await;
+        #[cfg(feature = "postgres")]
+        {
+            let (_server, inbox) = crate::postgres::shared_server().await;
+            run(&inbox, steps()).await;
+        }
+    });
 }
 
 #[test]
 fn in_memory() {
-    check(60, |runtime| runtime.block_on(async { Inbox::on(Memory::default()) }));
+    check(cases(), |runtime| runtime.block_on(async { Inbox::on(Memory::default()) }));
 }
 
 #[test]
 fn on_sqlite() {
     let place = Place::new();
     let number = AtomicUsize::new(0);
-    check(60, |runtime| {
+    check(cases(), |runtime| {
         let file = format!("{}.db", number.fetch_add(1, Ordering::SeqCst));
         runtime.block_on(Inbox::sqlite(place.dir.path().join(file))).unwrap()
     });
@@ -269,7 +308,7 @@ fn on_sqlite() {
 #[test]
 fn on_postgres() {
     let server = Mutex::new(None);
-    check(60, |runtime| {
+    check(cases(), |runtime| {
         let (shared, inbox) = runtime.block_on(crate::postgres::shared_server());
         *server.lock().unwrap() = Some(shared);
         inbox
