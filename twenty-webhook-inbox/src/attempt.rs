@@ -81,7 +81,7 @@ impl Attempts {
             Ended::Complete(Outcome::Done) | Ended::Completed => tracing::debug!("handled"),
             Ended::Complete(Outcome::Released) => tracing::info!("not finished, and handed back"),
             Ended::Complete(Outcome::Dead(error)) => {
-                tracing::error!(error = %escaped(error), "failed for good: a dead letter")
+                tracing::error!(error = %escaped(error), "failed for good: a dead letter");
             }
             Ended::Complete(Outcome::Retry(wait, error)) => {
                 tracing::warn!(error = %escaped(error), ?wait, "failed, and will be tried again");
