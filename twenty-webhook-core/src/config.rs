@@ -155,9 +155,9 @@ impl WebhookConfig {
         self.set(|settings| settings.rejection_response = Some(Arc::new(response)))
     }
 
-    /// Sets how long a verifier that a [`VerifierSource`] has found is used before the source is asked again. The default is 5 seconds: a
-    /// secret that is replaced in the database is in force after that, and Twenty itself signs with an old one for up to 10. Zero asks for
-    /// each request.
+    /// Sets how long a verifier that a [`VerifierSource`] has found is used before the source is asked again. The default is 5 seconds. While it
+    /// is asked again, other requests go on with the old verifier, for as long again: a secret that is written to the database is in force
+    /// after 10 seconds at most. Twenty itself signs with an old one for up to 10. Zero asks for each request.
     #[must_use]
     pub fn lookup_cache(self, ttl: Duration) -> Self {
         self.set(|settings| {

@@ -1,8 +1,8 @@
 //! Take this when one receiver serves several workspaces of Twenty, each with a secret of its own: `cargo run -p tenants-receiver`.
 //!
 //! The secrets are in `tenants.db` (`TENANTS_DB`), and each workspace's webhook is sent to `/webhooks/{name}`. To rotate a secret without a
-//! restart and without a loss: write the new one beside the old one ([`Tenants::rotate`]), wait 5 seconds, change it in Twenty, and forget the
-//! old one ([`Tenants::forget_previous`]) after 10 more, for as long as Twenty may go on signing with it.
+//! restart and without a loss: write the new one beside the old one ([`Tenants::rotate`]), wait 10 seconds, change it in Twenty, and forget
+//! the old one ([`Tenants::forget_previous`]) after 10 more, for as long as Twenty may go on signing with it.
 
 use axum::Router;
 use axum::http::StatusCode;

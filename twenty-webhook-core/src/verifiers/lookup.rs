@@ -72,8 +72,10 @@ impl Lookup {
             return Ok(found(answer, Some(key)));
         }
         let _place = if cache.is_proven(&key) { proven.acquire().await? } else { others.acquire().await? };
+        // As old as the question: what changes while the source answers may not be in the answer.
+        let asked = clock.now();
         let answer = self.ask(target).await?;
-        cache.put(&key, answer.clone(), clock.now());
+        cache.put(&key, answer.clone(), asked);
         Ok(found(answer, Some(key)))
     }
 
