@@ -1,7 +1,7 @@
 //! The verifier is looked up for each request, and no tenant can do anything to another.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -253,6 +253,36 @@ async fn what_was_looked_up_is_used_for_as_long_as_the_cache_says() {
     assert!(send(&app, "/acme", "old", NOW).await.is_err());
     assert!(send(&app, "/acme", "new", NOW).await.is_ok());
     assert_eq!(tenants.asked(), 1);
+}
+
+/// A secret that is replaced while the source answers.
+struct ReplacedMeanwhile {
+    tenants: Tenants,
+    time: Arc<AtomicU64>,
+}
+
+impl VerifierSource for ReplacedMeanwhile {
+    async fn verifier(&self, target: &Target<'_>) -> Result<Option<Verifier>, SourceError> {
+        let found = self.tenants.verifier(target).await;
+        self.tenants.set("/acme", verifier("acme-new").also_accept(secret("acme")));
+        self.time.fetch_add(2_000, Ordering::SeqCst);
+        found
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_as_old_as_the_question() {
+    let (tenants, time) = (Tenants::default(), Arc::new(AtomicU64::new(NOW.as_millis())));
+    tenants.set("/acme", verifier("acme"));
+    let clock = time.clone();
+    let clock = Clock::new(move || UnixMillis::from_millis(clock.load(Ordering::SeqCst)));
+    let source = ReplacedMeanwhile { tenants: tenants.clone(), time: time.clone() };
+    let app = app(WebhookConfig::new(source).clock(clock));
+    assert!(send(&app, "/acme", "acme", NOW).await.is_ok());
+    // 5 seconds after the question, and only 3 after the answer.
+    time.fetch_add(3_000, Ordering::SeqCst);
+    assert!(send(&app, "/acme", "acme-new", NOW).await.is_ok());
+    assert_eq!(tenants.asked(), 2);
 }
 
 #[tokio::test]
