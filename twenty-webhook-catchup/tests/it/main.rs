@@ -6,5 +6,6 @@
 mod changes;
 mod destroyed;
 mod manners;
+mod postgres;
 mod storm;
 mod support;
