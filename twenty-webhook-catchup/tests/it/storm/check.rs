@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use twenty_webhook_core::jiff;
-use twenty_webhook_testing::{Fate, FakeTwenty, Outcome};
+use twenty_webhook_testing::{FakeTwenty, Fate, Outcome};
 
 use super::OBJECTS;
 use super::process::Place;
@@ -113,7 +113,11 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
         handled: all().count(),
         caught_up: all().filter(|call| call.is_caught_up).count(),
         processes: all().map(|call| call.process).collect::<HashSet<_>>().len(),
-        repeated: handled.values().flat_map(|calls| calls.windows(2)).filter(|pair| pair[0].state == pair[1].state).count(),
+        repeated: handled
+            .values()
+            .flat_map(|calls| calls.windows(2))
+            .filter(|pair| pair[0].state == pair[1].state)
+            .count(),
     }
 }
 
