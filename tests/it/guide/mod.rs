@@ -10,7 +10,10 @@ mod route;
 fn getting_started_shows_this_receiver() {
     let page = include_str!("../../../docs/getting-started.md");
     let source = include_str!("getting_started.rs");
-    assert!(page.contains(&format!("```rust,no_run\n{source}```")), "docs/getting-started.md differs from getting_started.rs");
+    assert!(
+        page.contains(&format!("```rust,no_run\n{source}```")),
+        "docs/getting-started.md differs from getting_started.rs"
+    );
 }
 
 #[test]
