@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twenty_webhook_inbox::{CatchUpStore, Found, Missing};
+use twenty_webhook_inbox::{CatchUpStore, Census, Found, Missing};
 
 use crate::changes::{self, Changes, is_settled, millis};
 use crate::event::{destroyed, event};
@@ -11,7 +11,7 @@ use crate::look_up::{LookUp, look_for};
 use crate::objects::{Model, Object};
 use crate::page::Page;
 use crate::session::{Pages, Session, saved};
-use crate::{CatchUpError, ObjectReport, Phase};
+use crate::{CatchUpError, ObjectReport, Phase, dry_run};
 
 /// Soft-deleted records are there, too.
 pub(crate) const ALL: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
@@ -58,12 +58,15 @@ pub(crate) async fn run<S: CatchUpStore>(
     report: &mut ObjectReport,
 ) -> Result<bool, CatchUpError> {
     let mut ids: Ids = session.load(&name(object)).await?;
+    let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
+    let is_accepted = ids.is_refused && session.config.accepts_destroys;
+    if ids.run.is_none() && !is_old && !is_accepted {
+        return Ok(true);
+    }
+    if session.config.dry_run {
+        return dry_run::compare(session, object, &mut ids, report).await;
+    }
     if ids.run.is_none() {
-        let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
-        let is_accepted = ids.is_refused && session.config.accepts_destroys;
-        if !(is_old || is_accepted) {
-            return Ok(true);
-        }
         session.store.learn(session.scope.key(), &object.singular).await?;
         // What is found from here on is of this pass, also by runs that look for changes.
         ids = Ids { pass: ids.pass + 1, done: ids.done, is_refused: false, run: Some(Run::Listing(None)) };
@@ -89,7 +92,7 @@ async fn go_on<S: CatchUpStore>(
     report: &mut ObjectReport,
 ) -> Result<bool, CatchUpError> {
     if let Some(Run::Listing(cursor)) = ids.run.clone() {
-        if !list(session, object, ids, cursor, report).await? {
+        if !list(session, object, ids, cursor, report, |_| {}).await? {
             return Ok(false);
         }
         ids.run = Some(Run::Confirming(String::new()));
@@ -114,14 +117,15 @@ async fn go_on<S: CatchUpStore>(
     Ok(true)
 }
 
-/// Marks what is there. A record that was never seen, though it is older than what runs look at, is news: one that an import dated back, or
+/// Marks what is there, and shows each id. A record that was never seen, though it is older than what runs look at, is news: one that an import dated back, or
 /// that the key may read from now on.
-async fn list<S: CatchUpStore>(
+pub(crate) async fn list<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     ids: &mut Ids,
     cursor: Option<String>,
     report: &mut ObjectReport,
+    mut show: impl FnMut(&str),
 ) -> Result<bool, CatchUpError> {
     let mut pages = Pages::from(object, ALL, cursor);
     let mut listed = 0;
@@ -136,6 +140,7 @@ async fn list<S: CatchUpStore>(
         let known = session.store.known(session.scope.key(), &object.singular, &of_page).await?;
         let mut commit = session.commit_of(object, ids);
         for (row, known) in rows.into_iter().zip(known) {
+            show(&row.id);
             let is_news = !known.is_seen && known.handled.is_none() && known.dead.is_none();
             // Runs look at what is newer.
             let is_old = changes
@@ -162,7 +167,15 @@ async fn list<S: CatchUpStore>(
     }
 }
 
-/// Whether what is missing is little enough to be believed.
+/// What is missing, if it is little enough to be believed.
+pub(crate) fn believe(object: &Object, census: Census) -> Result<(), CatchUpError> {
+    let Census { known, missing, unproven } = census;
+    if missing <= MOST_MISSING && missing * ONE_OF <= known {
+        return Ok(());
+    }
+    Err(CatchUpError::TooManyMissing { object: object.singular.clone(), known, missing, unproven })
+}
+
 async fn judge<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -172,19 +185,13 @@ async fn judge<S: CatchUpStore>(
 ) -> Result<(), CatchUpError> {
     let tag = session.config.api_key.tag();
     let census = session.store.census(session.scope.key(), &object.singular, ids.pass, tag).await?;
-    // One that goes on was judged when it began.
-    let is_too_much = census.missing > MOST_MISSING || census.missing * ONE_OF > census.known;
     if session.config.accepts_destroys {
         return Ok(());
     }
     report.unproven = census.unproven;
-    if after.is_empty() && is_too_much {
-        return Err(CatchUpError::TooManyMissing {
-            object: object.singular.clone(),
-            known: census.known,
-            missing: census.missing,
-            unproven: census.unproven,
-        });
+    // One that goes on was judged when it began.
+    if after.is_empty() {
+        believe(object, census)?;
     }
     if census.unproven > 0 {
         tracing::warn!(

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_core::escaped;
 use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, InboxError};
 
 use crate::api::{Answer, Api};
@@ -58,7 +58,7 @@ impl<S: CatchUpStore> Session<'_, S> {
             reports.push(report);
         }
         let mut goes_on = false;
-        if let Some(every) = self.config.destroyed_every.filter(|_| !self.config.dry_run) {
+        if let Some(every) = self.config.destroyed_every {
             for (at, object) in objects {
                 match ids::run(self, &object, &model, every, &mut reports[at]).await {
                     Ok(is_done) => goes_on |= !is_done,
@@ -100,11 +100,18 @@ impl<S: CatchUpStore> Session<'_, S> {
                 show(event);
             }
         }
-        let counted: Vec<WebhookEvent> = commit.events.clone();
+        let events = commit.events.clone();
         if !self.config.dry_run {
+            if let Some(handler) = &self.config.handler {
+                for event in &events {
+                    let failed =
+                        |source| CatchUpError::Handler { event: escaped(event.name().as_str()).to_string(), source };
+                    handler.handle(event.clone()).await.map_err(failed)?;
+                }
+            }
             self.store.commit(commit).await?;
         }
-        for event in &counted {
+        for event in &events {
             report.count(event.action().as_str());
         }
         Ok(())

@@ -5,6 +5,8 @@
 
 mod changes;
 mod destroyed;
+mod handler;
+mod logs;
 mod manners;
 mod postgres;
 mod storm;

@@ -21,6 +21,7 @@ use sqlx::{Row as _, Sqlite, Transaction};
 pub use connect::SqliteConfig;
 pub use transaction::SqliteTransaction;
 
+use crate::catch_up_sql::NOTE_LOSS;
 use crate::sql::{self, Dialect, millis};
 use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
@@ -96,6 +97,15 @@ impl Store for SqliteStore {
         };
         self.transaction(insert).await?;
         self.file.check()
+    }
+
+    async fn note_loss(&self) -> Result<(), InboxError> {
+        let note = self.dialect.sql(NOTE_LOSS);
+        self.transaction(|_, mut tx| async move {
+            sqlx::query(note).execute(&mut *tx).await?;
+            Ok(((), tx))
+        })
+        .await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {

@@ -174,7 +174,7 @@ fn as_child() {
     let filter = tracing_subscriber::EnvFilter::new(env::var("LOG").unwrap_or("off".into()));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(async { with_inbox!(place, inbox => run(&place, inbox).await) });
+    runtime.block_on(async { with_inbox!(place, inbox => Box::pin(run(&place, inbox)).await) });
 }
 
 async fn run(place: &Place, inbox: Inbox<impl Store + CatchUpStore>) {
