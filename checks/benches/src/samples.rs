@@ -39,7 +39,7 @@ fn small() -> (String, &'static str) {
 }
 
 fn large() -> (String, &'static str) {
-    let vector = include_str!("../../tests/vectors/02-person-updated-fields.json");
+    let vector = include_str!("../../../tests/vectors/02-person-updated-fields.json");
     let tail = r#"},"updatedFields":["emails","companyId","updatedBy"]}"#;
     (vector.strip_suffix(tail).expect("the vector ends so").to_owned(), tail)
 }

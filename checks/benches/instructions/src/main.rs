@@ -15,7 +15,7 @@ fn main() {
     let times: u32 = args.next().and_then(|times| times.parse().ok()).expect("how many times");
 
     let secret = Secret::new("s3cret").expect("it is not blank");
-    let body = Bytes::from(include_bytes!("../../../tests/vectors/02-person-updated-fields.json").to_vec());
+    let body = Bytes::from(include_bytes!("../../../../tests/vectors/02-person-updated-fields.json").to_vec());
     let headers = headers(&Signer::new(secret.clone()), &body);
     let verifier = Verifier::new(secret);
     let event = WebhookEvent::from_stored(body.clone()).expect("it is an event");
