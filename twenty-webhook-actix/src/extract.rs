@@ -38,7 +38,6 @@ use crate::{MissingConfig, RefusedRequest, WebhookConfig};
 /// - It consumes the body. A `web::Bytes` or `web::Json` after it finds none. Before it, they leave none, which is a signature
 ///   mismatch. Read [`WebhookEvent::body`] instead.
 /// - On a `web::post()` route, actix answers other methods itself. A delivery that a redirect turned into a GET is then not logged.
-
 #[derive(Clone, Debug)]
 pub struct Webhook(pub WebhookEvent);
 

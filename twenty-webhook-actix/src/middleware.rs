@@ -144,7 +144,6 @@ async fn detached<B: 'static>(
         // The framework handles the panic.
         Err(Ok(panic)) => resume_unwind(panic),
         // Only a worker that shuts down cancels the task.
-
         Err(Err(cancelled)) => {
             Err(InternalError::from_response(cancelled, HttpResponse::ServiceUnavailable().finish()).into())
         }

@@ -78,7 +78,6 @@ impl fmt::Display for MissingConfig {
         f.write_str(
             "a handler takes a `Webhook`, but its route has neither a `TwentyWebhookMiddleware` nor a \
              `web::Data<WebhookConfig>` in `app_data`: nothing was verified",
-
         )
     }
 }

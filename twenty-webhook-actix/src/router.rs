@@ -39,7 +39,6 @@ impl<S: Clone + Send + Sync + 'static> Handler<Webhook> for EventRouter<S> {
         let responding = self.respond(event);
         Box::pin(async move {
             // actix-web has its own `StatusCode`, from an older `http` crate.
-
             let status = StatusCode::from_u16(responding.await.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             HttpResponse::new(status)
         })

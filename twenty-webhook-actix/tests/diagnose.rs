@@ -34,7 +34,6 @@ async fn refused(config: WebhookConfig) -> [(u16, Vec<String>); 2] {
 
 #[actix_web::test]
 async fn a_refused_request_is_diagnosed_only_if_configured() {
-
     let config = || WebhookConfig::new(Secret::new("s3cret ").unwrap());
     for (status, findings) in refused(config().diagnose_rejections()).await {
         assert_eq!((status, findings.as_slice()), (401, ["secret_white_space".to_owned()].as_slice()));

@@ -42,7 +42,6 @@ impl<S: Sync> FromRequestParts<S> for Webhook {
 }
 
 /// A handler takes a [`Webhook`], but its route has no [`TwentyWebhookLayer`](crate::TwentyWebhookLayer). Answers 500.
-
 #[derive(Clone, Copy, Debug)]
 pub struct MissingLayer(());
 

@@ -134,7 +134,6 @@ where
             tracing::error!(
                 target: "twenty_webhook",
                 "a delivery is lost: its sender hung up, and there is no tokio runtime to finish its handler in"
-
             );
             return;
         };

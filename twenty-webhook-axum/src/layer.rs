@@ -53,7 +53,6 @@ impl TwentyWebhookLayer {
 
     /// Waits for the handlers of this layer and its clones whose sender has hung up. Use it for a graceful shutdown: the server waits
     /// only for handlers that still have a connection.
-
     pub async fn drained(&self) {
         self.running.close();
         self.running.wait().await;

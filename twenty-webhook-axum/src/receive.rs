@@ -51,7 +51,6 @@ where
 }
 
 /// Diagnoses a request if that is configured, on a thread that serves no requests.
-
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
 async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
     #[cfg(feature = "diagnose")]

@@ -53,7 +53,6 @@ where
 }
 
 /// The response future of an [`EventRouter`].
-
 pub struct RouterFuture(Pin<Box<dyn Future<Output = Response> + Send>>);
 
 impl Future for RouterFuture {

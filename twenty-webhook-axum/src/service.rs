@@ -79,7 +79,6 @@ where
         };
         admission.finish(status).await;
         // The framework handles the panic.
-
         handled.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }

@@ -17,7 +17,6 @@ pub(crate) struct Shared<S> {
 
 impl<S> Shared<S> {
     /// The runtime for a handler whose connection is gone. A response future may be dropped outside the runtime that it ran in.
-
     pub(crate) fn runtime(&self) -> Option<Handle> {
         Handle::try_current().ok().or_else(|| self.runtime.get().cloned())
     }

@@ -34,6 +34,5 @@ pub fn listener(addr: impl ToSocketAddrs + Display) -> io::Result<TcpListener> {
 }
 
 fn with_context(error: &io::Error, what: &str) -> io::Error {
-
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }

@@ -1,6 +1,5 @@
 //! A server that loses no delivery on closed connections, idle clients or shutdown.
 
-
 mod listener;
 mod server;
 mod signal;

@@ -161,7 +161,6 @@ impl<F> Debug for Serve<F> {
 }
 
 /// The future of [`Serve`].
-
 pub struct ServeFuture(LocalBoxFuture<'static, io::Result<()>>);
 
 impl Future for ServeFuture {

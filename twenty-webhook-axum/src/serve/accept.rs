@@ -65,7 +65,6 @@ impl Acceptor {
 }
 
 /// Whether the error affects one connection only, so that the next `accept` may succeed.
-
 fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),

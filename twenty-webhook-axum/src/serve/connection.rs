@@ -82,7 +82,6 @@ where
 /// These calls fail only if the connection is gone.
 fn set_options(stream: &TcpStream) {
     // A response is one small write: there is nothing to batch it with.
-
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_DEADLINE));

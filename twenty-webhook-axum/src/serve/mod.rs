@@ -1,6 +1,5 @@
 //! A server that loses no delivery on closed connections, idle clients or shutdown.
 
-
 mod accept;
 mod connection;
 mod listener;

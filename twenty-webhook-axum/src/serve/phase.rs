@@ -13,7 +13,6 @@ pub(super) enum Phase {
 }
 
 /// Waits for a phase. Never returns if the server was dropped: its connections then end by themselves.
-
 pub(super) async fn reached(mut now: watch::Receiver<Phase>, phase: Phase) {
     if now.wait_for(|now| *now >= phase).await.is_err() {
         std::future::pending::<()>().await;

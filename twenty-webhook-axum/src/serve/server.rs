@@ -182,7 +182,6 @@ impl<S, F> fmt::Debug for Serve<S, F> {
 }
 
 /// The future of [`Serve`].
-
 pub struct ServeFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Future for ServeFuture {
