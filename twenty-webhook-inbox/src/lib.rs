@@ -115,6 +115,8 @@ mod catch_up;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod catch_up_sql;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod catch_up_store;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod claiming;
 mod coalesce;
 mod completer;
