@@ -1,4 +1,4 @@
-//! The tests of docs/testing.md, as they stand there.
+//! The tests that docs/testing.md shows.
 
 mod handler;
 mod outage;

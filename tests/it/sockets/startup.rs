@@ -46,8 +46,7 @@ fn a_supervisor_that_hands_over_something_else() {
     for example in EXAMPLES {
         let hand_over = "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$;";
         let said = fails(example, hand_over, &[("TWENTY_WEBHOOK_SECRET", SECRET)]);
-        let expected = "Error: cannot use the socket in LISTEN_FDS: fd 3
- is not a socket\n";
+        let expected = "Error: cannot use the socket in LISTEN_FDS: fd 3 is not a socket\n";
         assert_eq!(said, expected, "{example}");
     }
 }
