@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use twenty_webhook_actix::TwentyWebhookMiddleware;
 use twenty_webhook_axum::TwentyWebhookLayer;
 use twenty_webhook_core::{EventRouter, Secret, Verifier};
-use twenty_webhook_testing::{Call, FakeTwenty, Fate, Ledger, RateLimit, Recorder, TestClock};
+use twenty_webhook_testing::{Call, Emission, FakeTwenty, Ledger, RateLimit, Recorder, TestClock};
 
 const SECRET: &str = "s3cret";
 const CHANGES: usize = 10_000;
@@ -86,7 +86,7 @@ fn check(ledger: &Ledger, webhook: &str, handled: &Recorder) {
     let calls: Vec<_> = ledger.calls_to(webhook).collect();
     let dropped = calls.iter().filter(|call| !call.was_sent()).count();
     let again = calls.iter().filter(|call| call.was_sent() && call.is_rerun).count();
-    let hidden = ledger.changes.iter().filter(|change| change.fate == Fate::OneForMany).count();
+    let hidden = ledger.changes.iter().filter(|change| change.emission == Emission::OnlyFirstOfMany).count();
     assert!(
         sent.len() > 2000 && dropped > 500 && again > 200 && hidden > 50,
         "{} {dropped} {again} {hidden}",
