@@ -108,6 +108,11 @@
 //! `Inbox::postgres(url)`: receivers and workers on any number of machines; the feature `tls` to reach it over TLS. Any other one
 //! through [`Store`].
 
+/// The page compiles.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[doc = include_str!("../../docs/inbox.md")]
+mod guide {}
+
 mod admin;
 mod attempt;
 mod backoff;

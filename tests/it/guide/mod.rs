@@ -1,8 +1,20 @@
-//! The tests that docs/testing.md shows.
+//! The tests of docs/getting-started.md and docs/testing.md, as those pages show them.
 
+#[allow(dead_code, reason = "the receiver's `main`")]
+mod getting_started;
 mod handler;
 mod outage;
 mod route;
+
+#[test]
+fn getting_started_shows_this_receiver() {
+    let page = include_str!("../../../docs/getting-started.md");
+    let source = include_str!("getting_started.rs");
+    assert!(
+        page.contains(&format!("```rust,no_run\n{source}```")),
+        "docs/getting-started.md differs from getting_started.rs"
+    );
+}
 
 #[test]
 fn the_page_shows_these_tests() {
