@@ -216,7 +216,7 @@ async fn a_captured_request_is_not_handled_at_any_edge_of_its_window() {
     for (harness, service) in services(async |_| 204).await {
         let captured = signed(BODY, NOW);
         let sent = NOW.as_millis();
-        // The sender's clock is ahead by the whole tolerance, so the request is fresh for twice as long.
+        // The sender's clock is ahead by the whole tolerance, so the request is valid for twice as long.
         harness.set(sent - WINDOW);
         assert_eq!(service.send(&captured).await.status, 204, "{}", service.name);
         let re_signed = signed(BODY, UnixMillis::from_millis(sent + WINDOW));

@@ -23,7 +23,7 @@ async fn two_receivers_handle_one_of_a_thousand_copies() {
                     1
                 }
                 Claim::InProgress { .. } | Claim::Completed => 0,
-                Claim::Expired => panic!("it is fresh"),
+                Claim::Expired => panic!("it has not expired"),
             }
         });
     }

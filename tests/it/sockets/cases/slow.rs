@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
     let post = Post::new("a byte a second");
     let headers = post.head();
     vec![
-        differ("silence", [], NOTHING, SLOW),
+        differ("no request", [], NOTHING, SLOW),
         differ("half of the headers", [Step::Send(headers[..40].to_vec())], NOTHING, SLOW),
         differ("headers at a byte a second", [Step::Drip(headers.clone())], NOTHING, SLOW),
         both(
