@@ -109,7 +109,7 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
         dropped: count(|outcome| *outcome == Outcome::RateLimited),
         closed: count(|outcome| matches!(outcome, Outcome::Failed(_))),
         accepted: count(|outcome| matches!(outcome, Outcome::Answered(202))),
-        bulk_destroyed: ledger.changes.iter().filter(|change| change.fate == Fate::OneForMany).count(),
+        bulk_destroyed: ledger.changes.iter().filter(|change| change.emission == Emission::OnlyFirstOfMany).count(),
         handled: all().count(),
         caught_up: all().filter(|call| call.is_caught_up).count(),
         processes: all().map(|call| call.process).collect::<HashSet<_>>().len(),

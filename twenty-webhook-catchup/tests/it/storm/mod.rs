@@ -91,7 +91,7 @@ async fn storm(seed: u64, changes: u64, postgres: Option<(String, String)>) {
 
     twenty.set_faults(|faults| {
         // About a third is over it.
-        faults.rate_limit = Some(RateLimit::per_minute(120));
+        faults.rate_limit = Some(RateLimit::per_minute(80));
         faults.rerun_every = 7;
         faults.reorder = 4;
     });
