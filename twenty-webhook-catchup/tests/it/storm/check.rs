@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use twenty_webhook_core::jiff;
-use twenty_webhook_testing::{FakeTwenty, Fate, Outcome};
+use twenty_webhook_testing::{Emission, FakeTwenty, Outcome};
 
 use super::OBJECTS;
 use super::process::Place;
