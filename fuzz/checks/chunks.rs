@@ -45,7 +45,7 @@ pub fn check(data: &[u8]) {
         }
     }
     let begun = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap().body_limit(limit);
-    assert_eq!(begun.announce(body.len() as u64).is_ok(), body.len() <= limit);
+    assert_eq!(begun.check_content_length(body.len() as u64).is_ok(), body.len() <= limit);
 
     // One bit of anything makes it another message.
     if let (Ok(_), Some(first)) = (&expected, body.first()) {

@@ -63,7 +63,7 @@ fn whole(case: &Case) -> Chunks {
 }
 
 #[actix_web::test]
-async fn what_may_lose_a_delivery_is_an_error_and_noise_is_not() {
+async fn what_may_lose_delivery_is_an_error_and_noise_is_not() {
     let log = Log::start();
     let good = || signed(BODY, NOW);
     let without = |name: &str| {

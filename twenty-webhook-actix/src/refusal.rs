@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
-use twenty_webhook_core::{Refusal, Rejection};
+use twenty_webhook_core::{RejectedRequest, Rejection};
 
 /// A request that was refused, as an error of actix: why, and the answer to the caller.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct RefusedRequest {
 struct Body(#[expect(dead_code, reason = "only kept")] Rc<Payload>);
 
 impl RefusedRequest {
-    pub(crate) fn new(refusal: Refusal, body: Payload) -> Self {
+    pub(crate) fn new(refusal: RejectedRequest, body: Payload) -> Self {
         Self { rejection: refusal.rejection().clone(), answer: refusal.into_response(), body: Body(Rc::new(body)) }
     }
 

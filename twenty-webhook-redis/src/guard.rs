@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// side needs a restart for the other's. Each call is one script, run atomically, and takes at most the [timeout](Self::timeout).
 ///
 /// When Redis is unavailable, deliveries are refused with 503. Twenty does not send them again. To handle them all the same, on
-/// what each receiver knows by itself, see [`insecure_or_else`](ReplayGuard::insecure_or_else).
+/// what each receiver knows by itself, see [`insecure_fallback`](ReplayGuard::insecure_fallback).
 ///
 /// It must be called within a Tokio runtime with I/O and time.
 ///
@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(60);
 ///
 /// // Weaker: prefers a replay on another receiver to a lost delivery.
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?
-///     .insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
+///     .insecure_fallback(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
 /// let config = WebhookConfig::new(secret).replay_guard(guard);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -111,7 +111,7 @@ impl RedisReplayGuard {
 #[derive(Debug)]
 pub struct RedisLease {
     key: ReplayKey,
-    fresh_until: UnixMillis,
+    delivery_expires_at: UnixMillis,
     token: u64,
 }
 
@@ -119,13 +119,13 @@ impl ReplayGuard for RedisReplayGuard {
     type Lease = RedisLease;
 
     async fn claim(&self, delivery: &Delivery) -> Result<Claim<RedisLease>, GuardError> {
-        let (key, fresh_until) = (delivery.replay_key(), delivery.fresh_until());
+        let (key, expires_at) = (delivery.replay_key(), delivery.expires_at());
         let token = getrandom::u64().map_err(GuardError::unavailable)?;
         let mut script = CLAIM.key(self.entry(key));
-        script.arg(instant(fresh_until)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
+        script.arg(instant(expires_at)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
         let (answer, left): (String, u64) = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         match answer.as_str() {
-            "new" => Ok(Claim::New(RedisLease { key, fresh_until, token })),
+            "new" => Ok(Claim::New(RedisLease { key, delivery_expires_at: expires_at, token })),
             "in_progress" => Ok(Claim::InProgress { retry_after: Duration::from_millis(left) }),
             "completed" => Ok(Claim::Completed),
             "expired" => Ok(Claim::Expired),
@@ -135,7 +135,7 @@ impl ReplayGuard for RedisReplayGuard {
 
     async fn complete(&self, lease: RedisLease) -> Result<(), GuardError> {
         let mut script = COMPLETE.key(self.entry(lease.key));
-        script.arg(instant(lease.fresh_until)).arg(lease.token).arg(millis(GRACE));
+        script.arg(instant(lease.delivery_expires_at)).arg(lease.token).arg(millis(GRACE));
         let held: bool = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         if held { Ok(()) } else { Err(GuardError::LeaseLost) }
     }

@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
     let _log = demo::log_to_stderr();
     let addr = listener.local_addr()?;
     let redis = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
-    // Without Redis, deliveries are refused with 503. To handle them all the same, see `insecure_or_else`.
+    // Without Redis, deliveries are refused with 503. To handle them all the same, see `insecure_fallback`.
     let config = WebhookConfig::new(demo::secret(addr)?).replay_guard(RedisReplayGuard::new(&redis)?);
     let webhook = TwentyWebhookLayer::new(config);
     let app = app(webhook.clone());
