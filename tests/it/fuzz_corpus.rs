@@ -1,33 +1,33 @@
-//! The corpus of the fuzzer, through the same checks, on the stable compiler.
+//! Checks the fuzzer's properties for its corpus, with the stable compiler.
 
-#[path = "../../fuzz/checks/mod.rs"]
-mod checks;
+#[path = "../../checks/fuzz/properties/mod.rs"]
+mod properties;
 
 use std::fs;
 use std::path::PathBuf;
 
 #[test]
 fn chunks() {
-    replay("chunks", checks::chunks::check);
+    replay("chunks", properties::chunks::check);
 }
 
 #[test]
 fn events() {
-    replay("events", checks::events::check);
+    replay("events", properties::events::check);
 }
 
 #[test]
 fn headers() {
-    replay("headers", checks::headers::check);
+    replay("headers", properties::headers::check);
 }
 
 #[test]
 fn patterns() {
-    replay("patterns", checks::patterns::check);
+    replay("patterns", properties::patterns::check);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../checks/fuzz/corpus").join(target);
     let files: Vec<_> = fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 9, "the corpus is there");
     for file in files {
