@@ -1,8 +1,8 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::json;
-use twenty_webhook_axum::UnixMillis;
 use twenty_webhook_catchup::WebhookEvent;
 
 use crate::{terminal, time};
@@ -32,7 +32,7 @@ impl Missed {
     }
 
     fn write(&self, event: &WebhookEvent) -> io::Result<()> {
-        let updated_at = event.record_updated_at().map(UnixMillis::from).map(time::iso);
+        let updated_at = event.record_updated_at().map(|at| time::iso(SystemTime::from(at).into()));
         let mut out = terminal::stdout();
         if self.as_json {
             let line =

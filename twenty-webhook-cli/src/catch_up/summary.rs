@@ -23,10 +23,7 @@ pub(super) fn print(report: &Report, args: &CatchUpArgs) -> anyhow::Result<()> {
     for object in &report.objects {
         let name = terminal::plain(&object.object, 60);
         let ObjectReport { read, created, updated, deleted, destroyed, known, .. } = object;
-        writeln!(
-            out,
-            "{name:<20}  {read:>8}  {created:>8}  {updated:>8}  {deleted:>8}  {destroyed:>9}  {known:>8}"
-        )?;
+        writeln!(out, "{name:<20}  {read:>8}  {created:>8}  {updated:>8}  {deleted:>8}  {destroyed:>9}  {known:>8}")?;
         for note in notes(object) {
             writeln!(out, "{}", terminal::wrapped("  ", &note))?;
         }

@@ -1,6 +1,3 @@
-#[cfg(feature = "inbox")]
-use std::path::PathBuf;
-
 use clap::Args;
 use twenty_webhook_axum::EventPattern;
 
