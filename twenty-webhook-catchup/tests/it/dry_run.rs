@@ -1,6 +1,7 @@
 //! A dry run finds what the run after it finds, and changes nothing.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 use twenty_webhook_catchup::{CatchUp, Report};
@@ -63,7 +64,7 @@ async fn what_was_destroyed_is_found_too() {
     assert_eq!(found, expected);
     let (run, stored) = shown(&place, place.catch_up()).await;
     assert_eq!((counts(&dry), found), (counts(&run), stored), "the run after it finds the same");
-    let (after, nothing) = shown(&place, place.catch_up().dry_run().destroyed_every(HOUR * 0)).await;
+    let (after, nothing) = shown(&place, place.catch_up().dry_run().destroyed_every(Duration::ZERO)).await;
     assert!(nothing.is_empty() && after.objects[0].compared_ids, "{after:?} {nothing:?}");
 }
 
@@ -102,7 +103,7 @@ async fn a_run_that_is_stopped_gives_its_lease_back() {
     place.twenty.hold_requests_after(2);
     let stopped = async {
         while place.twenty.api_requests().len() < 3 {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     let ended = place.catch_up().run_once_until(&place.inbox, stopped).await.unwrap();

@@ -41,6 +41,7 @@ Examples:
   twenty-webhook catch-up --all-objects --destroyed now --json
 
   */15 * * * *  twenty-webhook catch-up --all-objects --db /srv/inbox.db")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct CatchUpArgs {
     /// The objects, by their singular names: person,company. May be repeated
     #[arg(long, value_name = "OBJECT,…", value_delimiter = ',', required_unless_present = "all_objects")]
