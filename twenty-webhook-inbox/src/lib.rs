@@ -108,12 +108,19 @@
 //! `Inbox::postgres(url)`: receivers and workers on any number of machines; the feature `tls` to reach it over TLS. Any other one
 //! through [`Store`].
 
+/// The page compiles.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[doc = include_str!("../../docs/inbox.md")]
+mod guide {}
+
 mod admin;
 mod attempt;
 mod backoff;
 mod catch_up;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod catch_up_sql;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod catch_up_store;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod claiming;
 mod coalesce;

@@ -246,6 +246,23 @@ where
     })
 }
 
+/// The jobs in these rows that others wait for.
+pub(crate) fn followed<'r, R>(rows: &'r [R]) -> Result<Vec<i64>, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    bool: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let mut followed = Vec::new();
+    for row in rows {
+        if row.try_get("has_followers")? {
+            followed.push(row.try_get("seq")?);
+        }
+    }
+    Ok(followed)
+}
+
 pub(crate) fn key(bytes: Vec<u8>) -> ReplayKey {
     ReplayKey::from_bytes(bytes.try_into().unwrap_or_default())
 }

@@ -5,6 +5,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::new_job::lane;
+use crate::postgres::insert;
 use crate::schema::SCHEMA;
 use crate::sql::Dialect;
 use crate::{Inbox, InboxError, PostgresStore};
@@ -38,15 +39,6 @@ pub struct PostgresConfig {
     schema: String,
     handlers: Option<PgPool>,
 }
-
-const INSERT: &str =
-    "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
-    SELECT key, tenant, scope, name, object, action, record_id, lane, coalesce(order_at, {now}), order_at IS NOT NULL, event_date,
-        {now}, {now}, body
-    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
-        $10::bigint[], $11::bytea[])
-        AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
-    WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING";
 
 /// Longer than a server takes that is there.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -129,7 +121,7 @@ impl PostgresConfig {
         let dialect = Dialect::new(
             &format!("{schema}."),
             &[
-                ("{insert}", INSERT),
+                ("{insert}", insert::ROWS),
                 ("{this}", "jobs"),
                 ("{index}", ""),
                 ("{schema}", &schema),

@@ -1,5 +1,7 @@
 mod claim;
+mod complete;
 mod connect;
+mod insert;
 mod transaction;
 
 use std::sync::Arc;
@@ -7,18 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio::sync::Mutex;
 
 pub use connect::PostgresConfig;
 
-use crate::new_job::lane;
 use crate::sql::{self, Dialect, millis};
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome,
-    Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
 };
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
@@ -66,110 +65,15 @@ impl PostgresStore {
         transaction.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
-    /// What waited for these jobs is due now. Returns whether there was any.
-    async fn wake(&self, tx: &mut PgConnection, followed: &[i64]) -> Result<bool, sqlx::Error> {
-        if followed.is_empty() {
-            return Ok(false);
-        }
-        // A statement of its own: it sees what was parked until the one before it had its locks.
-        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(followed).execute(tx).await?;
-        Ok(woken.rows_affected() > 0)
-    }
-
-    /// Those that have followers, of the rows that a statement returned.
-    fn followed(rows: &[PgRow]) -> Result<Vec<i64>, sqlx::Error> {
-        let mut followed = Vec::new();
-        for row in rows {
-            if row.try_get("has_followers")? {
-                followed.push(row.try_get("seq")?);
-            }
-        }
-        Ok(followed)
-    }
-
-    /// Returns how many of them were still under their lease, and whether others were woken.
-    async fn run_complete(
-        &self,
-        tx: &mut PgConnection,
-        completions: &[Completion],
-    ) -> Result<(u64, bool), sqlx::Error> {
-        let columns: Vec<_> = completions.iter().map(|completions| sql::outcome(&completions.outcome)).collect();
-        let rows = sqlx::query(self.dialect.sql(COMPLETE))
-            .bind(completions.iter().map(|completions| completions.id.number()).collect::<Vec<_>>())
-            .bind(completions.iter().map(|completions| completions.token).collect::<Vec<_>>())
-            .bind(columns.iter().map(|(state, ..)| *state).collect::<Vec<_>>())
-            .bind(columns.iter().map(|(_, delay, _)| *delay).collect::<Vec<_>>())
-            .bind(columns.iter().map(|(.., error)| error.map(ToOwned::to_owned)).collect::<Vec<_>>())
-            .bind(
-                completions
-                    .iter()
-                    .map(|completions| !matches!(completions.outcome, Outcome::Released))
-                    .collect::<Vec<_>>(),
-            )
-            .fetch_all(&mut *tx)
-            .await?;
-        let followed = Self::followed(&rows)?;
-        Ok((rows.len() as u64, self.wake(tx, &followed).await?))
-    }
-
     async fn execute(&self, template: &'static str) -> Result<(), InboxError> {
         sqlx::query(self.dialect.sql(template)).execute(&self.pool).await.map_err(InboxError::database)?;
         Ok(())
     }
 }
 
-const INSERT: &str = "{insert}";
-
-/// With the lanes of batches, which are rare.
-const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
-    INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
-    JOIN new ON new.key = member.key ON CONFLICT DO NOTHING";
-
-const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
-    attempts = {this}.attempts + s.counts::int,
-    run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
-    finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
-    failing_since = CASE WHEN NOT s.counts THEN {this}.failing_since WHEN s.state = 3 THEN NULL ELSE coalesce({this}.failing_since, {now}) END,
-    last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
-        AS s (seq, token, state, delay, error, counts)
-    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
-
 impl Store for PostgresStore {
-    async fn push(&self, mut jobs: Vec<NewJob>) -> Result<(), InboxError> {
-        // In one order everywhere, or two receivers that insert the same two keys wait for each other.
-        jobs.sort_unstable_by_key(NewJob::key);
-        let keys: Vec<_> = jobs.iter().map(NewJob::key).collect();
-        let text = |of: fn(&NewJob) -> &str| jobs.iter().map(of).collect::<Vec<_>>();
-        let one = |job: &NewJob| if let [one] = job.record_ids() { Some(one.clone()) } else { None };
-        let batches = jobs.iter().zip(&keys).filter(|(job, _)| job.record_ids().len() > 1);
-        let members = batches
-            .flat_map(|(job, key)| job.record_ids().iter().map(|id| (&key.as_bytes()[..], lane(job.object(), id))));
-        let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
-        let insert = self.dialect.sql(if member_keys.is_empty() { INSERT } else { INSERT_BATCHES });
-        let insert = sqlx::query(insert)
-            .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
-            .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
-            .bind(text(NewJob::scope))
-            .bind(text(NewJob::name))
-            .bind(text(NewJob::object))
-            .bind(text(NewJob::action))
-            .bind(jobs.iter().map(one).collect::<Vec<_>>())
-            .bind(jobs.iter().map(|job| one(job).map(|id| lane(job.object(), &id))).collect::<Vec<_>>())
-            .bind(jobs.iter().map(NewJob::updated_at).collect::<Vec<_>>())
-            .bind(jobs.iter().map(|job| job.event_date().unwrap_or(0)).collect::<Vec<_>>())
-            .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>());
-        let insert = if member_keys.is_empty() { insert } else { insert.bind(member_keys).bind(member_lanes) };
-        let mut intake = self.intake.lock().await;
-        let connection = match intake.take() {
-            Some(connection) => Ok(connection),
-            None => self.pool.acquire().await.map(PoolConnection::detach),
-        };
-        let mut connection = connection.map_err(InboxError::database)?;
-        // One on which it failed, or that was left in the middle, is not used again.
-        insert.execute(&mut connection).await.map_err(InboxError::database)?;
-        *intake = Some(connection);
-        Ok(())
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
+        self.run_push(jobs).await.map_err(InboxError::database)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
@@ -190,7 +94,7 @@ impl Store for PostgresStore {
         let release = async {
             let mut tx = self.pool.begin().await?;
             let rows = sqlx::query(self.dialect.sql(sql::RELEASE_CLAIM)).bind(token).fetch_all(&mut *tx).await?;
-            self.wake(&mut tx, &Self::followed(&rows)?).await?;
+            self.wake_followers(&mut tx, &rows).await?;
             tx.commit().await
         };
         release.await.map_err(InboxError::database)
@@ -224,7 +128,7 @@ impl Store for PostgresStore {
                 .bind(i32::try_from(max_crashes).unwrap_or(i32::MAX))
                 .fetch_all(&mut *tx)
                 .await?;
-            self.wake(&mut tx, &Self::followed(&rows)?).await?;
+            self.wake_followers(&mut tx, &rows).await?;
             tx.commit().await?;
             Ok(rows.len() as u64)
         };
@@ -305,8 +209,4 @@ impl Store for PostgresStore {
     }
 }
 
-crate::catch_up_sql::statements!(PostgresStore, PgConnection);
-
-impl crate::catch_up_sql::Rows for PostgresStore {
-    type Row = PgRow;
-}
+crate::catch_up_store::impl_catch_up_store!(PostgresStore, PgConnection, PgRow);

@@ -1,7 +1,9 @@
 mod claim;
+mod complete;
 mod connect;
 mod driver;
 mod file_identity;
+mod insert;
 #[cfg(test)]
 mod plans;
 mod transaction;
@@ -24,8 +26,7 @@ use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome,
-    Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
@@ -79,85 +80,7 @@ impl SqliteStore {
     ) -> Result<T, InboxError> {
         self.transaction(|this, mut tx| async move { Ok((work(&this, &mut tx).await?, tx)) }).await
     }
-
-    /// What waited for these jobs is due now. Returns whether there was any.
-    async fn wake(&self, tx: &mut Tx, followed: &[i64]) -> Result<bool, sqlx::Error> {
-        if followed.is_empty() {
-            return Ok(false);
-        }
-        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(json(followed)).execute(&mut **tx).await?;
-        Ok(woken.rows_affected() > 0)
-    }
-
-    /// Those that have followers, of the rows that a statement returned.
-    fn followed(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<i64>, sqlx::Error> {
-        let mut followed = Vec::new();
-        for row in rows {
-            if row.try_get("has_followers")? {
-                followed.push(row.try_get("seq")?);
-            }
-        }
-        Ok(followed)
-    }
-
-    async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<(), sqlx::Error> {
-        let insert = self.dialect.sql(
-            "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11
-             WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING",
-        );
-        let (one, batch) = match job.record_ids() {
-            [] => (None, [].as_slice()),
-            [one] => (Some(one), [].as_slice()),
-            batch => (None, batch),
-        };
-        let inserted = sqlx::query(insert)
-            .bind(&job.key().as_bytes()[..])
-            .bind(job.tenant())
-            .bind(job.scope())
-            .bind(job.name())
-            .bind(job.object())
-            .bind(job.action())
-            .bind(one)
-            .bind(one.map(|id| crate::new_job::lane(job.object(), id)))
-            .bind(job.updated_at())
-            .bind(job.event_date().unwrap_or(0))
-            .bind(&job.body()[..])
-            .execute(&mut **tx)
-            .await?;
-        if inserted.rows_affected() > 0 {
-            for id in batch {
-                let lane = crate::new_job::lane(job.object(), id);
-                let insert = self.dialect.sql("INSERT INTO {lanes} (lane, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-                sqlx::query(insert).bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn run_complete(&self, tx: &mut Tx, completions: &[Completion]) -> Result<(u64, bool), sqlx::Error> {
-        let rows: serde_json::Value = completions
-            .iter()
-            .map(|Completion { id, token, outcome }| {
-                let (state, delay, error) = sql::outcome(outcome);
-                serde_json::json!([id.number(), token, state, delay, error, !matches!(outcome, Outcome::Released)])
-            })
-            .collect();
-        let rows = sqlx::query(self.dialect.sql(COMPLETE)).bind(rows.to_string()).fetch_all(&mut **tx).await?;
-        let followed = Self::followed(&rows)?;
-        Ok((rows.len() as u64, self.wake(tx, &followed).await?))
-    }
 }
-
-const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
-    attempts = {this}.attempts + s.counts,
-    run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
-    finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
-    failing_since = CASE WHEN NOT s.counts THEN {this}.failing_since WHEN s.state = 3 THEN NULL ELSE coalesce({this}.failing_since, {now}) END,
-    last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
-    FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token, value ->> 2 AS state, value ->> 3 AS delay, value ->> 4 AS error,
-        value ->> 5 AS counts FROM json_each($1)) AS s
-    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
 
 const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2
     FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
@@ -190,7 +113,7 @@ impl Store for SqliteStore {
         self.transaction(move |this, mut tx| async move {
             let release = sqlx::query(this.dialect.sql(sql::RELEASE_CLAIM)).bind(token);
             let rows = release.fetch_all(&mut *tx).await?;
-            this.wake(&mut tx, &Self::followed(&rows)?).await?;
+            this.wake_followers(&mut tx, &rows).await?;
             Ok(((), tx))
         })
         .await
@@ -223,7 +146,7 @@ impl Store for SqliteStore {
         self.transaction(move |this, mut tx| async move {
             let recover = sqlx::query(this.dialect.sql(sql::RECOVER)).bind(millis(late)).bind(max_crashes);
             let rows = recover.fetch_all(&mut *tx).await?;
-            this.wake(&mut tx, &Self::followed(&rows)?).await?;
+            this.wake_followers(&mut tx, &rows).await?;
             Ok((rows.len() as u64, tx))
         })
         .await
@@ -315,11 +238,7 @@ impl SqliteStore {
     }
 }
 
-crate::catch_up_sql::statements!(SqliteStore, sqlx::SqliteConnection);
-
-impl crate::catch_up_sql::Rows for SqliteStore {
-    type Row = sqlx::sqlite::SqliteRow;
-}
+crate::catch_up_store::impl_catch_up_store!(SqliteStore, sqlx::SqliteConnection, sqlx::sqlite::SqliteRow);
 
 fn json(numbers: &[i64]) -> String {
     serde_json::Value::from(numbers).to_string()

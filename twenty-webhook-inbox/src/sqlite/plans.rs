@@ -2,7 +2,8 @@
 
 use sqlx::Row as _;
 
-use crate::sqlite::{COMPLETE, RENEW, claim};
+use crate::sqlite::complete::COMPLETE;
+use crate::sqlite::{RENEW, claim};
 use crate::{Inbox, JobFilter, State, sql};
 
 /// SQLite plans without statistics, so its plans do not depend on how many rows there are.

@@ -1,0 +1,228 @@
+//! Catch-up on both databases.
+
+/// `CatchUpStore` for a store: its statements are the same on both databases, and sqlx's types are not.
+macro_rules! impl_catch_up_store {
+    ($store:ty, $connection:ty, $row:ty) => {
+        impl $store {
+            async fn run_commit(
+                &self,
+                tx: &mut $connection,
+                commit: &$crate::CatchUpCommit,
+                jobs: &[$crate::NewJob],
+            ) -> Result<Option<u64>, sqlx::Error> {
+                use $crate::catch_up_sql as sql;
+                let (scope, object) = (commit.scope.key(), commit.object.as_str());
+                let hold = sqlx::query(self.dialect.sql(sql::HOLD)).bind(scope).bind(commit.token);
+                if hold.bind($crate::sql::millis(commit.lease)).execute(&mut *tx).await?.rows_affected() == 0 {
+                    return Ok(None);
+                }
+                let ids: Vec<_> = commit.found.iter().map(|found| found.id.clone()).collect();
+                if !ids.is_empty() {
+                    let disprove = sqlx::query(self.dialect.sql(sql::DISPROVE)).bind(scope).bind(object);
+                    disprove.bind(sql::lanes(object, &ids)).execute(&mut *tx).await?;
+                    let find = sqlx::query(self.dialect.sql(sql::FIND)).bind(scope).bind(object);
+                    let find = find.bind(sql::states(&commit.found)).bind(commit.pass).bind(&commit.key_tag);
+                    let find = find.bind(commit.are_handled);
+                    find.execute(&mut *tx).await?;
+                }
+                if !commit.gone.is_empty() {
+                    let forget = sqlx::query(self.dialect.sql(sql::FORGET)).bind(scope).bind(object);
+                    forget.bind(sql::lanes(object, &commit.gone)).execute(&mut *tx).await?;
+                }
+                let mut new = 0;
+                for job in jobs {
+                    let id = job.record_ids().first().map(String::as_str).unwrap_or_default();
+                    let insert = sqlx::query(self.dialect.sql(sql::INSERT))
+                        .bind(&job.key().as_bytes()[..])
+                        .bind(job.tenant())
+                        .bind(job.scope())
+                        .bind(job.name())
+                        .bind(job.object())
+                        .bind(job.action())
+                        .bind(id)
+                        .bind($crate::new_job::lane(job.object(), id))
+                        .bind(job.updated_at())
+                        .bind(job.event_date().unwrap_or(0))
+                        .bind(&job.body()[..]);
+                    new += insert.execute(&mut *tx).await?.rows_affected();
+                }
+                for (name, value) in &commit.progress {
+                    let save = sqlx::query(self.dialect.sql(sql::SAVE)).bind(scope).bind(name).bind(value);
+                    let save = save.bind(commit.scope.tenant.as_deref());
+                    save.execute(&mut *tx).await?;
+                }
+                Ok(Some(new))
+            }
+
+            async fn run_lease(
+                &self,
+                tx: &mut $connection,
+                scope: &str,
+                token: i64,
+                lease: std::time::Duration,
+            ) -> Result<bool, sqlx::Error> {
+                use $crate::catch_up_sql as sql;
+                let statement = if lease.is_zero() { sql::RELEASE } else { sql::LEASE };
+                let statement = sqlx::query(self.dialect.sql(statement)).bind(scope).bind(token);
+                let statement = if lease.is_zero() { statement } else { statement.bind($crate::sql::millis(lease)) };
+                Ok(statement.execute(&mut *tx).await?.rows_affected() > 0)
+            }
+
+            async fn run_adopt(&self, tx: &mut $connection, scope: &$crate::CatchUpScope) -> Result<(), sqlx::Error> {
+                use $crate::catch_up_sql as sql;
+                let (key, tenant) = (scope.key(), scope.tenant.as_deref());
+                let jobs = sqlx::query(self.dialect.sql(sql::ADOPT_JOBS)).bind(key).bind(tenant);
+                jobs.execute(&mut *tx).await?;
+                sqlx::query(self.dialect.sql(sql::ADOPT_KNOWN)).bind(key).execute(&mut *tx).await?;
+                // Last: the others look at it.
+                let progress = sqlx::query(self.dialect.sql(sql::ADOPT_PROGRESS)).bind(key).bind(tenant);
+                progress.execute(&mut *tx).await?;
+                Ok(())
+            }
+
+            async fn run_learn(&self, tx: &mut $connection, scope: &str, object: &str) -> Result<(), sqlx::Error> {
+                use $crate::catch_up_sql as sql;
+                for statement in [sql::LEARN, sql::LEARN_DESTROYED] {
+                    sqlx::query(self.dialect.sql(statement)).bind(scope).bind(object).execute(&mut *tx).await?;
+                }
+                Ok(())
+            }
+
+            async fn run_census(
+                &self,
+                tx: &mut $connection,
+                (scope, object): (&str, &str),
+                pass: i64,
+                key_tag: &str,
+            ) -> Result<$crate::Census, sqlx::Error> {
+                use sqlx::Row as _;
+                use $crate::catch_up_sql as sql;
+                let forget = sqlx::query(self.dialect.sql(sql::LEARN_DESTROYED)).bind(scope).bind(object);
+                forget.execute(&mut *tx).await?;
+                let census = sqlx::query(self.dialect.sql(sql::CENSUS)).bind(scope).bind(object);
+                let row = census.bind(pass).bind(key_tag).fetch_one(&mut *tx).await?;
+                let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
+                Ok($crate::Census { known: count("known")?, missing: count("missing")?, unproven: count("unproven")? })
+            }
+        }
+
+        impl $crate::CatchUpStore for $store {
+            async fn scopes(&self) -> Result<Vec<$crate::CatchUpScope>, InboxError> {
+                use sqlx::Row as _;
+                let scopes = sqlx::query(self.dialect.sql($crate::catch_up_sql::SCOPES));
+                let rows = scopes.fetch_all(&self.read).await.map_err(InboxError::database)?;
+                let scope = |row: &_| {
+                    let row: &$row = row;
+                    Ok($crate::catch_up_sql::scope(row.try_get("tenant")?, row.try_get("scope")?))
+                };
+                rows.iter().map(scope).collect::<Result<_, sqlx::Error>>().map_err(InboxError::database)
+            }
+
+            async fn adopt(&self, scope: &$crate::CatchUpScope) -> Result<(), InboxError> {
+                let scope = scope.clone();
+                self.in_transaction(move |this, tx| Box::pin(async move { this.run_adopt(tx, &scope).await })).await
+            }
+
+            async fn lease(&self, scope: &str, token: i64, lease: std::time::Duration) -> Result<bool, InboxError> {
+                let scope = scope.to_owned();
+                self.in_transaction(move |this, tx| {
+                    Box::pin(async move { this.run_lease(tx, &scope, token, lease).await })
+                })
+                .await
+            }
+
+            async fn progress(&self, scope: &str, name: &str) -> Result<Option<String>, InboxError> {
+                let progress = sqlx::query_scalar(self.dialect.sql($crate::catch_up_sql::PROGRESS));
+                progress.bind(scope).bind(name).fetch_optional(&self.read).await.map_err(InboxError::database)
+            }
+
+            async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<$crate::Known>, InboxError> {
+                use sqlx::Row as _;
+                let known = sqlx::query(self.dialect.sql($crate::catch_up_sql::KNOWN));
+                let known = known.bind(scope).bind(object).bind($crate::catch_up_sql::lanes(object, ids));
+                let rows = known.fetch_all(&self.read).await.map_err(InboxError::database)?;
+                let mut found = std::collections::HashMap::new();
+                let read = |row: &_| {
+                    let row: &$row = row;
+                    let handled: Option<i64> = row.try_get("open_at")?;
+                    let handled = handled.max(row.try_get("done_at")?);
+                    let dead: Option<i64> = row.try_get("dead")?;
+                    let dead = dead.map($crate::JobId::new).zip(row.try_get("dead_at")?);
+                    let is_seen = row.try_get("is_known")?;
+                    let state = $crate::catch_up_sql::state(row.try_get("updated_at")?);
+                    let is_handled = row.try_get::<Option<bool>, _>("handled")?.unwrap_or(false);
+                    Ok((row.try_get("id")?, $crate::Known { state, is_handled, is_seen, handled, dead }))
+                };
+                for row in &rows {
+                    let (id, known): (String, _) =
+                        read(row).map_err(|error: sqlx::Error| InboxError::database(error))?;
+                    found.insert(id, known);
+                }
+                Ok(ids.iter().map(|id| found.get(id).cloned().unwrap_or_default()).collect())
+            }
+
+            async fn commit(&self, commit: $crate::CatchUpCommit) -> Result<u64, InboxError> {
+                let jobs = commit.events.iter().map(|event| $crate::NewJob::caught_up(event, &commit.scope));
+                let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
+                let new = self
+                    .in_transaction(move |this, tx| Box::pin(async move { this.run_commit(tx, &commit, &jobs).await }))
+                    .await?;
+                new.ok_or(InboxError::CatchUpLeaseLost)
+            }
+
+            async fn learn(&self, scope: &str, object: &str) -> Result<(), InboxError> {
+                let (scope, object) = (scope.to_owned(), object.to_owned());
+                self.in_transaction(move |this, tx| Box::pin(async move { this.run_learn(tx, &scope, &object).await }))
+                    .await
+            }
+
+            async fn census(
+                &self,
+                scope: &str,
+                object: &str,
+                pass: i64,
+                key_tag: &str,
+            ) -> Result<$crate::Census, InboxError> {
+                let (scope, object, key_tag) = (scope.to_owned(), object.to_owned(), key_tag.to_owned());
+                self.in_transaction(move |this, tx| {
+                    Box::pin(async move { this.run_census(tx, (&scope, &object), pass, &key_tag).await })
+                })
+                .await
+            }
+
+            async fn missing(
+                &self,
+                scope: &str,
+                object: &str,
+                pass: i64,
+                key_tag: Option<&str>,
+                after: &str,
+                limit: u32,
+            ) -> Result<Vec<$crate::Missing>, InboxError> {
+                use sqlx::Row as _;
+                let missing = sqlx::query(self.dialect.sql($crate::catch_up_sql::MISSING))
+                    .bind(scope)
+                    .bind(object)
+                    .bind(pass)
+                    .bind(after)
+                    .bind(key_tag.unwrap_or_default())
+                    .bind(key_tag.is_none())
+                    .bind(i64::from(limit));
+                let rows = missing.fetch_all(&self.read).await.map_err(InboxError::database)?;
+                let read = |row: &_| {
+                    let row: &$row = row;
+                    let state = $crate::catch_up_sql::state(row.try_get("updated_at")?);
+                    Ok($crate::Missing { id: row.try_get("id")?, state })
+                };
+                rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(InboxError::database)
+            }
+
+            async fn deliveries_within(&self, scope: &str, time: std::time::Duration) -> Result<u64, InboxError> {
+                let count = sqlx::query_scalar(self.dialect.sql($crate::catch_up_sql::DELIVERIES));
+                let count = count.bind(scope).bind($crate::sql::millis(time)).fetch_one(&self.read).await;
+                count.map(i64::unsigned_abs).map_err(InboxError::database)
+            }
+        }
+    };
+}
+pub(crate) use impl_catch_up_store;

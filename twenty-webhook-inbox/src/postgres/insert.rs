@@ -1,0 +1,60 @@
+use sqlx::pool::PoolConnection;
+
+use crate::NewJob;
+use crate::new_job::lane;
+use crate::postgres::PostgresStore;
+
+/// `{insert}` in other statements.
+pub(super) const ROWS: &str =
+    "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
+    SELECT key, tenant, scope, name, object, action, record_id, lane, coalesce(order_at, {now}), order_at IS NOT NULL, event_date,
+        {now}, {now}, body
+    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+        $10::bigint[], $11::bytea[])
+        AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
+    WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING";
+
+const INSERT: &str = "{insert}";
+
+/// With the lanes of batches, which are rare.
+const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
+    INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
+    JOIN new ON new.key = member.key ON CONFLICT DO NOTHING";
+
+impl PostgresStore {
+    pub(super) async fn run_push(&self, mut jobs: Vec<NewJob>) -> Result<(), sqlx::Error> {
+        // In one order everywhere, or two receivers that insert the same two keys wait for each other.
+        jobs.sort_unstable_by_key(NewJob::key);
+        let keys: Vec<_> = jobs.iter().map(NewJob::key).collect();
+        let text = |of: fn(&NewJob) -> &str| jobs.iter().map(of).collect::<Vec<_>>();
+        let one = |job: &NewJob| if let [one] = job.record_ids() { Some(one.clone()) } else { None };
+        let batches = jobs.iter().zip(&keys).filter(|(job, _)| job.record_ids().len() > 1);
+        let members = batches
+            .flat_map(|(job, key)| job.record_ids().iter().map(|id| (&key.as_bytes()[..], lane(job.object(), id))));
+        let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
+        let insert = self.dialect.sql(if member_keys.is_empty() { INSERT } else { INSERT_BATCHES });
+        let insert = sqlx::query(insert)
+            .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
+            .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
+            .bind(text(NewJob::scope))
+            .bind(text(NewJob::name))
+            .bind(text(NewJob::object))
+            .bind(text(NewJob::action))
+            .bind(jobs.iter().map(one).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| one(job).map(|id| lane(job.object(), &id))).collect::<Vec<_>>())
+            .bind(jobs.iter().map(NewJob::updated_at).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| job.event_date().unwrap_or(0)).collect::<Vec<_>>())
+            .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>());
+        let insert = if member_keys.is_empty() { insert } else { insert.bind(member_keys).bind(member_lanes) };
+        let mut intake = self.intake.lock().await;
+        let connection = match intake.take() {
+            Some(connection) => Ok(connection),
+            None => self.pool.acquire().await.map(PoolConnection::detach),
+        };
+        let mut connection = connection?;
+        // One on which it failed, or that was left in the middle, is not used again.
+        insert.execute(&mut connection).await?;
+        *intake = Some(connection);
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+use crate::NewJob;
+use crate::new_job::lane;
+use crate::sqlite::{SqliteStore, Tx};
+
+impl SqliteStore {
+    pub(super) async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<(), sqlx::Error> {
+        let insert = self.dialect.sql(
+            "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11
+             WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING",
+        );
+        let (one, batch) = match job.record_ids() {
+            [] => (None, [].as_slice()),
+            [one] => (Some(one), [].as_slice()),
+            batch => (None, batch),
+        };
+        let inserted = sqlx::query(insert)
+            .bind(&job.key().as_bytes()[..])
+            .bind(job.tenant())
+            .bind(job.scope())
+            .bind(job.name())
+            .bind(job.object())
+            .bind(job.action())
+            .bind(one)
+            .bind(one.map(|id| lane(job.object(), id)))
+            .bind(job.updated_at())
+            .bind(job.event_date().unwrap_or(0))
+            .bind(&job.body()[..])
+            .execute(&mut **tx)
+            .await?;
+        if inserted.rows_affected() > 0 {
+            for id in batch {
+                let lane = lane(job.object(), id);
+                let insert = self.dialect.sql("INSERT INTO {lanes} (lane, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+                sqlx::query(insert).bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+}
