@@ -70,6 +70,11 @@
 //! }
 //! ```
 
+/// The page compiles.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[doc = include_str!("../../docs/inbox.md")]
+mod guide {}
+
 mod admin;
 mod attempt;
 mod backoff;
