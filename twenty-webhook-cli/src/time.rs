@@ -1,7 +1,8 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use twenty_webhook_axum::{UnixMillis, jiff};
+use twenty_webhook_axum::UnixMillis;
+use twenty_webhook_axum::core::jiff;
 
 /// Now, as what is compared with timestamps.
 pub(crate) fn now() -> UnixMillis {

@@ -168,6 +168,6 @@ fn message(body: &Value) -> String {
 
 fn date(headers: &HeaderMap) -> Option<SystemTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
-    let time = twenty_webhook_axum::jiff::fmt::rfc2822::parse(text).ok()?;
+    let time = twenty_webhook_axum::core::jiff::fmt::rfc2822::parse(text).ok()?;
     Some(SystemTime::from(time.timestamp()))
 }
