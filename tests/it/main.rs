@@ -9,7 +9,6 @@ mod fuzz_corpus;
 mod guide;
 mod http2;
 mod levels;
-mod links;
 mod logs;
 mod methods;
 mod outcomes;
