@@ -249,8 +249,8 @@ impl CatchUp {
         self
     }
 
-    /// Only looks: nothing is stored, saved or handled. Destroyed records are looked for as in a real run, if that is
-    /// [due](Self::destroyed_every). See [`on_event`](Self::on_event).
+    /// Only looks: nothing is stored, saved or handled, and no lease is taken. All ids are listed if that is [due](Self::destroyed_every). Ids
+    /// that only deliveries told of are not among the known ones. See [`on_event`](Self::on_event).
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self

@@ -11,7 +11,7 @@ use crate::look_up::{LookUp, look_for};
 use crate::objects::{Model, Object};
 use crate::page::Page;
 use crate::session::{Pages, Session, saved};
-use crate::{CatchUpError, ObjectReport, Phase, dry_run};
+use crate::{CatchUpError, ObjectReport, Phase};
 
 /// Soft-deleted records are there, too.
 pub(crate) const ALL: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
@@ -63,9 +63,6 @@ pub(crate) async fn run<S: CatchUpStore>(
     if ids.run.is_none() && !is_old && !is_accepted {
         return Ok(true);
     }
-    if session.config.dry_run {
-        return dry_run::compare(session, object, &mut ids, report).await;
-    }
     if ids.run.is_none() {
         session.store.learn(session.scope.key(), &object.singular).await?;
         // What is found from here on is of this pass, also by runs that look for changes.
@@ -92,7 +89,7 @@ async fn go_on<S: CatchUpStore>(
     report: &mut ObjectReport,
 ) -> Result<bool, CatchUpError> {
     if let Some(Run::Listing(cursor)) = ids.run.clone() {
-        if !list(session, object, ids, cursor, report, |_| {}).await? {
+        if !list(session, object, ids, cursor, report).await? {
             return Ok(false);
         }
         ids.run = Some(Run::Confirming(String::new()));
@@ -117,15 +114,14 @@ async fn go_on<S: CatchUpStore>(
     Ok(true)
 }
 
-/// Marks what is there, and shows each id. A record that was never seen, though it is older than what runs look at, is news: one that an import dated back, or
+/// Marks what is there. A record that was never seen, though it is older than what runs look at, is news: one that an import dated back, or
 /// that the key may read from now on.
-pub(crate) async fn list<S: CatchUpStore>(
+async fn list<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     ids: &mut Ids,
     cursor: Option<String>,
     report: &mut ObjectReport,
-    mut show: impl FnMut(&str),
 ) -> Result<bool, CatchUpError> {
     let mut pages = Pages::from(object, ALL, cursor);
     let mut listed = 0;
@@ -140,7 +136,6 @@ pub(crate) async fn list<S: CatchUpStore>(
         let known = session.store.known(session.scope.key(), &object.singular, &of_page).await?;
         let mut commit = session.commit_of(object, ids);
         for (row, known) in rows.into_iter().zip(known) {
-            show(&row.id);
             let is_news = !known.is_seen && known.handled.is_none() && known.dead.is_none();
             // Runs look at what is newer.
             let is_old = changes
@@ -168,7 +163,7 @@ pub(crate) async fn list<S: CatchUpStore>(
 }
 
 /// What is missing, if it is little enough to be believed.
-pub(crate) fn believe(object: &Object, census: Census) -> Result<(), CatchUpError> {
+fn believe(object: &Object, census: Census) -> Result<(), CatchUpError> {
     let Census { known, missing, unproven } = census;
     if missing <= MOST_MISSING && missing * ONE_OF <= known {
         return Ok(());

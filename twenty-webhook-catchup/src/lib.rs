@@ -12,7 +12,7 @@
 //!
 //! # What an event looks like
 //!
-//! It is a [`WebhookEvent`] of today's form. [`is_caught_up`](WebhookEvent::is_caught_up) is true, and
+//! It is a [`WebhookEvent`] of today's form. [`is_from_catchup`](WebhookEvent::is_from_catchup) is true, and
 //! [`delivery`](WebhookEvent::delivery) is `None`, because nothing was signed. Its name is `deleted` for a record in the trash, `created` for
 //! one that is new since the last run and was never seen, and otherwise `updated`. It lists no changed fields.
 //!

@@ -101,16 +101,14 @@ impl<S: CatchUpStore> Session<'_, S> {
             }
         }
         let events = commit.events.clone();
-        if !self.config.dry_run {
-            if let Some(handler) = &self.config.handler {
-                for event in &events {
-                    let failed =
-                        |source| CatchUpError::Handler { event: escaped(event.name().as_str()).to_string(), source };
-                    handler.handle(event.clone()).await.map_err(failed)?;
-                }
+        if let Some(handler) = self.config.handler.as_ref().filter(|_| !self.config.dry_run) {
+            for event in &events {
+                let failed =
+                    |source| CatchUpError::Handler { event: escaped(event.name().as_str()).to_string(), source };
+                handler.handle(event.clone()).await.map_err(failed)?;
             }
-            self.store.commit(commit).await?;
         }
+        self.store.commit(commit).await?;
         for event in &events {
             report.count(event.action().as_str());
         }

@@ -247,31 +247,6 @@ async fn a_pass_goes_on_after_a_stop_and_gives_way() {
 }
 
 #[tokio::test]
-async fn a_dry_run_finds_what_is_gone_and_says_nothing_to_the_inbox() {
-    let place = place_with(450).await;
-    place.twenty.destroy("person", &["0003", "0440", "0441"]);
-    let told = r#"{"eventName":"person.destroyed","record":{"id":"0441","updatedAt":"2026-09-14T09:02:12.004Z"}}"#;
-    place.inbox.store(&crate::support::verified(told.to_owned())).await.unwrap();
-    let (send, shown) = std::sync::mpsc::channel();
-    let show = move |event: &twenty_webhook_inbox::WebhookEvent| {
-        send.send(format!("{} {}", event.name(), event.record_id().unwrap())).unwrap();
-    };
-    let report = place.run(place.catch_up().dry_run().on_event(show)).await;
-    assert_eq!((report.destroyed, report.compared_ids), (2, true), "{report:?}");
-    assert_eq!(shown.try_iter().collect::<Vec<_>>(), ["person.destroyed 0003", "person.destroyed 0440"]);
-    assert_eq!(place.stored().await, ["person.destroyed 0441"]);
-    // What is too much for a real run is too much here.
-    place.twenty.destroy("person", &ids(40)[10..]);
-    let report = pass(&place, place.catch_up().dry_run()).await;
-    assert!(matches!(report.error, Some(CatchUpError::TooManyMissing { missing: 32, known: 450, .. })), "{report:?}");
-    let report = place.run(place.catch_up().dry_run().accept_destroys()).await;
-    assert_eq!(report.destroyed, 32);
-    // Nothing was saved: the pass is still due.
-    assert_eq!(place.run(place.catch_up().accept_destroys()).await.destroyed, 32);
-    assert_eq!(place.run(place.catch_up().dry_run()).await.destroyed, 0, "not before the day is over");
-}
-
-#[tokio::test]
 async fn the_last_record_of_an_object_is_gone() {
     let place = place_with(1).await;
     place.twenty.destroy("person", &["0000"]);

@@ -1,8 +1,9 @@
+use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 
 use crate::NewJob;
 use crate::new_job::lane;
-use crate::postgres::PostgresStore;
+use crate::postgres::{PostgresStore, connect};
 
 /// `{insert}` in other statements.
 pub(super) const ROWS: &str =
@@ -31,8 +32,8 @@ impl PostgresStore {
         let one = |job: &NewJob| if let [one] = job.record_ids() { Some(one.clone()) } else { None };
         let members = jobs.iter().zip(&keys).flat_map(|(job, key)| job.members().map(move |member| (key, member)));
         let members: Vec<_> = members.collect();
-        let insert = self.dialect.sql(if members.is_empty() { INSERT } else { INSERT_BATCHES });
-        let insert = sqlx::query(insert)
+        let insert = self.dialect.query(if members.is_empty() { INSERT } else { INSERT_BATCHES });
+        let insert = insert
             .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
             .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
             .bind(text(NewJob::scope))
@@ -60,7 +61,13 @@ impl PostgresStore {
         };
         let mut connection = connection?;
         // One on which it failed, or that was left in the middle, is not used again.
-        insert.execute(&mut connection).await?;
+        if self.transaction_pooling {
+            let mut tx = connection.begin_with(connect::BEGIN).await?;
+            insert.execute(&mut *tx).await?;
+            tx.commit().await?;
+        } else {
+            insert.execute(&mut connection).await?;
+        }
         *intake = Some(connection);
         Ok(())
     }

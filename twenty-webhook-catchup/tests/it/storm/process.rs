@@ -149,7 +149,7 @@ fn worker<S: Store>(inbox: &Inbox<S>, dir: &Path) -> Worker<S> {
         async move {
             let date = event.record_updated_at().map_or(-1, jiff::Timestamp::as_millisecond);
             let (object, action, id) = (event.object(), event.action(), event.record_id().unwrap_or_default());
-            let caught_up = event.is_caught_up();
+            let caught_up = event.is_from_catchup();
             let line = format!("{} {object} {id} {action} {date} {caught_up}\n", std::process::id());
             (&*log).write_all(line.as_bytes())
         }
