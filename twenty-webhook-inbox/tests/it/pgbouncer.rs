@@ -1,4 +1,4 @@
-//! An inbox behind PgBouncer in transaction mode.
+//! An inbox behind `PgBouncer` in transaction mode.
 
 use std::io;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use twenty_webhook_inbox::{Backoff, Job, JobFilter, PostgresConfig, State, Webho
 use crate::postgres::{Server, hand_over, new_schema, on_path, shared, unprivileged};
 use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until};
 
-/// PgBouncer in front of a server. It uses its sessions in turn, so two transactions of a client are seldom in the same session.
+/// `PgBouncer` in front of a server. It uses its sessions in turn, so two transactions of a client are seldom in the same session.
 struct PgBouncer {
     process: Child,
     port: u16,
