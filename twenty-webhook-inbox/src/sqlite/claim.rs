@@ -37,12 +37,14 @@ impl SqliteStore {
         let order = claim.order.unwrap_or_default();
         let gives_up_before = match order.gives_up_after {
             Some(after) => {
-                let now: i64 = sqlx::query_scalar(self.dialect.sql("SELECT {now}")).fetch_one(&mut **tx).await?;
+                let now: i64 = self.dialect.scalar("SELECT {now}").fetch_one(&mut **tx).await?;
                 now - millis(after)
             }
             None => i64::MIN,
         };
-        let rows = sqlx::query(self.dialect.sql(CANDIDATES))
+        let rows = self
+            .dialect
+            .query(CANDIDATES)
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
             .bind(gives_up_before)
             .bind(claim.order.is_some())
@@ -56,7 +58,7 @@ impl SqliteStore {
             match self.burst(tx, &candidate, order).await? {
                 Burst::One => ids.push(candidate.seq),
                 Burst::NotYet(at) => {
-                    let postpone = sqlx::query(self.dialect.sql(sql::POSTPONE)).bind(candidate.seq).bind(at);
+                    let postpone = self.dialect.query(sql::POSTPONE).bind(candidate.seq).bind(at);
                     postponed += postpone.execute(&mut **tx).await?.rows_affected();
                 }
                 Burst::Merged(seqs) => {
@@ -68,8 +70,7 @@ impl SqliteStore {
         let claimed = if ids.is_empty() {
             Vec::new()
         } else {
-            let update =
-                sqlx::query(self.dialect.sql(CLAIM)).bind(json(&ids)).bind(claim.token).bind(millis(claim.lease));
+            let update = self.dialect.query(CLAIM).bind(json(&ids)).bind(claim.token).bind(millis(claim.lease));
             update.fetch_all(&mut **tx).await?
         };
         let parked = self.park(tx, &park, order).await?;
@@ -80,7 +81,7 @@ impl SqliteStore {
 
     async fn burst(&self, tx: &mut Tx, candidate: &Candidate, order: Order) -> Result<Burst, sqlx::Error> {
         let (Some(quiet), Some((lane, scope))) = (order.coalesce, &candidate.burst) else { return Ok(Burst::One) };
-        let rows = sqlx::query(self.dialect.sql(sql::BURST)).bind(lane).bind(scope).fetch_all(&mut **tx).await?;
+        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(&mut **tx).await?;
         burst(candidate.seq, &rows, quiet)
     }
 
@@ -91,9 +92,9 @@ impl SqliteStore {
         }
         let pairs: serde_json::Value = park.iter().map(|(seq, blocker)| serde_json::json!([seq, blocker])).collect();
         let blockers: Vec<_> = park.iter().map(|(_, blocker)| *blocker).collect();
-        sqlx::query(self.dialect.sql(FOLLOW)).bind(json(&blockers)).execute(&mut **tx).await?;
+        self.dialect.query(FOLLOW).bind(json(&blockers)).execute(&mut **tx).await?;
         let gives_up_after = order.gives_up_after.map(millis);
-        let park = sqlx::query(self.dialect.sql(PARK)).bind(pairs.to_string()).bind(gives_up_after);
+        let park = self.dialect.query(PARK).bind(pairs.to_string()).bind(gives_up_after);
         let parked = park.execute(&mut **tx).await?;
         Ok(parked.rows_affected())
     }
