@@ -52,6 +52,12 @@ const SESSION: &str =
     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
     set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '25000', false)";
 
+/// For claims, completions and inserts. To plan one takes as long as to run it, so that is done once for each connection, perhaps while the
+/// table is empty: an index is right at any size. To compile one takes a hundred times as long.
+const PLAN_ONCE: &str = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+    set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false), set_config('enable_sort', 'off', false),
+    set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)";
+
 /// Of two programs that start at once, one would fail. The number is any that nobody else takes.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
 
@@ -113,8 +119,11 @@ impl PostgresConfig {
 
     async fn connect(&self) -> Result<PostgresStore, InboxError> {
         // What operators ask is not tried again, so its connections are tested first.
-        let read = pool(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
-        let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
+        let read = pool(2, &[SESSION]).test_before_acquire(true).connect_lazy_with(self.options.clone());
+        let handlers = self.handlers.clone();
+        let handlers = handlers.unwrap_or_else(|| pool(10, &[SESSION]).connect_lazy_with(self.options.clone()));
+        let pool =
+            pool(10, &[SESSION, PLAN_ONCE]).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
         // Locks are the whole database's, and another inbox in it has lanes of the same records.
         let salt = format!("({})::bigint", lane(&self.schema, ""));
@@ -130,6 +139,8 @@ impl PostgresConfig {
                 ("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
                 ("{bytes}", "BYTEA"),
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
+                ("{any}", "= ANY(ARRAY("),
+                ("{end}", "))"),
                 ("{ids}", "= ANY($1)"),
                 ("{length}", "octet_length"),
                 ("{new_scope}", "job.scope"),
@@ -144,8 +155,14 @@ impl PostgresConfig {
                 ("{skip_locked}", "FOR UPDATE SKIP LOCKED"),
             ],
         );
-        let handlers = self.handlers.clone().unwrap_or_else(|| pool.clone());
-        Ok(PostgresStore { pool, intake: Arc::default(), read, handlers, dialect: Arc::new(dialect) })
+        Ok(PostgresStore {
+            pool,
+            intake: Arc::default(),
+            read,
+            handlers,
+            had_followers: Arc::default(),
+            dialect: Arc::new(dialect),
+        })
     }
 
     /// How many steps of the schema were made. None: it is no inbox.
@@ -190,19 +207,24 @@ impl PostgresConfig {
 impl PostgresStore {
     pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
         let options = PgConnectOptions::clone(&self.pool.connect_options());
-        let pool = pool(1).connect_with(options).await.map_err(InboxError::database)?;
+        let pool = pool(1, &[SESSION, PLAN_ONCE]).connect_with(options).await.map_err(InboxError::database)?;
         Ok(Self { read: pool.clone(), pool, intake: Arc::default(), ..self.clone() })
     }
 }
 
-fn pool(connections: u32) -> PgPoolOptions {
+fn pool(connections: u32, settings: &'static [&'static str]) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ANSWER)
         // They are asked when they come back. What dies in between fails one statement, which is tried again.
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move { sqlx::query(SESSION).execute(connection).await.map(drop) })
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                for set in settings {
+                    sqlx::query(*set).execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
         })
         // A host that vanished says nothing for a quarter of an hour, and its connections would keep their places for so long.
         .after_release(|connection, _| {

@@ -5,6 +5,7 @@ mod insert;
 mod transaction;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +39,8 @@ pub struct PostgresStore {
     read: PgPool,
     /// What the user brought, for handlers in a transaction.
     handlers: PgPool,
+    /// Whether jobs waited for those that were completed last.
+    had_followers: Arc<AtomicBool>,
     dialect: Arc<Dialect>,
 }
 
@@ -81,13 +84,7 @@ impl Store for PostgresStore {
     }
 
     async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
-        let complete = async {
-            let mut tx = self.pool.begin().await?;
-            let (_, woken) = self.run_complete(&mut tx, completions).await?;
-            tx.commit().await?;
-            Ok(woken)
-        };
-        complete.await.map_err(|error: sqlx::Error| InboxError::database(error))
+        self.run_complete(completions).await.map_err(InboxError::database)
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
@@ -107,7 +104,7 @@ impl Store for PostgresStore {
     async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
         let renew = self.dialect.sql(
             "UPDATE {jobs} SET lease_until = {now} + $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (seq, token)
-             WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq",
+             WHERE {this}.seq = s.seq AND {this}.state + 0 = 2 AND {this}.lease_token = s.token RETURNING {this}.seq",
         );
         let (ids, tokens): (Vec<_>, Vec<_>) = leases.iter().map(|(id, token)| (id.number(), *token)).unzip();
         let renewed: Vec<i64> = sqlx::query_scalar(renew)
