@@ -1,5 +1,8 @@
 #![doc = include_str!("../../README.md")]
 
+#[doc = include_str!("../../docs/getting-started.md")]
+mod getting_started {}
+
 #[doc = include_str!("../../docs/events.md")]
 pub mod events {}
 

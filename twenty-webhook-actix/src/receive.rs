@@ -4,14 +4,14 @@ use actix_web::dev::{Payload, RequestHead as ActixRequestHead};
 use actix_web::http::header::{CONTENT_LENGTH, HOST};
 use actix_web::rt::time::sleep;
 use futures_util::TryStreamExt;
-use twenty_webhook_core::{BodyError, Received, Refusal, RequestHead, WebhookConfig};
+use twenty_webhook_core::{BodyError, RejectedRequest, RequestHead, VerifiedRequest, WebhookConfig};
 
-/// Reads the body as it was on the wire. `web::Bytes` would decompress it, and has a limit of its own.
+/// Reads the body as it was sent. `web::Bytes` would decompress it, and has its own limit.
 pub(crate) async fn receive(
     config: &WebhookConfig,
     head: &ActixRequestHead,
     payload: &mut Payload,
-) -> Result<Received, Refusal> {
+) -> Result<VerifiedRequest, RejectedRequest> {
     let announced = head.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let chunks = pin!(payload.map_err(|error| BodyError::new(&error)));
     match config.receive(&Head(head), announced, chunks, sleep).await {
@@ -20,18 +20,20 @@ pub(crate) async fn receive(
     }
 }
 
-/// Diagnoses a request off the threads that serve requests, where that is configured.
+/// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
-async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
+async fn diagnosed(
+    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: RejectedRequest,
+) -> RejectedRequest {
     #[cfg(feature = "diagnose")]
-    if let Some(evidence) = refusal.take_evidence() {
+    if let Some(evidence) = refusal.take_recorded_request() {
         let diagnosis = actix_web::rt::task::spawn_blocking(move || evidence.diagnose()).await;
         return refusal.with_diagnosis(diagnosis.ok());
     }
     refusal
 }
 
-/// actix has types of its own, of an older `http` crate.
+/// actix-web has its own types, from an older `http` crate.
 struct Head<'a>(&'a ActixRequestHead);
 
 impl RequestHead for Head<'_> {
@@ -51,8 +53,8 @@ impl RequestHead for Head<'_> {
         self.0.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
     }
 
-    /// actix reads until it has 128 KiB, into a buffer that grows by doubling and is kept as long as the connection: measured, 290 KiB. And a
-    /// connection that was refused a share of the budget, and does not pay, holds its buffer for up to 10 seconds more.
+    /// In bytes. actix reads up to 128 KiB ahead, into a buffer that doubles as it grows and lives as long as the connection: 290 KiB were
+    /// measured. The rest covers connections that were refused memory: they are not counted, and hold their buffer for up to 10 seconds.
     fn read_ahead(&self) -> usize {
         512 * 1024
     }

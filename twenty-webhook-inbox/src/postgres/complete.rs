@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use crate::postgres::PostgresStore;
 use crate::{Completion, Outcome, sql};
@@ -27,16 +27,16 @@ impl PostgresStore {
             return Ok(false);
         }
         // A statement of its own: it sees what was parked until the one before it had its locks.
-        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(followed).execute(tx).await?;
+        let woken = self.dialect.query(sql::WAKE).bind(followed).execute(tx).await?;
         Ok(woken.rows_affected() > 0)
     }
 
     /// Returns whether others were woken. Most jobs have no followers: they are completed by one statement, without a transaction around it.
     pub(super) async fn run_complete(&self, completions: &[Completion]) -> Result<bool, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
         let mut left = completions.to_vec();
         // Where the last ones had followers, these probably have, too.
-        if !self.had_followers.load(Ordering::Relaxed) {
+        if !self.transaction_pooling && !self.had_followers.load(Ordering::Relaxed) {
+            let mut connection = self.pool.acquire().await?;
             let completed = self.update(&mut connection, completions, false).await?;
             let completed = completed.iter().map(|row| row.try_get("seq")).collect::<Result<HashSet<i64>, _>>()?;
             left.retain(|completion| !completed.contains(&completion.id.number()));
@@ -44,7 +44,7 @@ impl PostgresStore {
         if left.is_empty() {
             return Ok(false);
         }
-        let mut tx = connection.begin().await?;
+        let mut tx = self.begin().await?;
         let (_, woken) = self.complete_in(&mut tx, &left).await?;
         tx.commit().await?;
         self.had_followers.store(woken, Ordering::Relaxed);
@@ -68,7 +68,9 @@ impl PostgresStore {
         with_followers: bool,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let columns: Vec<_> = completions.iter().map(|completion| sql::outcome(&completion.outcome)).collect();
-        let update = sqlx::query(self.dialect.sql(COMPLETE))
+        let update = self
+            .dialect
+            .query(COMPLETE)
             .bind(completions.iter().map(|completion| completion.id.number()).collect::<Vec<_>>())
             .bind(completions.iter().map(|completion| completion.token).collect::<Vec<_>>())
             .bind(columns.iter().map(|(state, ..)| *state).collect::<Vec<_>>())

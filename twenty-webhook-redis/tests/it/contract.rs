@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use twenty_webhook_core::replay_contract::{Harness, check};
-use twenty_webhook_core::{Clock, InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
+use twenty_webhook_core::{Clock, InsecureFallback, MemoryReplayGuard, ReplayGuard, UnixMillis};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
 
-/// Redis keeps its own time, so time can only be waited for.
+/// Redis has its own clock, so `pass` has to wait.
 impl Harness for Server {
     type Guard = RedisReplayGuard;
 
@@ -18,7 +18,7 @@ impl Harness for Server {
         Clock::system().now()
     }
 
-    async fn pass(&self, time: Duration) {
+    async fn advance(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 }
@@ -28,25 +28,25 @@ async fn redis() {
     check(&Server::start()).await;
 }
 
-struct BesideMemory(Server);
+struct WithFallback(Server);
 
-impl Harness for BesideMemory {
-    type Guard = InsecureOrElse<RedisReplayGuard, MemoryReplayGuard>;
+impl Harness for WithFallback {
+    type Guard = InsecureFallback<RedisReplayGuard, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {
-        self.0.guard().lease(lease).insecure_or_else(MemoryReplayGuard::new().lease(lease), |_| ())
+        self.0.guard().lease(lease).insecure_fallback(MemoryReplayGuard::new().lease(lease), |_| ())
     }
 
     fn now(&self) -> UnixMillis {
         Harness::now(&self.0)
     }
 
-    async fn pass(&self, time: Duration) {
-        self.0.pass(time).await;
+    async fn advance(&self, time: Duration) {
+        self.0.advance(time).await;
     }
 }
 
 #[tokio::test]
-async fn redis_beside_memory() {
-    check(&BesideMemory(Server::start())).await;
+async fn redis_with_a_fallback_in_memory() {
+    check(&WithFallback(Server::start())).await;
 }
