@@ -34,7 +34,7 @@ const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WH
 
 /// Without a date, so that it is handled if an operator has it run again.
 const COMPLETE_KNOWN: &str =
-    "UPDATE {jobs} SET state = 3, finished_at = {now}, dated = FALSE WHERE seq = ANY($1) AND state = 0
+    "UPDATE {jobs} SET state = 3, finished_at = {now}, dated = FALSE WHERE seq = ANY($1) AND state + 0 = 0
     RETURNING seq, has_followers";
 
 const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3

@@ -65,8 +65,10 @@ async fn an_older_inbox_is_brought_up_to_date() {
     assert_eq!(inbox.progress("w", "watermark").await.unwrap(), None);
 }
 
-/// Undoes the second step.
-const FIRST_VERSION: [&str; 5] = [
+/// Undoes the second and the third step.
+const FIRST_VERSION: [&str; 7] = [
+    "ALTER TABLE {prefix}lanes DROP COLUMN record_id",
+    "ALTER TABLE {prefix}lanes DROP COLUMN order_at",
     "DROP INDEX {index}caught_up",
     "ALTER TABLE {prefix}jobs DROP COLUMN caught_up",
     "DROP TABLE {prefix}known",
