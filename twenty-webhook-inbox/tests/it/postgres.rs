@@ -22,7 +22,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's `postgresql` is installed");
+        let versions = std::fs::read_dir("/usr/lib/postgresql")
+            .expect("these tests need Postgres; on Debian and Ubuntu: apt-get install postgresql");
         let programs = versions.map(|version| version.unwrap().path()).max().unwrap().join("bin");
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
