@@ -1,9 +1,9 @@
-//! How often each of the roads asks for memory. Exact, so it is asserted.
+//! The number of allocations on each path. The number is exact, so it is asserted.
 
 use std::process::ExitCode;
 
 use allocation_counter::measure;
-use benches::bars::Bars;
+use benches::limits::Limits;
 use benches::peers::{HandPerson, HandWritten, Octoevents, RustCrypto, StandardWebhooks, Svix, envelope};
 use benches::samples::{self, SECRET};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use twenty_webhook_core::Verifier;
 use twenty_webhook_core::records::Person;
 
 fn main() -> ExitCode {
-    let mut bars = Bars::default();
+    let mut limits = Limits::default();
     let body = samples::body(2048);
     let headers = samples::headers(&body);
     let ours = Verifier::new(samples::secret());
@@ -45,10 +45,10 @@ fn main() -> ExitCode {
     });
 
     println!();
-    bars.at_most("allocations of verify", verify as f64, 0.0);
-    bars.at_most("allocations of verify + event", event as f64, 7.0);
-    bars.at_most("allocations of verify + event + Person", person as f64, 33.0);
-    bars.exit_code()
+    limits.at_most("allocations of verify", verify as f64, 0.0);
+    limits.at_most("allocations of verify + event", event as f64, 7.0);
+    limits.at_most("allocations of verify + event + Person", person as f64, 33.0);
+    limits.exit_code()
 }
 
 fn count(name: &str, run: impl Fn()) -> u64 {

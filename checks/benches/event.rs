@@ -1,9 +1,8 @@
-//! From headers and body to an event, of which the object is asked for as every handler does, its record untouched; then with the
-//! record decoded. Against the peers.
+//! From headers and body to an event, without its record and with its record decoded, compared with the peers.
 
 use std::process::ExitCode;
 
-use benches::bars::Bars;
+use benches::limits::Limits;
 use benches::peers::{HandPerson, HandWritten, Octoevents, RustCrypto, Svix, envelope};
 use benches::rounds::{Case, Medians};
 use benches::samples::{self, SECRET, numbers};
@@ -14,24 +13,24 @@ use twenty_webhook_core::records::Person;
 const KIB: usize = 1024;
 
 fn main() -> ExitCode {
-    let mut bars = Bars::default();
+    let mut limits = Limits::default();
     for len in numbers(&[300, 2 * KIB, 16 * KIB, 256 * KIB]) {
         let medians = measure(len, if len <= 16 * KIB { 1000 } else { 200 });
         medians.print(&format!("verify + event, {len} bytes"), "hand-written");
         if len == 2 * KIB {
             println!();
-            bars.at_most("ours / hand-written, 2 KiB", medians.ratio("ours", "hand-written"), 1.1);
-            bars.at_least("svix + Value / ours, 2 KiB", medians.ratio("svix + Value", "ours"), 4.0);
+            limits.at_most("ours / hand-written, 2 KiB", medians.ratio("ours", "hand-written"), 1.1);
+            limits.at_least("svix + Value / ours, 2 KiB", medians.ratio("svix + Value", "ours"), 4.0);
         }
-        // The derive throws custom fields away, and ours keeps them.
+        // The derive drops custom fields; `Person` keeps them.
         let person = medians.ratio("ours + Person", "hand-written + Person by serde");
         match len {
-            2048 => bars.at_most("ours + Person / hand-written + Person, 2 KiB", person, 1.3),
-            262_144 => bars.at_most("ours + Person / hand-written + Person, 256 KiB", person, 1.5),
+            2048 => limits.at_most("ours + Person / hand-written + Person, 2 KiB", person, 1.3),
+            262_144 => limits.at_most("ours + Person / hand-written + Person, 256 KiB", person, 1.5),
             _ => {}
         }
     }
-    bars.exit_code()
+    limits.exit_code()
 }
 
 fn measure(len: usize, rounds: usize) -> Medians {

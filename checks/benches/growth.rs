@@ -1,4 +1,4 @@
-//! How cost grows: with the body, with the secrets, with the guard's entries, with the connections.
+//! How the cost grows with the size of the body, the number of secrets, the guard's entries and the connections.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn body() {
     }
 }
 
-/// The secret that signed is the last that is tried.
+/// The last secret that is tried is the right one.
 fn secrets() {
     let body = samples::body(2048);
     let headers = samples::headers(&body);

@@ -1,4 +1,4 @@
-//! What a claim costs: in memory, from one and two threads, with a million live entries; and on a Redis on this machine.
+//! The cost of a claim: in memory, from one and two threads, with a million live entries; and in a Redis on this machine.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,7 @@ fn main() {
     runtime.block_on(redis());
 }
 
-/// CPU time per claim; where threads wait for each other it shows as the work of waiting.
+/// CPU time per claim. Includes the CPU time of waiting for other threads.
 fn memory(threads: usize) {
     let guard = memory_guard(LIVE);
     let mut next = LIVE;
@@ -65,7 +65,7 @@ async fn claim(guard: &RedisReplayGuard, delivery: &Delivery) {
     guard.complete(lease).await.expect("it is there");
 }
 
-/// A `redis-server` of its own, which keeps nothing on disk, and ends with this.
+/// A `redis-server` without files. It ends when this is dropped.
 struct Redis {
     port: u16,
     process: Child,

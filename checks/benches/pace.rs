@@ -1,4 +1,4 @@
-//! A large body at the speed of a network: 1 MiB at 100 Mbit/s. How long after its last byte does the answer come?
+//! The time from the last byte of a large body to the answer, at the speed of a network: 1 MiB at 100 Mbit/s.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::bars::Bars;
 use benches::http::{Receiver, Requests, pin_to_load_core};
+use benches::limits::Limits;
 use benches::rounds::median;
 
 const LEN: usize = 1024 * 1024;
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
     println!("| ours, all defaults: verified as it arrives, then claimed and read | {:.3} |", ours * 1e3);
 
     println!();
-    let mut bars = Bars::default();
-    bars.at_most("as it arrives / collected", streamed / collected, 0.25);
+    let mut limits = Limits::default();
+    limits.at_most("as it arrives / collected", streamed / collected, 0.25);
     println!("      with the event read: {:.2}", ours / collected_event);
-    bars.exit_code()
+    limits.exit_code()
 }
 
 /// Seconds from the last byte of the request to the first of the answer.

@@ -1,11 +1,11 @@
-//! Dispatch over 50 routes: what an `EventRouter` costs beside the handler, which does nothing.
+//! The cost of an `EventRouter` with 50 routes and empty handlers.
 
 use std::pin::pin;
 use std::process::ExitCode;
 use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
-use benches::bars::Bars;
+use benches::limits::Limits;
 use benches::rounds::{Case, Medians};
 use benches::samples;
 use twenty_webhook_core::{EventRouter, WebhookEvent};
@@ -13,7 +13,7 @@ use twenty_webhook_core::{EventRouter, WebhookEvent};
 fn main() -> ExitCode {
     let event = WebhookEvent::from_stored(samples::body(2048)).expect("a sample is an event");
     let name = event.name().as_str();
-    // The route that takes the event is the last of fifty.
+    // The last of fifty routes matches the event.
     let (objects, actions) = (49, 49);
     let by_object =
         (0..objects).fold(EventRouter::new(), |router, number| router.on(&format!("rocket{number}.*"), idle));
@@ -30,16 +30,16 @@ fn main() -> ExitCode {
     );
     medians.print("dispatch over 50 routes", "fifty objects");
     println!();
-    let mut bars = Bars::default();
-    bars.at_most("dispatch over 50 objects, ns", medians.time("fifty objects").as_nanos() as f64, 200.0);
+    let mut limits = Limits::default();
+    limits.at_most("dispatch over 50 objects, ns", medians.time("fifty objects").as_nanos() as f64, 200.0);
     let allocations = measure(|| dispatch(&by_object, &event)).count_total;
-    bars.at_most("allocations, the handler's future being one", allocations as f64, 1.0);
-    bars.exit_code()
+    limits.at_most("allocations, the handler's future being one", allocations as f64, 1.0);
+    limits.exit_code()
 }
 
 async fn idle(_: WebhookEvent) {}
 
-/// The handler is ready at once, so one poll is all.
+/// The handler is ready at once, so one poll is enough.
 fn dispatch(router: &EventRouter, event: &WebhookEvent) {
     let handling = pin!(router.handle(event.clone()));
     let polled = handling.poll(&mut Context::from_waker(Waker::noop()));

@@ -1,12 +1,12 @@
-//! What the receivers for axum cost inside a process, without a network: steadier than over HTTP. Two hand-written ones are the references:
-//! a bare handler, and a layer that does what ours does.
+//! The cost of the receivers for axum in process, without a network, which varies less than over HTTP. The references are two hand-written
+//! receivers: a handler, and a layer that does the same as this project's layer.
 
 use std::cell::Cell;
 use std::process::ExitCode;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use benches::bars::Bars;
+use benches::limits::Limits;
 use benches::receivers::axum::app;
 use benches::rounds::{Case, Medians};
 use benches::samples;
@@ -21,14 +21,14 @@ fn main() -> ExitCode {
     let medians = Medians::of(cases, 1000);
     medians.print("axum, in process, 2 KiB", "hand-written layer");
     println!();
-    let mut bars = Bars::default();
-    for (name, bar) in [("ours", 1.06), ("ours, guard of one", 1.20)] {
-        bars.at_most(&format!("{name} / hand-written layer"), medians.ratio(name, "hand-written layer"), bar);
+    let mut limits = Limits::default();
+    for (name, limit) in [("ours", 1.06), ("ours, guard of one", 1.20)] {
+        limits.at_most(&format!("{name} / hand-written layer"), medians.ratio(name, "hand-written layer"), limit);
     }
-    bars.exit_code()
+    limits.exit_code()
 }
 
-/// Two deliveries in turn: new ones, each time, to a guard that remembers one.
+/// Two alternating deliveries. The guard remembers one, so each delivery is new.
 fn case<'a>(runtime: &'a Runtime, kind: &'static str) -> Case<'a> {
     let mut app = app(kind);
     let deliveries = [2048, 2049].map(|len| {

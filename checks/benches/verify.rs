@@ -1,8 +1,8 @@
-//! From headers and body to the proof that Twenty sent them, against the floor and the peers.
+//! From headers and body to a `Delivery`, compared with the minimum and the peers.
 
 use std::process::ExitCode;
 
-use benches::bars::Bars;
+use benches::limits::Limits;
 use benches::peers::{AwsLc, HandWritten, Octoevents, Ring, RustCrypto, StandardWebhooks, Svix};
 use benches::rounds::{Case, Medians};
 use benches::samples::{self, SECRET, numbers};
@@ -11,18 +11,18 @@ use twenty_webhook_core::Verifier;
 const KIB: usize = 1024;
 
 fn main() -> ExitCode {
-    let mut bars = Bars::default();
+    let mut limits = Limits::default();
     for len in numbers(&[300, KIB, 2 * KIB, 16 * KIB, 256 * KIB, 1024 * KIB]) {
         let medians = measure(len, if len <= 16 * KIB { 1000 } else { 200 });
         medians.print(&format!("verify, {len} bytes"), "floor");
         if len == 2 * KIB {
             println!();
-            bars.at_most("ours / floor, 2 KiB", medians.ratio("ours", "floor"), 1.05);
-            bars.at_least("svix / ours, 2 KiB", medians.ratio("svix", "ours"), 4.0);
-            bars.at_least("standardwebhooks / ours, 2 KiB", medians.ratio("standardwebhooks", "ours"), 4.0);
+            limits.at_most("ours / floor, 2 KiB", medians.ratio("ours", "floor"), 1.05);
+            limits.at_least("svix / ours, 2 KiB", medians.ratio("svix", "ours"), 4.0);
+            limits.at_least("standardwebhooks / ours, 2 KiB", medians.ratio("standardwebhooks", "ours"), 4.0);
         }
     }
-    bars.exit_code()
+    limits.exit_code()
 }
 
 fn measure(len: usize, rounds: usize) -> Medians {

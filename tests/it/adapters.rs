@@ -1,4 +1,4 @@
-//! What an adapter does besides asking the core: deadlines, spans, and the bytes it hands on.
+//! What an adapter does besides calling the core: deadlines, spans, readiness, extraction, logs.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,21 +25,22 @@ use crate::receivers::service::{self, Handler};
 use crate::samples::{BODY, NOW, secret, signed};
 
 #[actix_web::test]
-async fn a_body_that_does_not_come_is_refused_at_the_deadline() {
+async fn a_body_that_never_arrives_is_refused_at_the_deadline() {
     tokio::time::pause();
     let deadline = Duration::from_secs(5);
     let beginning = || stream::iter([Ok(Bytes::from_static(b"{\"event"))]);
     for receiver in STREAMING {
-        let began = Instant::now();
+        let started = Instant::now();
         let answer = (receiver.receive)(signed(BODY, NOW), beginning().chain(stream::pending()).boxed()).await;
         assert_eq!(answer.rejection.unwrap().code(), "body_timeout", "{}", receiver.name);
         assert_eq!(answer.status, 408, "{}", receiver.name);
         assert!(answer.handled.is_empty(), "{}", receiver.name);
-        assert!((deadline..deadline * 2).contains(&began.elapsed()), "{}: {:?}", receiver.name, began.elapsed());
+        let elapsed = started.elapsed();
+        assert!((deadline..deadline * 2).contains(&elapsed), "{}: {elapsed:?}", receiver.name);
     }
 }
 
-/// An endless body of nothing never reaches the limit.
+/// Endless empty chunks never reach the size limit.
 #[actix_web::test]
 async fn a_body_that_is_always_ready_is_refused_at_the_deadline() {
     let deadline = Duration::from_millis(50);
@@ -55,7 +56,7 @@ async fn a_body_that_is_always_ready_is_refused_at_the_deadline() {
     }
 }
 
-/// The handler runs in a task of its own, and its log lines still belong to the request.
+/// The handler runs in its own task, and its log lines still belong to the request.
 #[actix_web::test]
 async fn the_handler_runs_in_the_callers_span() {
     let _log = Log::start();
@@ -89,9 +90,9 @@ fn unreachable() -> Handler {
     Arc::new(|_| panic!("the handler runs"))
 }
 
-/// To be ready may be to hold a permit. Anybody can send headers that look right, and then no body.
+/// Readiness may hold a permit, and any client can send plausible headers without a body.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_may_be_forged_holds_no_permit_of_the_handler() {
+async fn an_unverified_request_holds_no_concurrency_permit() {
     let handler = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let service = ServiceBuilder::new()
         .layer(TwentyWebhookLayer::new(verifier()))
@@ -105,24 +106,24 @@ async fn a_request_that_may_be_forged_holds_no_permit_of_the_handler() {
     let stalled = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     let mut stalled = Box::pin(service.clone().oneshot(request(stalled)));
     assert!(stalled.as_mut().now_or_never().is_none());
-    let began = Instant::now();
+    let started = Instant::now();
     let response = service.oneshot(request(Body::from(BODY))).await.unwrap();
-    assert_eq!((response.status(), began.elapsed()), (StatusCode::OK, Duration::ZERO));
+    assert_eq!((response.status(), started.elapsed()), (StatusCode::OK, Duration::ZERO));
 }
 
-/// When the sender has hung up, the server has no connection to wait for.
+/// Without its sender, a handler has no connection that the server could wait for.
 #[tokio::test]
-async fn a_shutdown_can_wait_for_a_handler_whose_sender_has_hung_up() {
+async fn drained_waits_for_a_handler_whose_sender_has_hung_up() {
     let layer = TwentyWebhookLayer::new(verifier());
-    let (started, go_on, finished) =
+    let (started, proceed, finished) =
         (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
     let handler: Handler = {
-        let (started, go_on, finished) = (started.clone(), go_on.clone(), finished.clone());
+        let (started, proceed, finished) = (started.clone(), proceed.clone(), finished.clone());
         Arc::new(move |_| {
-            let (started, go_on, finished) = (started.clone(), go_on.clone(), finished.clone());
+            let (started, proceed, finished) = (started.clone(), proceed.clone(), finished.clone());
             async move {
                 started.notify_one();
-                go_on.notified().await;
+                proceed.notified().await;
                 finished.store(true, Ordering::SeqCst);
                 204
             }
@@ -137,12 +138,12 @@ async fn a_shutdown_can_wait_for_a_handler_whose_sender_has_hung_up() {
     }
     let mut drained = Box::pin(layer.drained());
     assert!(drained.as_mut().now_or_never().is_none(), "the handler is running");
-    go_on.notify_one();
+    proceed.notify_one();
     drained.await;
     assert!(finished.load(Ordering::SeqCst));
 }
 
-/// Whoever put it into the extensions: what was not verified is not extracted.
+/// Not even if another layer put it into the extensions.
 #[actix_web::test]
 async fn an_event_that_was_not_verified_is_not_extracted() {
     let forged = WebhookEvent::from_stored(BODY).unwrap();
@@ -160,9 +161,9 @@ async fn an_event_that_was_not_verified_is_not_extracted() {
     assert_eq!(actix_web::test::call_service(&app, request).await.status().as_u16(), 500);
 }
 
-/// Nobody hears the answer of a handler whose sender has hung up, so the log must tell.
+/// A sender that has hung up does not see the answer, so the log must show the failure.
 #[actix_web::test]
-async fn a_handler_that_fails_is_logged() {
+async fn a_failed_handler_is_logged() {
     let log = Log::start();
     let handler: Handler = Arc::new(|_| async { 502 }.boxed());
     for service in [

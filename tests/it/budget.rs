@@ -1,4 +1,4 @@
-//! Bodies share a bounded memory until they are verified.
+//! Unverified bodies share a memory budget.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,12 +15,12 @@ use crate::vectors::Case;
 
 const KIB: usize = 1024;
 
-/// A note of about this many bytes.
+/// A note of about `len` bytes.
 fn note(len: usize) -> Case {
     signed(&format!(r#"{{"eventName":"note.created","record":{{"id":"n","text":"{}"}}}}"#, "x".repeat(len)), NOW)
 }
 
-/// All but the last byte of a body, and then nothing.
+/// A body without its last byte, which never arrives.
 fn stalled(case: &Case) -> Chunks {
     stream::iter([Ok(case.body.slice(..case.body.len() - 1))]).chain(stream::pending()).boxed()
 }
@@ -47,7 +47,7 @@ fn config() -> WebhookConfig {
     WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
 }
 
-/// Twenty sends the text of a note twice, so notes of 18 MB have been seen.
+/// Twenty sends the text of a note twice. Notes of 18 MB have been seen.
 #[actix_web::test]
 async fn a_note_of_18_mb_is_handled() {
     for (service, handled) in services(config).await {
@@ -59,7 +59,7 @@ async fn a_note_of_18_mb_is_handled() {
 }
 
 #[actix_web::test]
-async fn stalled_large_bodies_cost_large_ones_a_503_and_small_ones_nothing() {
+async fn stalled_large_bodies_block_large_bodies_and_no_small_ones() {
     tokio::time::pause();
     for (service, handled) in services(|| config().body_budget(10_000 * KIB)).await {
         let slow = note(6000 * KIB);
@@ -79,13 +79,13 @@ async fn stalled_large_bodies_cost_large_ones_a_503_and_small_ones_nothing() {
 
         tokio::time::advance(Duration::from_secs(6)).await;
         assert_eq!(stalled.await.status, 408, "{}", service.name);
-        assert_eq!(service.send(&note(7000 * KIB)).await.status, 204, "{}: the budget is given back", service.name);
+        assert_eq!(service.send(&note(7000 * KIB)).await.status, 204, "{}: the budget is free again", service.name);
     }
 }
 
-/// Verified, forged, broken off and hung up: none keeps what it had.
+/// After a verified, a forged, an incomplete and an abandoned body.
 #[actix_web::test]
-async fn the_budget_is_given_back_however_a_body_ends() {
+async fn every_body_returns_its_share_of_the_budget() {
     for (service, _) in services(|| config().body_budget(2000 * KIB)).await {
         for round in 0..20 {
             let large = note(1400 * KIB + round);

@@ -1,4 +1,4 @@
-//! The corpus of the fuzzer, through the same properties, on the stable compiler.
+//! Checks the fuzzer's properties for its corpus, with the stable compiler.
 
 #[path = "../../checks/fuzz/properties/mod.rs"]
 mod properties;

@@ -1,5 +1,5 @@
-//! The table over HTTP/2, through hyper-util's server for both versions: `:authority`, DATA frames and trailers. (Twenty sends HTTP/1.1; a
-//! proxy in front may not.)
+//! The vectors over HTTP/2, with hyper-util's server: `:authority`, DATA frames and trailers. Twenty sends HTTP/1.1, but a proxy may send
+//! HTTP/2.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::vectors::{self, Case, Expect};
 
 type Body = StreamBody<stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, std::convert::Infallible>>>>;
 
-/// The case's verifier, for a request that is for the right host.
+/// The case's verifier. Asserts the host and the path.
 struct ByAuthority(Verifier);
 
 impl VerifierSource for ByAuthority {
@@ -38,7 +38,7 @@ async fn connect(case: &Case, seen: &Seen) -> SendRequest<Body> {
         seen.push(event, Some(body));
         StatusCode::from_u16(HANDLED).unwrap()
     };
-    // What a slow machine does with 32 MiB in small frames is not the question.
+    // Long, because a slow machine takes a while for 32 MiB in small frames.
     let config = WebhookConfig::new(ByAuthority(verifier(case)))
         .clock(twenty_webhook_core::Clock::new(move || now))
         .body_deadline(Duration::from_secs(120));
@@ -64,7 +64,7 @@ fn request(case: &Case) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn every_request_is_judged_alike_over_http2() {
+async fn every_vector_has_the_same_result_over_http2() {
     for case in vectors::signed_bodies().into_iter().chain(vectors::requests()) {
         let seen = Seen::default();
         let mut requests = connect(&case, &seen).await;

@@ -1,4 +1,4 @@
-//! How loud each refusal is, and what its line says.
+//! The log level of each refusal, and the content of its line.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn services(config: &WebhookConfig) -> [Service; 3] {
     ]
 }
 
-/// The body of a case, as it comes.
+/// Makes the body that a case sends.
 type Body = Box<dyn Fn(&Case) -> Chunks>;
 
 fn whole(case: &Case) -> Chunks {
@@ -63,7 +63,7 @@ fn whole(case: &Case) -> Chunks {
 }
 
 #[actix_web::test]
-async fn what_may_lose_a_delivery_is_an_error_and_noise_is_not() {
+async fn a_refusal_that_may_lose_a_delivery_is_an_error() {
     let log = Log::start();
     let good = || signed(BODY, NOW);
     let without = |name: &str| {
@@ -118,7 +118,7 @@ async fn what_may_lose_a_delivery_is_an_error_and_noise_is_not() {
 }
 
 #[actix_web::test]
-async fn a_body_that_breaks_off_says_why_in_the_log() {
+async fn the_log_says_why_a_body_was_incomplete() {
     let log = Log::start();
     for service in services(&WebhookConfig::new(verifier())).await {
         let broken = stream::iter([Err(std::io::Error::other("connection reset by peer"))]).boxed();
@@ -133,9 +133,9 @@ async fn a_body_that_breaks_off_says_why_in_the_log() {
     }
 }
 
-/// Anybody can cause some of the errors: they must not flood the log.
+/// Any client can cause some of the errors. They must not flood the log.
 #[actix_web::test]
-async fn errors_that_anybody_can_cause_are_limited_and_counted() {
+async fn errors_that_any_client_can_cause_are_rate_limited() {
     let log = Log::start();
     for service in services(&WebhookConfig::new(verifier()).body_limit(10)).await.into_iter().take(1) {
         for _ in 0..100 {
@@ -158,7 +158,7 @@ async fn the_tenant_is_in_each_line() {
 }
 
 #[actix_web::test]
-async fn a_secret_is_not_in_the_error_of_a_source() {
+async fn debug_of_a_config_and_of_a_source_error_shows_no_secret() {
     let error = SourceError::new("no route");
     assert_eq!(format!("{error} {error:?}"), r#"no route SourceError("no route")"#);
     let config = format!("{:?}", WebhookConfig::new(Secret::new("canary").unwrap()));

@@ -1,4 +1,4 @@
-//! What an operator reads, and what must never be there.
+//! What the log must contain, and what it must not.
 
 use std::cell::RefCell;
 use std::io;
@@ -76,7 +76,7 @@ async fn no_secret_no_payload_and_no_expected_signature_is_logged_by_any_receive
             assert!(!text.contains(signature.as_str()), "{what}: an expected signature: {text}");
         }
     }
-    // The canaries would have been seen: the log is there, and says what is wrong.
+    // The log is not empty, so the canaries would have been found.
     for line in [
         "Twenty webhook refused: signature mismatch",
         "Twenty webhook refused: unsigned delivery: does this webhook have a secret",
@@ -88,9 +88,9 @@ async fn no_secret_no_payload_and_no_expected_signature_is_logged_by_any_receive
     }
 }
 
-/// Text from outside forges no line, commands no terminal and hides nothing, wherever it stands in an event and whatever logs it.
+/// Text from outside cannot forge a line, send a terminal command or hide text, in any member of an event.
 #[actix_web::test]
-async fn nothing_from_a_payload_reaches_a_log_raw() {
+async fn every_text_from_a_payload_is_escaped_in_the_log() {
     const HOSTILE: [char; 12] = [
         '\n', '\r', '\u{1b}', '\0', '\u{7f}', '\u{85}', '\u{9b}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{200f}',
         '\u{feff}',
@@ -112,7 +112,7 @@ async fn nothing_from_a_payload_reaches_a_log_raw() {
     for receiver in STREAMING {
         debug += &format!("{:?}", (receiver.receive)(case.clone(), counted([Ok(case.body.clone())]).0).await.handled);
     }
-    // The line ends of the log's own lines are the only ones.
+    // The log's own line ends are the only ones.
     let text = log.text();
     for char in HOSTILE.into_iter().filter(|char| *char != '\n') {
         assert!(!text.contains(char), "{}: {text}", char.escape_unicode());
@@ -124,7 +124,7 @@ async fn nothing_from_a_payload_reaches_a_log_raw() {
     }
 }
 
-/// What this thread logs, from now on.
+/// The log of this thread, from `start` on.
 pub(crate) struct Log;
 
 thread_local! {
@@ -132,7 +132,7 @@ thread_local! {
 }
 
 impl Log {
-    /// One subscriber for the whole process: one for each test would miss lines whose place in the code another thread comes by first.
+    /// All tests share one subscriber: a scoped one misses events whose call site another thread registered first.
     pub(crate) fn start() -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
@@ -143,12 +143,12 @@ impl Log {
         Self
     }
 
-    #[expect(clippy::unused_self, reason = "nothing is logged before it is started")]
+    #[expect(clippy::unused_self, reason = "there is no text before `start`")]
     pub(crate) fn text(&self) -> String {
         LOGGED.with_borrow(|logged| String::from_utf8_lossy(logged).into_owned())
     }
 
-    /// The lines of one target since the last time.
+    /// The lines of one target since the last call.
     pub(crate) fn take_lines_of(&self, target: &str) -> Vec<String> {
         let lines = self.lines_of(target);
         LOGGED.take();

@@ -1,8 +1,9 @@
-//! What every receiver must do, shown through every receiver.
+//! Tests that run against every receiver.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod adapters;
+mod all_receivers;
 mod budget;
 mod fuzz_corpus;
 mod guide;
@@ -20,7 +21,7 @@ mod serving;
 #[cfg(target_os = "linux")]
 mod sockets;
 mod stacked;
-mod table;
+
 mod tenants;
 mod third_adapter;
 mod twenty;

@@ -1,4 +1,4 @@
-//! Twenty sends POST. Anything else is a scanner's, or a delivery that a redirect has spoilt.
+//! Twenty sends POST. Any other method comes from a scanner, or from a redirect that turned a delivery into a GET.
 
 use actix_web::http::Method as ActixMethod;
 use actix_web::test::{TestRequest, call_service, init_service};
@@ -15,7 +15,7 @@ use twenty_webhook_core::{Rejection, Signer};
 use crate::logs::Log;
 use crate::samples::{BODY, NOW, secret};
 
-/// Status, `Allow`, and why.
+/// The status, the `Allow` header and the reason.
 type Answer = (u16, Option<String>, Rejection);
 
 async fn axum(method: &str, headers: &[(String, String)]) -> Answer {
@@ -47,7 +47,7 @@ async fn actix(method: &str, headers: &[(String, String)]) -> Answer {
 }
 
 #[actix_web::test]
-async fn anything_but_post_is_answered_405_and_logged_at_debug() {
+async fn another_method_is_answered_405_and_logged_at_debug() {
     let log = Log::start();
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "post", "BREW"] {
         for (status, allow, rejection) in [axum(method, &[]).await, actix(method, &[]).await] {
@@ -65,9 +65,9 @@ async fn anything_but_post_is_answered_405_and_logged_at_debug() {
     }
 }
 
-/// A redirect (http to https, a trailing slash) is followed with a GET: the delivery is lost, and the operator must hear of it.
+/// Twenty follows a redirect (http to https, a trailing slash) with a GET. The delivery is lost, so the log must show an error.
 #[actix_web::test]
-async fn a_delivery_that_a_redirect_has_made_a_get_is_an_error() {
+async fn a_delivery_that_a_redirect_turned_into_a_get_is_an_error() {
     let log = Log::start();
     let signed = Signer::new(secret()).sign_at(BODY.as_bytes(), NOW);
     let headers: Vec<(String, String)> =

@@ -1,4 +1,4 @@
-//! An observer is told of every request once. (What the metrics say is in the axum receiver's tests.)
+//! The observer is called once for each request. The tests of the axum-receiver example cover the metrics.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const BODY: &str = r#"{"eventName":"person.updated","eventDate":"2026-09-14T08:2
     "record":{"id":"p1","updatedAt":"2026-09-14T08:21:30.412Z"}}"#;
 
 #[derive(Debug, PartialEq)]
-struct Told {
+struct Observed {
     code: &'static str,
     path: String,
     tenant: Option<String>,
@@ -25,16 +25,16 @@ struct Told {
 }
 
 #[actix_web::test]
-async fn the_observer_is_told_of_every_request_once() {
-    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+async fn the_observer_is_called_once_for_each_request() {
+    let observed: Arc<Mutex<Vec<Observed>>> = Arc::default();
     let config = || {
-        let told = told.clone();
+        let observed = observed.clone();
         let verifier = Verifier::new(secret()).tenant("acme").clock(Clock::new(|| NOW));
         WebhookConfig::new(verifier).observe(move |outcome| {
             if let Ending::Handled { took, .. } = outcome.ending {
                 assert!(took <= outcome.elapsed);
             }
-            told.lock().unwrap().push(Told {
+            observed.lock().unwrap().push(Observed {
                 code: outcome.code(),
                 path: outcome.path.to_owned(),
                 tenant: outcome.tenant.map(str::to_owned),
@@ -45,7 +45,7 @@ async fn the_observer_is_told_of_every_request_once() {
         })
     };
     let handler = |status: u16| -> Handler { Arc::new(move |_| async move { status }.boxed()) };
-    let unverified = |code| Told {
+    let unverified = |code| Observed {
         code,
         path: "/".into(),
         tenant: Some("acme".into()),
@@ -53,9 +53,9 @@ async fn the_observer_is_told_of_every_request_once() {
         delivery_lag: None,
         change_lag: None,
     };
-    let verified = |code| Told {
+    let verified = |code| Observed {
         event: Some("person.updated".into()),
-        // 08:21:37.412, when it was sent, since 37.000 and since 30.412.
+        // It was sent at 08:21:37.412: 412 ms after the event's date, and 7 s after the record's `updatedAt`.
         delivery_lag: Some(Duration::from_millis(412)),
         change_lag: Some(Duration::from_secs(7)),
         ..unverified(code)
@@ -73,12 +73,12 @@ async fn the_observer_is_told_of_every_request_once() {
                 (204, _) => "handled",
                 _ => "failed",
             };
-            assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [verified(expected)], "{}", service.name);
+            assert_eq!(std::mem::take(&mut *observed.lock().unwrap()), [verified(expected)], "{}", service.name);
 
             if status == 204 {
                 service.send(&signed(BODY, NOW)).await;
                 assert_eq!(
-                    std::mem::take(&mut *told.lock().unwrap()),
+                    std::mem::take(&mut *observed.lock().unwrap()),
                     [verified("already_completed")],
                     "{}",
                     service.name
@@ -89,7 +89,7 @@ async fn the_observer_is_told_of_every_request_once() {
             *forged.header("signature") = "0".repeat(64);
             service.send(&forged).await;
             assert_eq!(
-                std::mem::take(&mut *told.lock().unwrap()),
+                std::mem::take(&mut *observed.lock().unwrap()),
                 [unverified("signature_mismatch")],
                 "{}",
                 service.name
@@ -97,24 +97,29 @@ async fn the_observer_is_told_of_every_request_once() {
 
             let stale = signed(BODY, UnixMillis::from_millis(1));
             service.send(&stale).await;
-            assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [unverified("stale_timestamp")], "{}", service.name);
+            assert_eq!(
+                std::mem::take(&mut *observed.lock().unwrap()),
+                [unverified("stale_timestamp")],
+                "{}",
+                service.name
+            );
 
             let beginning = stream::iter([Ok("{".into())]).chain(stream::pending()).boxed();
             let mut hung_up = service.send_chunks(&signed(BODY, NOW), beginning);
             assert!((&mut hung_up).now_or_never().is_none());
             drop(hung_up);
-            assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [unverified("dropped")], "{}", service.name);
+            assert_eq!(std::mem::take(&mut *observed.lock().unwrap()), [unverified("dropped")], "{}", service.name);
         }
     }
 }
 
-/// A handler whose sender has hung up is told of when it ends.
+/// It is observed when the handler ends, not when the sender hangs up.
 #[tokio::test]
-async fn a_handler_that_outlives_its_connection_is_told_of_once() {
+async fn a_handler_that_outlives_its_connection_is_observed_once() {
     let codes: Arc<Mutex<Vec<&'static str>>> = Arc::default();
-    let (told, gate) = (codes.clone(), Arc::new(tokio::sync::Notify::new()));
+    let (observed, gate) = (codes.clone(), Arc::new(tokio::sync::Notify::new()));
     let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
-        .observe(move |outcome| told.lock().unwrap().push(outcome.code()));
+        .observe(move |outcome| observed.lock().unwrap().push(outcome.code()));
     let open = gate.clone();
     let handler: Handler = Arc::new(move |_| {
         let gate = gate.clone();
@@ -174,14 +179,14 @@ impl ReplayGuard for SlowToComplete {
 }
 
 #[tokio::test]
-async fn the_guards_time_is_not_the_handlers() {
+async fn the_handlers_time_does_not_include_the_guards() {
     let times: Arc<Mutex<Vec<Duration>>> = Arc::default();
-    let told = times.clone();
+    let observed = times.clone();
     let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
         .replay_guard(SlowToComplete)
         .observe(move |outcome| {
             if let Ending::Handled { took, .. } = outcome.ending {
-                told.lock().unwrap().push(took);
+                observed.lock().unwrap().push(took);
             }
         });
     service::axum(config, Arc::new(|_| async { 204 }.boxed())).send(&signed(BODY, NOW)).await;
@@ -190,7 +195,7 @@ async fn the_guards_time_is_not_the_handlers() {
 }
 
 #[actix_web::test]
-async fn the_answer_to_a_refusal_can_be_replaced() {
+async fn the_response_to_a_refused_request_can_be_replaced() {
     let config = || {
         WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW))).with_rejection_response(|rejection| {
             let mut response = http::Response::new("refused".into());

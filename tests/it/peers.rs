@@ -1,7 +1,7 @@
-//! Bugs that were reproduced in other receivers. None of them here.
+//! Bugs that were found in other receivers, and that this project must not have.
 //!
-//! The last two are in files of their own: 11, a verified duplicate answered with 401, or told by an unsigned header, in `replays`; and
-//! 12, spans that record the payload, in `logs`.
+//! Two more are tested elsewhere: 11, a verified duplicate is answered 401 or recognised by an unsigned header, in `replays`; 12, spans
+//! record the payload, in `logs`.
 
 use std::convert::Infallible;
 use std::io;
@@ -27,9 +27,9 @@ use twenty_webhook_core::{
 use crate::receivers::{HANDLED, STREAMING, counted, pieces};
 use crate::samples::{BODY, NOW, secret, signed};
 
-/// 1. An unauthenticated announcement of 4 PB aborted the process, because the buffer was preallocated from the size hint.
+/// 1. An unauthenticated `Content-Length` of 4 PB aborted the process, because the buffer was preallocated from the size hint.
 #[actix_web::test]
-async fn no_buffer_is_preallocated_from_what_is_announced() {
+async fn no_buffer_is_preallocated_from_the_announced_length() {
     struct Liar(Option<Bytes>, u64);
     impl http_body::Body for Liar {
         type Data = Bytes;
@@ -55,13 +55,13 @@ async fn no_buffer_is_preallocated_from_what_is_announced() {
     }
 }
 
-/// 2. A broken body spun two cores for ever, because errors of frames were ignored.
+/// 2. A broken body kept two cores busy without end, because errors of frames were ignored.
 #[actix_web::test]
-async fn a_broken_body_is_refused_and_not_asked_for_again() {
+async fn a_broken_body_is_refused_and_not_polled_again() {
     for receiver in STREAMING {
         let broken =
             iter::once(Ok(Bytes::from_static(b"{\"event"))).chain(iter::repeat_with(|| Err(io::Error::other("reset"))));
-        let (body, asked) = counted(broken);
+        let (body, polls) = counted(broken);
         let answer = (receiver.receive)(signed(BODY, NOW), body).await;
         assert_eq!(
             answer.rejection.unwrap().to_string(),
@@ -70,14 +70,14 @@ async fn a_broken_body_is_refused_and_not_asked_for_again() {
             receiver.name
         );
         assert_eq!(answer.status, 400, "{}", receiver.name);
-        assert_eq!(asked.times(), 2, "{}", receiver.name);
+        assert_eq!(polls.count(), 2, "{}", receiver.name);
         assert!(answer.handled.is_empty(), "{}", receiver.name);
     }
 }
 
-/// 3. A panic under `ConcurrencyLimit`, because a fresh clone was called in place of the service that was ready.
+/// 3. A panic under `ConcurrencyLimit`, because a new clone was called instead of the service that was ready.
 #[actix_web::test]
-async fn the_service_that_was_ready_is_the_one_that_is_called() {
+async fn the_ready_service_is_the_one_that_is_called() {
     let handler = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let mut service = ServiceBuilder::new()
         .layer(TwentyWebhookLayer::new(WebhookConfig::new(secret()).without_replay_guard()))
@@ -115,14 +115,14 @@ fn no_timestamp_and_no_clock_overflow() {
 async fn an_endless_body_is_refused_at_the_limit() {
     const CHUNK: usize = 16 * 1024;
     for receiver in STREAMING {
-        let (body, asked) = counted(iter::repeat_with(|| Ok(Bytes::from_static(&[b' '; CHUNK]))));
+        let (body, polls) = counted(iter::repeat_with(|| Ok(Bytes::from_static(&[b' '; CHUNK]))));
         let answer = (receiver.receive)(signed(BODY, NOW), body).await;
         assert_eq!(answer.rejection.unwrap().code(), "body_too_large", "{}", receiver.name);
-        assert_eq!(asked.times(), WebhookConfig::DEFAULT_BODY_LIMIT / CHUNK + 1, "{}", receiver.name);
+        assert_eq!(polls.count(), WebhookConfig::DEFAULT_BODY_LIMIT / CHUNK + 1, "{}", receiver.name);
     }
 }
 
-/// 6. On actix, the 256 KiB of `PayloadConfig` answered 400 in place of the receiver's own limit.
+/// 6. On actix, the 256 KiB limit of `PayloadConfig` answered 400 instead of the receiver's own limit.
 #[actix_web::test]
 async fn the_frameworks_own_limits_do_not_refuse_a_large_event() {
     let body = format!(r#"{{"eventName":"person.created","record":{{"note":"{}"}}}}"#, "x".repeat(700 * 1024));
@@ -135,7 +135,7 @@ async fn the_frameworks_own_limits_do_not_refuse_a_large_event() {
 
 /// 7. A layer that verified nothing unless the extractor was used.
 #[actix_web::test]
-async fn a_handler_that_does_not_look_at_the_event_is_protected_too() {
+async fn a_handler_without_an_extractor_is_protected_too() {
     let handler = async || -> StatusCode { panic!("the handler runs") };
     let app = Router::new().route("/", post(handler).layer(axum_layer()));
     let response = app.oneshot(Request::post("/").body(Body::from(BODY)).unwrap()).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_handler_that_does_not_look_at_the_event_is_protected_too() {
 
 /// 8. A truncated signature passed, because it was compared over the shorter length.
 #[test]
-fn no_part_of_a_signature_is_one() {
+fn a_truncated_signature_is_refused() {
     let headers = Signer::new(secret()).sign_at(BODY.as_bytes(), NOW);
     let signature = headers["x-twenty-webhook-signature"].as_bytes();
     for len in 0..64 {

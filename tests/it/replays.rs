@@ -1,4 +1,4 @@
-//! A replay or a duplicate never reaches the handler twice, and nothing is lost for it: in both adapters.
+//! In both adapters, a replay or a duplicate never reaches the handler again, and no delivery is lost.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::samples::{BODY, NOW, secret, signed};
 
 const WINDOW: u64 = 5 * 60 * 1000;
 
-/// A clock that a test moves, and all that hangs on it.
+/// A clock that the test sets, and a count of handler calls.
 #[derive(Clone)]
-struct World {
+struct Harness {
     now: Arc<AtomicU64>,
     runs: Arc<AtomicUsize>,
 }
 
-impl World {
+impl Harness {
     fn new() -> Self {
         Self { now: Arc::new(NOW.as_millis().into()), runs: Arc::default() }
     }
@@ -43,7 +43,7 @@ impl World {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// A handler that counts, and then does `then`.
+    /// A handler that counts its call and then runs `then`.
     fn handler<F: Future<Output = u16> + Send + 'static>(
         &self,
         then: impl Fn(usize) -> F + Send + Sync + 'static,
@@ -56,24 +56,24 @@ impl World {
     }
 }
 
-/// The receivers that see the response, each with a guard, a clock and a count of its own.
-async fn services<F>(then: impl Fn(usize) -> F + Clone + Send + Sync + 'static) -> Vec<(World, Service)>
+/// The receivers that see the response, each with its own guard, clock and count.
+async fn services<F>(then: impl Fn(usize) -> F + Clone + Send + Sync + 'static) -> Vec<(Harness, Service)>
 where
     F: Future<Output = u16> + Send + 'static,
 {
-    let guard = |world: &World| MemoryReplayGuard::new().clock(world.clock());
+    let guard = |harness: &Harness| MemoryReplayGuard::new().clock(harness.clock());
     guarded(guard, then).await
 }
 
 async fn guarded<G: ReplayGuard, F>(
-    guard: impl Fn(&World) -> G,
+    guard: impl Fn(&Harness) -> G,
     then: impl Fn(usize) -> F + Clone + Send + Sync + 'static,
-) -> Vec<(World, Service)>
+) -> Vec<(Harness, Service)>
 where
     F: Future<Output = u16> + Send + 'static,
 {
-    let (axum, actix) = (World::new(), World::new());
-    let verifier = |world: &World| Verifier::new(secret()).clock(world.clock());
+    let (axum, actix) = (Harness::new(), Harness::new());
+    let verifier = |harness: &Harness| Verifier::new(secret()).clock(harness.clock());
     let layer = WebhookConfig::new(verifier(&axum)).replay_guard(guard(&axum));
     let config = WebhookConfig::new(verifier(&actix)).replay_guard(guard(&actix));
     let axum_service = service::axum(layer, axum.handler(then.clone()));
@@ -83,7 +83,7 @@ where
 
 #[actix_web::test]
 async fn a_duplicate_is_answered_200_and_not_handled_again() {
-    for (world, service) in services(async |_| 204).await {
+    for (harness, service) in services(async |_| 204).await {
         assert_eq!(service.send(&signed(BODY, NOW)).await.status, 204, "{}", service.name);
         for _ in 0..3 {
             let duplicate = service.send(&signed(BODY, NOW)).await;
@@ -94,32 +94,32 @@ async fn a_duplicate_is_answered_200_and_not_handled_again() {
                 service.name
             );
         }
-        assert_eq!(world.runs(), 1, "{}", service.name);
+        assert_eq!(harness.runs(), 1, "{}", service.name);
     }
 }
 
 #[actix_web::test]
-async fn a_job_that_twenty_runs_again_signs_the_same_body_anew_and_is_not_handled_again() {
-    for (world, service) in services(async |_| 204).await {
+async fn a_body_that_twenty_signs_again_is_not_handled_again() {
+    for (harness, service) in services(async |_| 204).await {
         service.send(&signed(BODY, NOW)).await;
         let mut again = signed(BODY, NOW.saturating_add(Duration::from_secs(60)));
         *again.header("nonce") = "f".repeat(32);
         assert_eq!(service.send(&again).await.status, 200, "{}", service.name);
-        assert_eq!(world.runs(), 1, "{}", service.name);
+        assert_eq!(harness.runs(), 1, "{}", service.name);
     }
 }
 
 #[actix_web::test]
 async fn another_body_is_another_delivery() {
-    for (world, service) in services(async |_| 204).await {
+    for (harness, service) in services(async |_| 204).await {
         service.send(&signed(BODY, NOW)).await;
         assert_eq!(service.send(&signed(&BODY.replace("p1", "p2"), NOW)).await.status, 204, "{}", service.name);
-        assert_eq!(world.runs(), 2, "{}", service.name);
+        assert_eq!(harness.runs(), 2, "{}", service.name);
     }
 }
 
 #[actix_web::test]
-async fn of_a_thousand_copies_at_once_one_is_handled() {
+async fn one_of_a_thousand_simultaneous_copies_is_handled() {
     let gate = Arc::new(Semaphore::new(0));
     let opened = gate.clone();
     let handler = move |_| {
@@ -129,9 +129,9 @@ async fn of_a_thousand_copies_at_once_one_is_handled() {
             204
         }
     };
-    for (world, service) in services(handler).await {
+    for (harness, service) in services(handler).await {
         let copies = join_all((0..1000).map(|_| service.send(&signed(BODY, NOW))));
-        // All of them are on their way before the handler of the first may end.
+        // The first handler ends only after all copies were sent.
         let open = async {
             tokio::task::yield_now().await;
             opened.add_permits(1);
@@ -140,23 +140,23 @@ async fn of_a_thousand_copies_at_once_one_is_handled() {
         let count = |status| answers.iter().filter(|answer| answer.status == status).count();
         assert_eq!(count(204), 1, "{}", service.name);
         assert_eq!(count(200) + count(409), 999, "{}", service.name);
-        assert!(count(409) > 0, "{}: none came while the first was being handled", service.name);
-        assert_eq!(world.runs(), 1, "{}", service.name);
-        let waiting = answers.iter().find(|answer| answer.status == 409).unwrap();
-        assert_eq!(waiting.retry_after.as_deref(), Some("30"), "{}: the lease", service.name);
+        assert!(count(409) > 0, "{}: no copy arrived while the first was handled", service.name);
+        assert_eq!(harness.runs(), 1, "{}", service.name);
+        let in_progress = answers.iter().find(|answer| answer.status == 409).unwrap();
+        assert_eq!(in_progress.retry_after.as_deref(), Some("30"), "{}: the lease", service.name);
     }
 }
 
-/// To Twenty only a 2xx is delivered, so only a 2xx completes.
+/// For Twenty, only a 2xx is delivered. So only a 2xx completes.
 #[actix_web::test]
-async fn what_was_not_answered_2xx_is_handled_again() {
+async fn a_delivery_without_a_2xx_is_handled_again() {
     const ANSWERS: [u16; 10] = [500, 503, 302, 400, 404, 405, 415, 422, 429, 204];
-    for (world, service) in services(async |run| ANSWERS[run]).await {
+    for (harness, service) in services(async |run| ANSWERS[run]).await {
         let case = signed(BODY, NOW);
         for status in ANSWERS.into_iter().chain([200, 200]) {
             assert_eq!(service.send(&case).await.status, status, "{}", service.name);
         }
-        assert_eq!(world.runs(), ANSWERS.len(), "{}", service.name);
+        assert_eq!(harness.runs(), ANSWERS.len(), "{}", service.name);
     }
 }
 
@@ -166,12 +166,12 @@ async fn a_panic_reaches_the_framework_and_the_next_copy_is_handled() {
         0 => panic!("the handler fails"),
         _ => 204,
     };
-    for (world, service) in services(handler).await {
+    for (harness, service) in services(handler).await {
         let case = signed(BODY, NOW);
         let panic = AssertUnwindSafe(service.send(&case)).catch_unwind().await.unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"the handler fails"), "{}", service.name);
         assert_eq!(service.send(&case).await.status, 204, "{}", service.name);
-        assert_eq!(world.runs(), 2, "{}", service.name);
+        assert_eq!(harness.runs(), 2, "{}", service.name);
     }
 }
 
@@ -189,7 +189,7 @@ async fn the_handler_finishes_when_the_sender_hangs_up() {
             204
         }
     };
-    for (world, service) in services(handler).await {
+    for (harness, service) in services(handler).await {
         let case = signed(BODY, NOW);
         {
             let mut answer = service.send(&case);
@@ -197,27 +197,27 @@ async fn the_handler_finishes_when_the_sender_hangs_up() {
                 _ = &mut answer => panic!("the handler waits"),
                 permit = started.acquire() => permit.unwrap().forget(),
             }
-            // The sender hangs up here: the future of the response is dropped.
+            // The sender hangs up: the response future is dropped.
         }
         assert_eq!(service.send(&case).await.status, 409, "{}: it is still being handled", service.name);
         open.add_permits(1);
         finished.acquire().await.unwrap().forget();
-        // The guard is told after the handler ends, in the same task.
+        // The guard completes after the handler ends, in the same task.
         while service.send(&case).await.status == 409 {
             tokio::task::yield_now().await;
         }
         assert_eq!(service.send(&case).await.status, 200, "{}", service.name);
-        assert_eq!(world.runs(), 1, "{}", service.name);
+        assert_eq!(harness.runs(), 1, "{}", service.name);
     }
 }
 
 #[actix_web::test]
-async fn a_captured_request_is_refused_at_every_edge_of_its_window() {
-    for (world, service) in services(async |_| 204).await {
+async fn a_captured_request_is_not_handled_at_any_edge_of_its_window() {
+    for (harness, service) in services(async |_| 204).await {
         let captured = signed(BODY, NOW);
         let sent = NOW.as_millis();
-        // The sender's clock is ahead by all that is tolerated, so the request is fresh for twice as long.
-        world.set(sent - WINDOW);
+        // The sender's clock is ahead by the whole tolerance, so the request is valid for twice as long.
+        harness.set(sent - WINDOW);
         assert_eq!(service.send(&captured).await.status, 204, "{}", service.name);
         let re_signed = signed(BODY, UnixMillis::from_millis(sent + WINDOW));
         for (now, replay, status) in [
@@ -226,47 +226,47 @@ async fn a_captured_request_is_refused_at_every_edge_of_its_window() {
             (sent, &captured, 200),
             (sent + WINDOW - 1, &captured, 200),
             (sent + WINDOW, &captured, 200),
-            // Twenty runs the job again: remembered for longer.
+            // Twenty signs the body again, so the guard must remember it longer.
             (sent + WINDOW, &re_signed, 200),
             (sent + WINDOW + 1, &captured, 401),
             (sent + WINDOW + 1, &re_signed, 200),
             (sent + 2 * WINDOW - 1, &re_signed, 200),
             (sent + 2 * WINDOW, &re_signed, 200),
             (sent + 2 * WINDOW + 1, &re_signed, 401),
-            // The clock is set back: what was refused stays refused.
+            // The clock is set back: expired requests stay refused.
             (sent + 2 * WINDOW - 3_600_000, &re_signed, 401),
             (sent, &captured, 401),
             (sent + WINDOW, &re_signed, 200),
         ] {
-            world.set(now);
+            harness.set(now);
             assert_eq!(service.send(replay).await.status, status, "{}: {now}", service.name);
         }
-        assert_eq!(world.runs(), 1, "{}", service.name);
+        assert_eq!(harness.runs(), 1, "{}", service.name);
     }
 }
 
 #[actix_web::test]
-async fn a_dead_holder_blocks_the_next_copy_only_until_its_lease_runs_out() {
+async fn a_stuck_handler_blocks_a_copy_until_its_lease_expires() {
     let handler = async |run| match run {
         0 => std::future::pending().await,
         _ => 204,
     };
-    for (world, service) in services(handler).await {
+    for (harness, service) in services(handler).await {
         let case = signed(BODY, NOW);
         let mut stuck = service.send(&case);
         assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(stuck.poll_unpin(cx).is_pending())).await);
-        while world.runs() == 0 {
+        while harness.runs() == 0 {
             tokio::task::yield_now().await;
         }
-        world.set(NOW.as_millis() + 29_999);
+        harness.set(NOW.as_millis() + 29_999);
         assert_eq!(service.send(&case).await.status, 409, "{}", service.name);
-        world.set(NOW.as_millis() + 30_001);
+        harness.set(NOW.as_millis() + 30_001);
         assert_eq!(service.send(&case).await.status, 204, "{}", service.name);
-        assert_eq!(world.runs(), 2, "{}", service.name);
+        assert_eq!(harness.runs(), 2, "{}", service.name);
     }
 }
 
-/// A guard that cannot be reached.
+/// A guard that is unavailable.
 struct Down;
 
 impl ReplayGuard for Down {
@@ -291,21 +291,21 @@ impl ReplayGuard for Down {
 
 #[actix_web::test]
 async fn while_the_guard_is_down_nothing_is_handled() {
-    for (world, service) in guarded(|_| Down, async |_| 204).await {
+    for (harness, service) in guarded(|_| Down, async |_| 204).await {
         let refused = service.send(&signed(BODY, NOW)).await;
         assert_eq!(refused.status, 503, "{}", service.name);
         assert_eq!(refused.rejection.unwrap().code(), "guard_unavailable", "{}", service.name);
-        assert_eq!(world.runs(), 0, "{}", service.name);
+        assert_eq!(harness.runs(), 0, "{}", service.name);
     }
 }
 
 #[actix_web::test]
 async fn without_a_guard_every_copy_is_handled() {
-    let world = World::new();
-    let verifier = Verifier::new(secret()).clock(world.clock());
+    let harness = Harness::new();
+    let verifier = Verifier::new(secret()).clock(harness.clock());
     let axum = WebhookConfig::new(verifier.clone()).without_replay_guard();
     let actix = WebhookConfig::new(verifier).without_replay_guard();
-    let handler = world.handler(async |_| 204);
+    let handler = harness.handler(async |_| 204);
     for service in [
         service::axum(axum, handler.clone()),
         service::actix(actix.clone(), handler.clone(), true).await,
@@ -315,21 +315,21 @@ async fn without_a_guard_every_copy_is_handled() {
             assert_eq!(service.send(&signed(BODY, NOW)).await.status, 204, "{}", service.name);
         }
     }
-    assert_eq!(world.runs(), 9);
+    assert_eq!(harness.runs(), 9);
 }
 
-/// The extractor does not see the response, so it can not give a delivery back.
+/// The extractor does not see the response, so it cannot release a delivery.
 #[actix_web::test]
-async fn the_actix_extractor_alone_lets_each_delivery_in_once_whatever_becomes_of_it() {
-    let world = World::new();
-    let guard = MemoryReplayGuard::new().clock(world.clock());
-    let config = WebhookConfig::new(Verifier::new(secret()).clock(world.clock())).replay_guard(guard);
-    let service = service::actix(config, world.handler(async |_| 500), false).await;
+async fn with_the_actix_extractor_alone_a_failed_delivery_is_not_handled_again() {
+    let harness = Harness::new();
+    let guard = MemoryReplayGuard::new().clock(harness.clock());
+    let config = WebhookConfig::new(Verifier::new(secret()).clock(harness.clock())).replay_guard(guard);
+    let service = service::actix(config, harness.handler(async |_| 500), false).await;
     let case = signed(BODY, NOW);
     assert_eq!(service.send(&case).await.status, 500);
     for now in [0, 30_001, WINDOW] {
-        world.set(NOW.as_millis() + now);
+        harness.set(NOW.as_millis() + now);
         assert_eq!(service.send(&case).await.status, 200);
     }
-    assert_eq!(world.runs(), 1);
+    assert_eq!(harness.runs(), 1);
 }

@@ -1,4 +1,4 @@
-//! An event router as the handler of a route, in both frameworks.
+//! `EventRouter` as the handler of a route, in both frameworks.
 
 use actix_web::test::{call_service, init_service};
 use actix_web::{App, web};
@@ -27,11 +27,11 @@ fn routes(handled: &Recorder) -> EventRouter {
     EventRouter::new().on("person.*", greet).on("company.*", async |_: WebhookEvent| Err("out of order"))
 }
 
-/// What a response must be.
+/// An assertion about a response.
 type Check = fn(&dyn ReceiverResponse);
 
-/// What both must answer to one request after another.
-fn story() -> [(SignedRequest, Check); 7] {
+/// Requests in order, and what both frameworks must answer.
+fn exchanges() -> [(SignedRequest, Check); 7] {
     let greeted = event("person.created").signed_with(&secret());
     let failed = event("company.created").signed_with(&secret());
     [
@@ -39,7 +39,7 @@ fn story() -> [(SignedRequest, Check); 7] {
         (greeted.clone(), |response| response.assert_duplicate()),
         (greeted.rerun(), |response| response.assert_duplicate()),
         (greeted.tampered(Tamper::Body), |response| response.assert_refused("signature_mismatch")),
-        // An error releases the delivery: a copy is let in, and fails again.
+        // An error releases the delivery, so a copy reaches the handler and fails again.
         (failed.clone(), |response| response.assert_failed()),
         (failed, |response| response.assert_failed()),
         (event("task.created").signed_with(&secret()), |response| response.assert_handled()),
@@ -50,7 +50,7 @@ fn story() -> [(SignedRequest, Check); 7] {
 async fn on_axum() {
     let handled = Recorder::default();
     let app = Router::new().route("/webhooks/twenty", post(routes(&handled)).layer(TwentyWebhookLayer::new(secret())));
-    for (request, check) in story() {
+    for (request, check) in exchanges() {
         check(&app.clone().oneshot(request.http::<Body>()).await.unwrap());
     }
     handled.assert_names(["person.created"]);
@@ -62,7 +62,7 @@ async fn on_actix() {
     let route = web::post().to(routes(&handled));
     let webhook = TwentyWebhookMiddleware::new(secret());
     let app = init_service(App::new().service(web::resource("/webhooks/twenty").wrap(webhook).route(route))).await;
-    for (request, check) in story() {
+    for (request, check) in exchanges() {
         check(&call_service(&app, request.actix().to_request()).await);
     }
     handled.assert_names(["person.created"]);

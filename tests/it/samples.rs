@@ -1,4 +1,4 @@
-//! Requests that the tests sign themselves. What proves that we sign as Twenty does is in `tests/vectors`.
+//! Requests that the tests sign themselves. The vectors in `tests/vectors` prove that we sign as Twenty does.
 
 use http::HeaderMap;
 use twenty_webhook_core::{Secret, Signer, UnixMillis};
@@ -13,7 +13,7 @@ pub(crate) fn secret() -> Secret {
     Secret::new(SECRET).unwrap()
 }
 
-/// `body`, signed at `sent_at`, and received in the same millisecond.
+/// A request with `body`, signed at `sent_at` and received in the same millisecond.
 pub(crate) fn signed(body: &str, sent_at: UnixMillis) -> Case {
     Case {
         name: "signed by ourselves".into(),

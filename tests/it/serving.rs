@@ -1,4 +1,4 @@
-//! What `serve` of the axum adapter does with an app.
+//! How `serve` of the axum adapter serves an app.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tower::layer::layer_fn;
 use twenty_webhook_axum::{listener, serve};
 
-/// axum builds the routes of a `Router` without a state for each request.
+/// axum would build the routes of a `Router` without a state again for each request.
 #[tokio::test]
 async fn the_routes_of_an_app_are_built_once() {
     let built = Arc::new(AtomicUsize::new(0));
@@ -39,7 +39,7 @@ async fn the_routes_of_an_app_are_built_once() {
     server.abort();
 }
 
-/// A program may have a WebSocket beside its webhook.
+/// An app may have a WebSocket next to its webhook.
 #[tokio::test]
 async fn a_connection_can_be_upgraded() {
     let upgrade = async |request: Request| {

@@ -1,4 +1,4 @@
-//! A layer or a middleware that is there twice, as nested routers make it happen.
+//! Two layers or middlewares around one handler, as nested routers may have.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ fn config(secret: Secret) -> WebhookConfig {
     WebhookConfig::new(Verifier::new(secret).clock(Clock::new(|| NOW)))
 }
 
-/// The outer and the inner configuration, and what three copies of one delivery are answered.
+/// The outer and the inner configuration, and the statuses for three copies of one delivery.
 fn pairs() -> [(&'static str, WebhookConfig, WebhookConfig, [u16; 3]); 5] {
     let shared = config(secret());
     let guard = Arc::new(MemoryReplayGuard::new());
@@ -85,7 +85,7 @@ async fn each_delivery_is_handled_once() {
     assert_eq!(warned, 4, "once for each of those that share a guard: {}", log.text());
 }
 
-/// Three of one configuration, and two with one between that has no guard. Each request is observed once.
+/// Three layers with one configuration, then the same with a middle one without a guard. Each request is observed once.
 #[tokio::test]
 async fn three_layers_handle_a_delivery_once() {
     for has_guard in [true, false] {

@@ -1,4 +1,4 @@
-//! The verifier is looked up for each request, and no tenant can do anything to another.
+//! The verifier is looked up for each request, and tenants cannot affect each other.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,13 +27,14 @@ fn verifier(text: &str) -> Verifier {
     Verifier::new(secret(text)).clock(Clock::new(|| NOW))
 }
 
-/// Secrets by path, and how often they were asked for.
+/// Verifiers by path, and how often they were looked up.
 #[derive(Clone, Default)]
 struct Tenants {
     verifiers: Arc<Mutex<HashMap<String, Verifier>>>,
-    asked: Arc<AtomicUsize>,
-    at_once: Arc<Mutex<(usize, usize)>>,
-    takes: Duration,
+    lookups: Arc<AtomicUsize>,
+    /// How many look-ups run now, and at most.
+    concurrent: Arc<Mutex<(usize, usize)>>,
+    duration: Duration,
     any_host: bool,
 }
 
@@ -42,8 +43,9 @@ impl Tenants {
         self.verifiers.lock().unwrap().insert(path.into(), verifier);
     }
 
-    fn asked(&self) -> usize {
-        self.asked.swap(0, Ordering::SeqCst)
+    /// The look-ups since the last call.
+    fn take_lookups(&self) -> usize {
+        self.lookups.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -51,24 +53,24 @@ impl VerifierSource for Tenants {
     async fn verifier(&self, target: &Target<'_>) -> Result<Option<Verifier>, SourceError> {
         assert_eq!(target.method, "POST");
         assert!(self.any_host || target.host == Some("crm.example.test"), "{:?}", target.host);
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.lookups.fetch_add(1, Ordering::SeqCst);
         {
-            let mut at_once = self.at_once.lock().unwrap();
-            at_once.0 += 1;
-            at_once.1 = at_once.1.max(at_once.0);
+            let mut concurrent = self.concurrent.lock().unwrap();
+            concurrent.0 += 1;
+            concurrent.1 = concurrent.1.max(concurrent.0);
         }
-        tokio::time::sleep(self.takes).await;
-        self.at_once.lock().unwrap().0 -= 1;
+        tokio::time::sleep(self.duration).await;
+        self.concurrent.lock().unwrap().0 -= 1;
         Ok(self.verifiers.lock().unwrap().get(target.path).cloned())
     }
 }
 
 fn app(config: WebhookConfig) -> Router {
-    let handler = async |Webhook(event): Webhook| event.delivery().unwrap().tenant().unwrap_or("nobody").to_owned();
+    let handler = async |Webhook(event): Webhook| event.delivery().unwrap().tenant().unwrap_or("none").to_owned();
     Router::new().fallback_service(post(handler).layer(TwentyWebhookLayer::new(config)).with_state(()))
 }
 
-/// The tenant that the handler saw, or why it did not run.
+/// Returns the tenant that the handler saw, or why the request was refused.
 async fn send(app: &Router, path: &str, secret: &str, sent_at: UnixMillis) -> Result<String, Rejection> {
     let mut request = Request::post(path).header("host", "crm.example.test").body(Body::from(BODY)).unwrap();
     request.headers_mut().extend(Signer::new(self::secret(secret)).sign_at(BODY.as_bytes(), sent_at));
@@ -86,32 +88,32 @@ fn config(tenants: &Tenants) -> WebhookConfig {
 }
 
 #[tokio::test]
-async fn each_tenant_has_its_own_secret_and_nothing_of_anothers() {
+async fn each_tenant_has_its_own_secret_and_its_own_duplicates() {
     let tenants = Tenants::default();
     tenants.set("/acme", verifier("a").tenant("acme"));
     tenants.set("/globex", verifier("g").tenant("globex"));
     let app = app(config(&tenants));
-    // The same bytes: neither is a duplicate of the other.
+    // The same bytes for another tenant are no duplicate.
     assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap(), "acme");
     assert_eq!(send(&app, "/globex", "g", NOW).await.unwrap(), "globex");
     assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap_err(), Rejection::AlreadyCompleted);
     assert_eq!(send(&app, "/acme", "g", NOW).await.unwrap_err(), Rejection::SignatureMismatch);
 }
 
-/// The answer does not tell which tenants there are, nor does a timestamp or a body that is over the limit.
+/// So that the answer does not reveal which tenants exist.
 #[tokio::test]
-async fn an_unknown_tenant_is_refused_as_a_wrong_signature_is() {
+async fn an_unknown_tenant_is_refused_like_a_wrong_signature() {
     let tenants = Tenants::default();
     tenants.set("/acme", verifier("a").tenant("acme"));
     let app = app(config(&tenants).lookup_cache(Duration::ZERO));
-    for path in ["/acme", "/nobody"] {
+    for path in ["/acme", "/unknown"] {
         assert_eq!(send(&app, path, "wrong", NOW).await.unwrap_err(), Rejection::SignatureMismatch, "{path}");
     }
-    assert_eq!(tenants.asked(), 2);
+    assert_eq!(tenants.take_lookups(), 2);
 }
 
 #[tokio::test]
-async fn headers_that_are_malformed_or_a_day_old_are_no_reason_to_ask() {
+async fn malformed_headers_and_day_old_timestamps_cause_no_look_up() {
     let tenants = Tenants::default();
     let app = app(config(&tenants));
     let day = 24 * 60 * 60 * 1000;
@@ -121,52 +123,51 @@ async fn headers_that_are_malformed_or_a_day_old_are_no_reason_to_ask() {
     }
     let unsigned = Request::post("/acme").body(Body::from(BODY)).unwrap();
     assert_eq!(app.clone().oneshot(unsigned).await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(tenants.asked(), 0);
+    assert_eq!(tenants.take_lookups(), 0);
 }
 
 #[tokio::test]
-async fn a_flood_of_requests_is_no_flood_of_queries() {
-    let tenants = Tenants { takes: Duration::from_millis(1), ..Tenants::default() };
+async fn a_flood_of_requests_causes_few_look_ups() {
+    let tenants = Tenants { duration: Duration::from_millis(1), ..Tenants::default() };
     tenants.set("/acme", verifier("a").tenant("acme"));
     let app = app(config(&tenants).without_replay_guard());
-    // One tenant is asked for once, also by those that come before the answer.
+    // One look-up serves all requests of a tenant, also those that arrive before its answer.
     join_all((0..1000).map(|_| send(&app, "/acme", "a", NOW))).await;
-    assert_eq!(tenants.asked(), 1);
-    // Targets that are made up: never more than some at a time, and a known tenant does not wait behind them.
+    assert_eq!(tenants.take_lookups(), 1);
+    // Unknown targets: few look-ups at a time, and a known tenant does not wait for them.
     let flood = join_all((0..500).map(|number| send(&app, Box::leak(format!("/{number}").into_boxed_str()), "x", NOW)));
     let (_, known) = tokio::join!(flood, send(&app, "/acme", "a", NOW));
     assert_eq!(known.unwrap(), "acme");
-    assert!(tenants.at_once.lock().unwrap().1 <= 32, "{:?}", tenants.at_once);
+    assert!(tenants.concurrent.lock().unwrap().1 <= 32, "{:?}", tenants.concurrent);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_look_up_that_hangs_is_answered_503() {
-    let tenants = Tenants { takes: Duration::from_secs(60), ..Tenants::default() };
-    let began = tokio::time::Instant::now();
+    let tenants = Tenants { duration: Duration::from_secs(60), ..Tenants::default() };
+    let started = tokio::time::Instant::now();
     let refused = send(&app(config(&tenants)), "/acme", "a", NOW).await.unwrap_err();
     assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "verifier_unavailable"));
-    assert_eq!(began.elapsed().as_secs(), 3);
+    assert_eq!(started.elapsed().as_secs(), 3);
 }
 
-/// Anybody chooses the `Host` header.
+/// Any client can choose the `Host` header.
 #[tokio::test]
-async fn a_forged_host_does_not_displace_a_tenants_verifier() {
+async fn a_forged_host_does_not_replace_a_cached_verifier() {
     let tenants = Tenants { any_host: true, ..Tenants::default() };
     tenants.set("/webhooks/acme", verifier("a").tenant("acme"));
     let app = app(config(&tenants));
-    let mut stranger =
-        Request::post("/acme").header("host", "crm.example.test/webhooks").body(Body::from(BODY)).unwrap();
-    stranger.headers_mut().extend(Signer::new(secret("x")).sign_at(BODY.as_bytes(), NOW));
-    assert_eq!(app.clone().oneshot(stranger).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let mut forged = Request::post("/acme").header("host", "crm.example.test/webhooks").body(Body::from(BODY)).unwrap();
+    forged.headers_mut().extend(Signer::new(secret("x")).sign_at(BODY.as_bytes(), NOW));
+    assert_eq!(app.clone().oneshot(forged).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert!(send(&app, "/webhooks/acme", "a", NOW).await.is_ok());
 }
 
-/// All at once, cold, and again when the cache has forgotten what it knew.
+/// With an empty cache, and again after the cache has expired.
 #[tokio::test(start_paused = true)]
-async fn many_tenants_at_once_lose_nothing() {
+async fn many_tenants_at_once_lose_no_delivery() {
     let now = Arc::new(std::sync::atomic::AtomicU64::new(NOW.as_millis()));
     let read = now.clone();
-    let tenants = Tenants { takes: Duration::from_millis(50), ..Tenants::default() };
+    let tenants = Tenants { duration: Duration::from_millis(50), ..Tenants::default() };
     let paths: Vec<String> = (0..300).map(|number| format!("/{number}")).collect();
     for path in &paths {
         tenants.set(path, verifier("a").tenant(path));
@@ -181,10 +182,10 @@ async fn many_tenants_at_once_lose_nothing() {
     }
 }
 
-/// After a restart no tenant is known yet.
+/// As after a restart, when the cache is empty.
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_made_up_tenants_loses_no_first_delivery() {
-    let tenants = Tenants { takes: Duration::from_millis(20), ..Tenants::default() };
+async fn a_flood_of_unknown_tenants_loses_no_delivery_of_a_known_one() {
+    let tenants = Tenants { duration: Duration::from_millis(20), ..Tenants::default() };
     tenants.set("/acme", verifier("a").tenant("acme"));
     let app = app(config(&tenants));
     let paths: Vec<String> = (0..600).map(|number| format!("/{number}")).collect();
@@ -193,15 +194,15 @@ async fn a_flood_of_made_up_tenants_loses_no_first_delivery() {
     assert_eq!(genuine.unwrap(), "acme");
 }
 
-/// Else its answer would tell that there is such a tenant: before the body, and another one after it.
+/// A forged request gets the same answer with and without such a tenant, before and after its body.
 #[tokio::test(start_paused = true)]
-async fn a_tenants_own_tolerance_does_not_tell_that_it_exists() {
+async fn a_tenants_own_tolerance_does_not_reveal_that_it_exists() {
     let tenants = Tenants::default();
     let minute = Tolerance::both(Duration::from_secs(60));
     tenants.set("/acme", verifier("a").tenant("acme").tolerance(minute));
     let app = app(config(&tenants));
     let two_minutes_ago = UnixMillis::from_millis(NOW.as_millis() - 120_000);
-    for path in ["/acme", "/nobody"] {
+    for path in ["/acme", "/unknown"] {
         let body = Body::from_stream(futures_util::stream::pending::<Result<&'static str, std::io::Error>>());
         let mut request = Request::post(path).header("host", "crm.example.test").body(body).unwrap();
         request.headers_mut().extend(Signer::new(secret("x")).sign_at(BODY.as_bytes(), two_minutes_ago));
@@ -212,7 +213,7 @@ async fn a_tenants_own_tolerance_does_not_tell_that_it_exists() {
     assert!(matches!(stale, Rejection::StaleTimestamp { .. }), "{stale}");
 }
 
-/// HTTP/1.1 has it in a header, with the port; HTTP/2 in the URL.
+/// HTTP/1.1 sends it in a header with the port, HTTP/2 in the URL.
 #[tokio::test]
 async fn the_host_is_the_same_over_both_versions_of_http() {
     let tenants = Tenants::default();
@@ -228,14 +229,14 @@ async fn the_host_is_the_same_over_both_versions_of_http() {
         if let Some(host) = host {
             request.headers_mut().insert("host", host.parse().unwrap());
         }
-        // The source looks at the host itself.
+        // The source asserts the host.
         assert_eq!(app.clone().oneshot(request).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
-    assert_eq!(tenants.asked(), 3);
+    assert_eq!(tenants.take_lookups(), 3);
 }
 
 #[tokio::test]
-async fn what_was_looked_up_is_used_for_as_long_as_the_cache_says() {
+async fn a_verifier_is_cached_for_five_seconds() {
     let now = Arc::new(std::sync::atomic::AtomicU64::new(NOW.as_millis()));
     let clock = {
         let now = now.clone();
@@ -248,20 +249,20 @@ async fn what_was_looked_up_is_used_for_as_long_as_the_cache_says() {
     tenants.set("/acme", verifier("new").tenant("acme"));
     now.fetch_add(4_999, Ordering::SeqCst);
     assert!(send(&app, "/acme", "old", NOW).await.is_ok());
-    assert_eq!(tenants.asked(), 1);
+    assert_eq!(tenants.take_lookups(), 1);
     now.fetch_add(1, Ordering::SeqCst);
     assert!(send(&app, "/acme", "old", NOW).await.is_err());
     assert!(send(&app, "/acme", "new", NOW).await.is_ok());
-    assert_eq!(tenants.asked(), 1);
+    assert_eq!(tenants.take_lookups(), 1);
 }
 
-/// A secret that is replaced while the source answers.
-struct ReplacedMeanwhile {
+/// A source whose secret is replaced during a look-up.
+struct ReplacedDuringLookup {
     tenants: Tenants,
     time: Arc<AtomicU64>,
 }
 
-impl VerifierSource for ReplacedMeanwhile {
+impl VerifierSource for ReplacedDuringLookup {
     async fn verifier(&self, target: &Target<'_>) -> Result<Option<Verifier>, SourceError> {
         let found = self.tenants.verifier(target).await;
         self.tenants.set("/acme", verifier("acme-new").also_accept(secret("acme")));
@@ -271,22 +272,22 @@ impl VerifierSource for ReplacedMeanwhile {
 }
 
 #[tokio::test]
-async fn an_answer_is_as_old_as_the_question() {
+async fn the_age_of_a_cached_verifier_counts_from_the_start_of_the_look_up() {
     let (tenants, time) = (Tenants::default(), Arc::new(AtomicU64::new(NOW.as_millis())));
     tenants.set("/acme", verifier("acme"));
     let clock = time.clone();
     let clock = Clock::new(move || UnixMillis::from_millis(clock.load(Ordering::SeqCst)));
-    let source = ReplacedMeanwhile { tenants: tenants.clone(), time: time.clone() };
+    let source = ReplacedDuringLookup { tenants: tenants.clone(), time: time.clone() };
     let app = app(WebhookConfig::new(source).clock(clock));
     assert!(send(&app, "/acme", "acme", NOW).await.is_ok());
-    // 5 seconds after the question, and only 3 after the answer.
+    // 5 seconds after the look-up started, 3 after it ended.
     time.fetch_add(3_000, Ordering::SeqCst);
     assert!(send(&app, "/acme", "acme-new", NOW).await.is_ok());
-    assert_eq!(tenants.asked(), 2);
+    assert_eq!(tenants.take_lookups(), 2);
 }
 
 #[tokio::test]
-async fn a_secret_is_replaced_while_requests_are_received() {
+async fn a_shared_verifier_is_replaced_between_requests() {
     let shared = SharedVerifier::new(verifier("old"));
     let app = app(WebhookConfig::new(shared.clone()).without_replay_guard());
     assert!(send(&app, "/", "old", NOW).await.is_ok());
@@ -299,10 +300,10 @@ async fn a_secret_is_replaced_while_requests_are_received() {
     assert!(send(&app, "/", "new", NOW).await.is_ok());
 }
 
-/// A job that Twenty runs again after a rotation is signed with the new secret. For a named tenant it is still the same delivery.
+/// Twenty signs a repeated job with the new secret after a rotation. With a tenant's name, it is still the same delivery.
 #[tokio::test]
-async fn a_re_run_after_a_rotation_is_known_for_a_named_tenant() {
-    for (name, again) in [(Some("acme"), Err(Rejection::AlreadyCompleted)), (None, Ok("nobody".to_owned()))] {
+async fn a_rerun_after_a_rotation_is_a_duplicate_for_a_named_tenant() {
+    for (name, again) in [(Some("acme"), Err(Rejection::AlreadyCompleted)), (None, Ok("none".to_owned()))] {
         let named = |verifier: Verifier| match name {
             Some(name) => verifier.tenant(name),
             None => verifier,
@@ -316,9 +317,8 @@ async fn a_re_run_after_a_rotation_is_known_for_a_named_tenant() {
     }
 }
 
-/// A configuration is made of any of these, wherever one is asked for.
 #[test]
-fn a_config_is_made_of_whatever_says_which_verifier() {
+fn a_config_can_be_made_from_secrets_verifiers_and_sources() {
     fn config(config: impl Into<WebhookConfig>) -> WebhookConfig {
         config.into()
     }

@@ -1,4 +1,4 @@
-//! An adapter for a framework that this project knows nothing of, made with what the two adapters are made with.
+//! An adapter for an unknown framework, made only with the public API of core.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use twenty_webhook_core::{Clock, Refusal, RequestHead, Signer, Verifier, Webhook
 
 use crate::samples::{BODY, NOW, secret};
 
-/// The framework: its own requests, its own answers.
+/// The framework, with its own types for requests and answers.
 mod framework {
     use super::{BTreeMap, Bytes};
 
@@ -26,7 +26,7 @@ mod framework {
     pub(super) struct Answer(pub(super) u16);
 }
 
-/// The adapter: from here to its end.
+/// The adapter begins here and ends after `receive`.
 struct Head<'a>(&'a framework::Request);
 
 impl RequestHead for Head<'_> {
@@ -58,7 +58,7 @@ where
     let answer = async {
         let chunks = pin!(stream::iter(request.chunks.iter().cloned().map(Ok)));
         let received = config.receive(&Head(&request), None, chunks, tokio::time::sleep).await?;
-        // In a task of its own, so that it goes on when the sender hangs up.
+        // In its own task, so that it continues after the sender hung up.
         let work = async move {
             let event = received.event().clone();
             let admission = received.claim(None).await?;
@@ -72,9 +72,9 @@ where
 }
 
 #[tokio::test]
-async fn it_has_all_that_the_two_adapters_have() {
-    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let codes = told.clone();
+async fn it_can_do_what_the_two_adapters_do() {
+    let observed = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let codes = observed.clone();
     let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
         .body_limit(1000)
         .observe(move |outcome| codes.lock().unwrap().push(outcome.code()));
@@ -90,27 +90,27 @@ async fn it_has_all_that_the_two_adapters_have() {
         (unsigned, 405, "method_not_allowed"),
     ] {
         let answer = receive(&config, request, move |_| async move { status }).await;
-        assert_eq!((answer, told.lock().unwrap().pop()), (framework::Answer(status), Some(code)));
+        assert_eq!((answer, observed.lock().unwrap().pop()), (framework::Answer(status), Some(code)));
     }
 }
 
 #[tokio::test]
 async fn a_handler_whose_sender_hangs_up_finishes() {
     let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)));
-    let (go_on, gone) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
-    let (opened, finished) = (go_on.clone(), gone.clone());
-    let waits = move |_| async move {
-        opened.notified().await;
-        finished.notify_one();
+    let (proceed, finished) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (wait, done) = (proceed.clone(), finished.clone());
+    let handler = move |_| async move {
+        wait.notified().await;
+        done.notify_one();
         204
     };
     tokio::select! {
         biased;
-        answer = receive(&config, request("POST", BODY, BODY), waits) => panic!("{answer:?}"),
+        answer = receive(&config, request("POST", BODY, BODY), handler) => panic!("{answer:?}"),
         () = async { for _ in 0..10 { tokio::task::yield_now().await } } => {}
     }
-    go_on.notify_one();
-    gone.notified().await;
+    proceed.notify_one();
+    finished.notified().await;
     while receive(&config, request("POST", BODY, BODY), |_| async { 204 }).await != framework::Answer(200) {
         tokio::task::yield_now().await;
     }

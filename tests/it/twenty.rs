@@ -1,5 +1,5 @@
-//! Ten thousand changes in a Twenty that drops, repeats and reorders: what it sent is handled exactly once by each adapter, and what it dropped
-//! is known.
+//! Ten thousand changes in a Twenty that drops, repeats and reorders events. Each adapter handles each sent event exactly once, and the
+//! dropped ones are known.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,24 +14,24 @@ use tokio::net::TcpListener;
 use twenty_webhook_actix::TwentyWebhookMiddleware;
 use twenty_webhook_axum::TwentyWebhookLayer;
 use twenty_webhook_core::{EventRouter, Secret, Verifier};
-use twenty_webhook_testing::{Call, FakeTwenty, Fate, Ledger, RateLimit, Recorder, TestClock};
+use twenty_webhook_testing::{Call, Emission, FakeTwenty, Ledger, RateLimit, Recorder, TestClock};
 
 const SECRET: &str = "s3cret";
 const CHANGES: usize = 10_000;
 
 #[actix_web::test]
-async fn what_was_sent_is_handled_exactly_once_and_what_was_dropped_is_known() {
+async fn each_sent_event_is_handled_once_and_each_dropped_one_is_known() {
     let clock = TestClock::default();
     let verifier = Verifier::new(Secret::new(SECRET).unwrap()).clock(clock.clock());
     let (on_axum, on_actix) = (Recorder::default(), Recorder::default());
     let (axum_url, actix_url) = (serve_axum(verifier.clone(), &on_axum).await, serve_actix(verifier, &on_actix));
 
-    // Bare records, because the test is about deliveries, and ten thousand of them are sent twice.
+    // Bare records keep twenty thousand deliveries small.
     let twenty = FakeTwenty::builder().clock(clock.clock()).bare_records().start();
     let to_axum = twenty.add_webhook(axum_url, ["*.*"], SECRET);
     let to_actix = twenty.add_webhook(actix_url, ["person.*", "company.*"], SECRET);
     twenty.set_faults(|faults| {
-        // About six rounds of forty calls are a minute.
+        // A minute has about six rounds of forty calls.
         faults.rate_limit = Some(RateLimit::per_minute(160));
         faults.rerun_every = 7;
         faults.rerun_fan_out_every = 11;
@@ -53,12 +53,12 @@ async fn what_was_sent_is_handled_exactly_once_and_what_was_dropped_is_known() {
     }
 }
 
-/// Creates, updates, deletes and destroys, in calls of one record and of many.
+/// Creates, updates, deletes and destroys records, one or several in a call.
 fn change_twenty_records(twenty: &FakeTwenty, alive: &mut Vec<String>, random: &mut SmallRng) {
-    let mut left: usize = 20;
-    while left > 0 {
-        let many = random.random_range(1..=left);
-        left -= many;
+    let mut remaining: usize = 20;
+    while remaining > 0 {
+        let many = random.random_range(1..=remaining);
+        remaining -= many;
         if alive.len() < many || random.random_bool(0.4) {
             alive.extend(twenty.create_many("person", (0..many).map(|number| json!({ "city": number }))));
             continue;
@@ -78,22 +78,22 @@ fn check(ledger: &Ledger, webhook: &str, handled: &Recorder) {
     for event in handled.events() {
         *times.entry(event.delivery_id()).or_insert(0) += 1;
     }
-    assert_eq!(ledger.accepted(webhook), sent, "all that was sent was accepted");
-    assert_eq!(times.keys().copied().collect::<HashSet<_>>(), sent, "what was sent was handled, and nothing else");
+    assert_eq!(ledger.accepted(webhook), sent, "each sent event was accepted");
+    assert_eq!(times.keys().copied().collect::<HashSet<_>>(), sent, "exactly the sent events were handled");
     assert!(times.values().all(|times| *times == 1), "once");
 
-    // It went wrong indeed.
+    // The faults did happen.
     let calls: Vec<_> = ledger.calls_to(webhook).collect();
     let dropped = calls.iter().filter(|call| !call.was_sent()).count();
     let again = calls.iter().filter(|call| call.was_sent() && call.is_rerun).count();
-    let hidden = ledger.changes.iter().filter(|change| change.fate == Fate::OneForMany).count();
+    let hidden = ledger.changes.iter().filter(|change| change.emission == Emission::OnlyFirstOfMany).count();
     assert!(
         sent.len() > 2000 && dropped > 500 && again > 200 && hidden > 50,
         "{} {dropped} {again} {hidden}",
         sent.len()
     );
 
-    // Each change was handled, or is known to be missed.
+    // Each change was handled or is reported as missed.
     let handled: HashSet<_> = calls.iter().filter(|call| call.was_sent()).map(|call| call.change).collect();
     assert_eq!(handled.len() + ledger.missed(webhook).len(), ledger.changes.len());
 }

@@ -1,5 +1,5 @@
-//! The path, the query, the content type and the method are not signed. A copy that was changed there and comes first must not stand in for
-//! the genuine delivery, through any receiver that sees the response.
+//! The path, the query and the content type are not signed. A copy with a changed one that arrives first must not replace the genuine
+//! delivery, in any receiver that sees the response.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::samples::{BODY, NOW, secret};
 
 #[derive(Deserialize)]
 struct Page {
-    #[expect(dead_code, reason = "only read")]
+    #[expect(dead_code, reason = "only deserialized")]
     page: u32,
 }
 
@@ -34,7 +34,7 @@ struct Page {
 struct Handled(Arc<AtomicUsize>);
 
 impl Handled {
-    fn one(&self) {
+    fn count(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -43,27 +43,22 @@ impl Handled {
     }
 }
 
-/// What is sent: the copy, whose unsigned part was changed, and the genuine delivery.
-struct Scene {
+/// A genuine delivery, and a copy of it with a changed unsigned part.
+struct Case {
     name: &'static str,
     copy: (&'static str, &'static str),
-    copy_is_answered: u16,
+    copy_status: u16,
     genuine: (&'static str, &'static str),
 }
 
 const JSON: &str = "application/json";
 
-const SCENES: [Scene; 4] = [
-    Scene { name: "path", copy: ("/path/x", JSON), copy_is_answered: 400, genuine: ("/path/7", JSON) },
-    Scene { name: "query", copy: ("/query?page=x", JSON), copy_is_answered: 400, genuine: ("/query?page=7", JSON) },
-    Scene { name: "content type", copy: ("/json", "text/plain"), copy_is_answered: 415, genuine: ("/json", JSON) },
-    // The second request within its limit is let in.
-    Scene {
-        name: "an inner layer's 429",
-        copy: ("/limited", JSON),
-        copy_is_answered: 429,
-        genuine: ("/limited", JSON),
-    },
+const CASES: [Case; 4] = [
+    Case { name: "path", copy: ("/path/x", JSON), copy_status: 400, genuine: ("/path/7", JSON) },
+    Case { name: "query", copy: ("/query?page=x", JSON), copy_status: 400, genuine: ("/query?page=7", JSON) },
+    Case { name: "content type", copy: ("/json", "text/plain"), copy_status: 415, genuine: ("/json", JSON) },
+    // The layer accepts the second request.
+    Case { name: "an inner layer's 429", copy: ("/limited", JSON), copy_status: 429, genuine: ("/limited", JSON) },
 ];
 
 type Send = Box<dyn Fn((&'static str, &'static str)) -> LocalBoxFuture<'static, u16>>;
@@ -72,14 +67,14 @@ fn verifier() -> Verifier {
     Verifier::new(secret()).clock(Clock::new(|| NOW))
 }
 
-/// The copy first, the genuine delivery second, and the genuine delivery again.
-async fn play(receiver: &str, scene: &Scene, send: &Send, handled: &Handled) {
-    let Scene { name, copy, copy_is_answered, genuine } = scene;
-    assert_eq!(send(*copy).await, *copy_is_answered, "{receiver}, {name}: the copy");
+/// Sends the copy, the genuine delivery, and the genuine delivery again.
+async fn check(receiver: &str, case: &Case, send: &Send, handled: &Handled) {
+    let Case { name, copy, copy_status, genuine } = case;
+    assert_eq!(send(*copy).await, *copy_status, "{receiver}, {name}: the copy");
     assert_eq!(handled.times(), 0, "{receiver}, {name}");
     assert_eq!(send(*genuine).await, 204, "{receiver}, {name}: the genuine delivery is handled");
     assert_eq!(handled.times(), 1, "{receiver}, {name}");
-    assert_eq!(send(*genuine).await, 200, "{receiver}, {name}: it is a duplicate now");
+    assert_eq!(send(*genuine).await, 200, "{receiver}, {name}: it is now a duplicate");
     assert_eq!(handled.times(), 1, "{receiver}, {name}");
 }
 
@@ -90,8 +85,8 @@ fn axum_request((path, content_type): (&str, &str)) -> Request<Body> {
 }
 
 fn axum_app(handled: Handled) -> Router {
-    fn one(Extension(handled): Extension<Handled>) -> StatusCode {
-        handled.one();
+    fn handle(Extension(handled): Extension<Handled>) -> StatusCode {
+        handled.count();
         StatusCode::NO_CONTENT
     }
     type Webhook = twenty_webhook_axum::Webhook;
@@ -101,33 +96,33 @@ fn axum_app(handled: Handled) -> Router {
         async move { if first { Err(StatusCode::TOO_MANY_REQUESTS) } else { Ok(next.run(request).await) } }
     };
     Router::new()
-        .route("/path/{page}", post(async |_: Webhook, _: Path<u32>, handled| one(handled)))
-        .route("/query", post(async |_: Webhook, _: Query<Page>, handled| one(handled)))
-        .route("/json", post(async |_: Webhook, handled, _: Json<Value>| one(handled)))
-        .route("/limited", post(async |_: Webhook, handled| one(handled)).layer(from_fn(limit)))
+        .route("/path/{page}", post(async |_: Webhook, _: Path<u32>, handled| handle(handled)))
+        .route("/query", post(async |_: Webhook, _: Query<Page>, handled| handle(handled)))
+        .route("/json", post(async |_: Webhook, handled, _: Json<Value>| handle(handled)))
+        .route("/limited", post(async |_: Webhook, handled| handle(handled)).layer(from_fn(limit)))
         .layer(Extension(handled))
         .layer(TwentyWebhookLayer::new(verifier()))
 }
 
 #[tokio::test]
 async fn axum() {
-    for scene in &SCENES {
+    for case in &CASES {
         let handled = Handled::default();
         let app = axum_app(handled.clone());
         let send: Send = Box::new(move |sent| {
             let response = app.clone().oneshot(axum_request(sent));
             Box::pin(async { response.await.unwrap().status().as_u16() })
         });
-        play("axum", scene, &send, &handled).await;
+        check("axum", case, &send, &handled).await;
     }
 }
 
 #[tokio::test]
 async fn tower() {
-    for scene in &SCENES {
+    for case in &CASES {
         let handled = Handled::default();
         let service = {
-            let (handled, copy, status) = (handled.clone(), scene.copy, scene.copy_is_answered);
+            let (handled, copy, status) = (handled.clone(), case.copy, case.copy_status);
             let first = Arc::new(AtomicU32::new(0));
             TwentyWebhookLayer::new(verifier()).layer(service_fn(move |request: Request<Body>| {
                 let is_first = first.fetch_add(1, Ordering::SeqCst) == 0;
@@ -136,7 +131,7 @@ async fn tower() {
                 *response.status_mut() = if is_first && is_copy {
                     StatusCode::from_u16(status).unwrap()
                 } else {
-                    handled.one();
+                    handled.count();
                     StatusCode::NO_CONTENT
                 };
                 async { Ok::<_, Infallible>(response) }
@@ -146,24 +141,24 @@ async fn tower() {
             let response = service.clone().oneshot(axum_request(sent));
             Box::pin(async { response.await.unwrap().status().as_u16() })
         });
-        play("tower", scene, &send, &handled).await;
+        check("tower", case, &send, &handled).await;
     }
 }
 
 #[actix_web::test]
 async fn actix() {
-    fn one(handled: &Handled) -> HttpResponse {
-        handled.one();
+    fn handle(handled: &Handled) -> HttpResponse {
+        handled.count();
         HttpResponse::NoContent().finish()
     }
     type Webhook = twenty_webhook_actix::Webhook;
     type Shared = web::Data<Handled>;
-    for scene in &SCENES {
+    for case in &CASES {
         let (handled, requests) = (Handled::default(), Arc::new(AtomicU32::new(0)));
         let webhook = TwentyWebhookMiddleware::new(verifier());
         let limited = move |_: Webhook, handled: Shared| {
             let first = requests.fetch_add(1, Ordering::SeqCst) == 0;
-            async move { if first { HttpResponse::TooManyRequests().finish() } else { one(&handled) } }
+            async move { if first { HttpResponse::TooManyRequests().finish() } else { handle(&handled) } }
         };
         let not_json = |error: actix_web::error::JsonPayloadError, _: &actix_web::HttpRequest| {
             let status = match error {
@@ -181,15 +176,15 @@ async fn actix() {
             .app_data(web::PathConfig::default().error_handler(not_a_number))
             .service(
                 route("/path/{page}")
-                    .route(web::post().to(async |_: Webhook, _: web::Path<u32>, handled: Shared| one(&handled))),
+                    .route(web::post().to(async |_: Webhook, _: web::Path<u32>, handled: Shared| handle(&handled))),
             )
             .service(
                 route("/query")
-                    .route(web::post().to(async |_: Webhook, _: web::Query<Page>, handled: Shared| one(&handled))),
+                    .route(web::post().to(async |_: Webhook, _: web::Query<Page>, handled: Shared| handle(&handled))),
             )
             .service(
                 route("/json")
-                    .route(web::post().to(async |_: Webhook, _: web::Json<Value>, handled: Shared| one(&handled))),
+                    .route(web::post().to(async |_: Webhook, _: web::Json<Value>, handled: Shared| handle(&handled))),
             )
             .service(route("/limited").route(web::post().to(limited)));
         let app = std::rc::Rc::new(init_service(app).await);
@@ -202,6 +197,6 @@ async fn actix() {
             let (app, request) = (app.clone(), request.to_request());
             Box::pin(async move { call_service(&app, request).await.status().as_u16() })
         });
-        play("actix", scene, &send, &handled).await;
+        check("actix", case, &send, &handled).await;
     }
 }

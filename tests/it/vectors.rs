@@ -1,4 +1,4 @@
-//! The signed bodies and requests in `tests/vectors`. Their signatures are openssl's and Node's, never our own.
+//! The signed bodies and requests in `tests/vectors`. openssl and Node made their signatures, not this project.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use twenty_webhook_core::UnixMillis;
 
-/// A request, what the clock says when it comes, and what must come of it.
+/// A request, the time at which it arrives, and the expected result.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// The header whose name ends like this.
+    /// The header whose name ends with `name`.
     pub(crate) fn header(&mut self, name: &str) -> &mut String {
         &mut self.headers.iter_mut().find(|(header, _)| header.ends_with(name)).unwrap().1
     }
@@ -28,13 +28,13 @@ impl Case {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Expect {
-    /// The handler runs, once, with the event of this name.
+    /// The handler runs once, with an event of this name.
     Event(String),
     /// The handler does not run.
     Refused {
         status: u16,
         code: String,
-        /// What the reason says, among the rest.
+        /// A part of the reason's text.
         #[serde(default)]
         says: String,
     },
@@ -43,10 +43,10 @@ pub(crate) enum Expect {
 /// A signed body.
 #[derive(Deserialize)]
 struct Signed {
-    /// What the event is called, whichever way its own spelling is.
+    /// The canonical name of the event.
     #[serde(alias = "name")]
     event: String,
-    /// In `signatures.json` the file that the body is in.
+    /// In `signatures.json`, the file that contains the body.
     body: String,
     secret: String,
     timestamp: String,
@@ -55,7 +55,7 @@ struct Signed {
 }
 
 impl Signed {
-    /// As it is received shortly after it was sent.
+    /// A request that arrives 40 ms after it was sent.
     fn case(self, name: String, body: Bytes) -> Case {
         Case {
             name,
@@ -72,7 +72,7 @@ impl Signed {
     }
 }
 
-/// A body of every form that Twenty has ever sent, with its signature.
+/// A signed body of each form that Twenty has sent.
 pub(crate) fn signed_bodies() -> Vec<Case> {
     let all: Vec<Signed> = serde_json::from_slice(&read("signatures.json")).unwrap();
     assert!(all.len() >= 36, "the vectors are there");
@@ -84,7 +84,7 @@ pub(crate) fn signed_bodies() -> Vec<Case> {
         .collect()
 }
 
-/// What a Twenty 2.21 server really signed and sent.
+/// The deliveries of a real Twenty 2.21 server.
 pub(crate) fn real_deliveries() -> Vec<Case> {
     let lines = read("real-2.21.jsonl");
     let all: Vec<Case> = str::from_utf8(&lines)

@@ -1,7 +1,7 @@
-// Writes mistakes.json: requests that were got wrong as people get them wrong, and what a diagnosis must find in each. Run:
+// Writes mistakes.json: requests with common mistakes, and what a diagnosis must find in each. Run:
 // node tests/vectors/mistakes.mjs
 //
-// Every signature is Node's, over the mistaken message, with the mistaken key.
+// Node computes every signature, over the mistaken message with the mistaken key.
 import { createHmac } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
@@ -174,7 +174,7 @@ add("body lost on the way", ["body_empty"], { signed: BODY, body: "" });
 add("body changed", ["unexplained"], { signed: BODY, body: BODY.replace("Zoë", "Zoe") });
 add("body changed and spaced", ["body_spaced"], { signed: BODY, body: PRETTY.replace("Zoë", "Zoe") });
 
-// Twenty's own: axios leaves these names out of the body, after it was signed.
+// A mistake of Twenty: axios drops these names from the body after it was signed.
 const GENUINE = { ...EVENT, workspaceId: "w1", webhookId: "h1" };
 const withMember = (name) => JSON.stringify(GENUINE).replace('"tags":{}', `"tags":{},"${name}":{"a":1}`);
 for (const name of ["__proto__", "constructor", "prototype"]) {

@@ -1,6 +1,6 @@
-// Writes requests.json: requests that a receiver must judge, one by one. Run: node tests/vectors/requests.mjs
+// Writes requests.json: requests that a receiver must accept or refuse. Run: node tests/vectors/requests.mjs
 //
-// Every signature here is Node's. Each one made by `sign` is computed a second time by openssl, and the two must agree.
+// Node computes every signature. For those from `sign`, openssl must compute the same.
 import { createHmac } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -61,7 +61,7 @@ const good = sign(SENT, BODY);
 
 add("good", accepted);
 
-// Headers that are there or not
+// Missing and repeated headers
 add("no headers", unsigned, { signature: null, timestamp: null, nonce: null });
 add("only a nonce", unsigned, { signature: null, timestamp: null });
 add("signature missing", missing(SIGNATURE), { signature: null });
@@ -141,7 +141,7 @@ add("body announced over the limit", tooLarge, { contentLength: LIMIT + 1 });
 add("body announced as 4 PB", tooLarge, { contentLength: "4000000000000000" });
 add("bad signature and a body over the limit", badSignature, { signature: "x", padTo: LIMIT + 1 });
 
-// Signed by Twenty, but no event
+// Signed by Twenty, but not an event
 add("signed, empty", refused(422, "not_an_event", "the body is empty"), { body: "" });
 add("signed, white space", notAnEvent, { body: " \n" });
 add("signed, not JSON", notAnEvent, { body: "person.created" });

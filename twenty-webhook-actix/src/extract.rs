@@ -10,23 +10,34 @@ use crate::{MissingConfig, RefusedRequest, WebhookConfig};
 
 /// Extracts a verified event.
 ///
-/// It verifies the request itself, as the [`WebhookConfig`] in `app_data` says, unless
-/// [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) has done so. With neither there is nothing to verify with: the
-/// answer is 500, and the log says what is missing.
+/// Behind [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware), it returns the event that the middleware verified. Use both
+/// together. Without the middleware, it verifies the request itself with the `web::Data<WebhookConfig>` in `app_data`. With neither, it
+/// answers 500 and logs [`MissingConfig`].
+///
+/// ```
+/// use actix_web::{App, HttpResponse, Responder, web};
+/// use twenty_webhook_actix::{Secret, Webhook, WebhookConfig};
+///
+/// async fn receive(Webhook(event): Webhook) -> impl Responder {
+///     println!("{} {:?}", event.name(), event.record_id());
+///     HttpResponse::NoContent()
+/// }
+///
+/// # let secret = Secret::new("s3cret")?;
+/// // The extractor alone. `config` is made once, for all workers.
+/// let config = web::Data::new(WebhookConfig::new(secret));
+/// let app = App::new().app_data(config.clone()).route("/webhooks/twenty", web::post().to(receive));
+/// # Ok::<(), twenty_webhook_actix::SecretError>(())
+/// ```
 ///
 /// # What the extractor alone can lose
-/// It does not see the response. So a delivery counts as handled as soon as it is extracted. When the handler fails, or another
-/// extractor refuses the request, a redelivery within the tolerance is answered 200 and not handled. That may be a forger's doing: the path,
-/// the query and the content type are not signed, so a copy that was changed there and comes first is refused by a `web::Path`, `web::Query` or
-/// `web::Json` beside this extractor, and the genuine delivery is then taken for a duplicate.
-///
-/// It takes the body. So it stands alone: a `web::Bytes` or `web::Json` after it finds nothing, and after one of those it finds nothing
-/// itself, which is a signature mismatch. The bytes are in [`WebhookEvent::body`].
-///
-/// On a route of `web::post()` actix answers other methods itself, so the log does not tell of a delivery that a redirect has turned into a GET.
-///
-/// Put [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) on the route, and keep the extractor in the handler: together they lose
-/// none of these.
+/// - It does not see the response, so a delivery counts as handled once it is extracted. If the handler then fails, or another extractor
+///   refuses the request, a copy within the tolerance is answered 200 and not handled.
+/// - An attacker can cause that. The path, the query and the content type are not signed. If a copy with a changed one arrives first, a
+///   `web::Path`, `web::Query` or `web::Json` in the same handler refuses it, and the genuine delivery then counts as a duplicate.
+/// - It consumes the body. A `web::Bytes` or `web::Json` after it finds none. Before it, they leave none, which is a signature
+///   mismatch. Read [`WebhookEvent::body`] instead.
+/// - On a `web::post()` route, actix answers other methods itself. A delivery that a redirect turned into a GET is then not logged.
 #[derive(Clone, Debug)]
 pub struct Webhook(pub WebhookEvent);
 

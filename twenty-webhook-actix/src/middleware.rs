@@ -18,7 +18,7 @@ use twenty_webhook_core::{Received, WebhookEvent};
 use crate::receive::receive;
 use crate::{RefusedRequest, WebhookConfig};
 
-/// A middleware that lets only verified deliveries of Twenty's through.
+/// A middleware that passes on only deliveries that Twenty signed.
 ///
 /// Put it on the webhook's resource. On the whole app it would demand a signature from `/health` too.
 ///
@@ -42,17 +42,17 @@ use crate::{RefusedRequest, WebhookConfig};
 /// # serve().unwrap();
 /// ```
 ///
-/// Make it outside the closure of `HttpServer::new`, as here: made inside, each worker has a memory of its own, and a duplicate that
-/// reaches another worker is handled again.
+/// Make it outside the closure of `HttpServer::new`, as here. Made inside, each worker would have its own replay guard, and a duplicate
+/// that reaches another worker would be handled again.
 ///
-/// What passes has a [`WebhookEvent`] in its extensions, and the signed bytes, unchanged, as its payload. The handler then
-/// runs in a task of its own: Twenty gives up after 5 seconds and never retries, so a handler that takes longer still finishes. Before the
-/// process ends, wait for [`drained`](Self::drained).
+/// A verified request has a [`WebhookEvent`] in its extensions, and the signed bytes, unchanged, as its payload. Its handler
+/// runs in its own task: Twenty gives up after 5 seconds and never retries, so a slower handler must still finish. Before the process
+/// ends, wait for [`drained`](Self::drained).
 ///
 /// # Large notes
-/// actix's own limits still hold for a handler that takes `web::Bytes` (256 KiB) or `web::Json` (2 MiB): a larger delivery is verified, and then
-/// answered 413 or 400. Twenty sends notes of up to 18 MB, so raise them in `app_data`, with `web::PayloadConfig::new(limit)` and
-/// `web::JsonConfig::default().limit(limit)`, or read [`WebhookEvent::body`], which has no limit.
+/// actix's own limits also apply to a handler that takes `web::Bytes` (256 KiB) or `web::Json` (2 MiB): a larger delivery is verified, and
+/// then answered 413 or 400. Twenty sends notes of up to 18 MB. Raise the limits in `app_data`, with `web::PayloadConfig::new(limit)` and
+/// `web::JsonConfig::default().limit(limit)`, or read [`WebhookEvent::body`], which has none.
 #[derive(Clone, Debug)]
 pub struct TwentyWebhookMiddleware {
     config: WebhookConfig,
@@ -60,13 +60,14 @@ pub struct TwentyWebhookMiddleware {
 }
 
 impl TwentyWebhookMiddleware {
-    /// Receives as `config` says: a [`WebhookConfig`], or just a [`Secret`](crate::Secret) or a [`Verifier`](crate::Verifier).
+    /// Makes a middleware from a [`WebhookConfig`], or from just a [`Secret`](crate::Secret), a [`Verifier`](crate::Verifier) or a
+    /// [`VerifierSource`](crate::VerifierSource).
     pub fn new(config: impl Into<WebhookConfig>) -> Self {
         Self { config: config.into(), running: TaskTracker::new() }
     }
 
-    /// Waits until no request is under way any more, and no handler is running, on any route or worker that this middleware or a clone of it
-    /// is on. For a graceful shutdown: actix waits for its connections only, and drops what still runs when a worker stops.
+    /// Waits for all requests and handlers of this middleware and its clones, on every route and worker. Use it for a graceful shutdown:
+    /// actix waits only for its connections, and drops the other handlers when a worker stops.
     pub async fn drained(&self) {
         self.running.close();
         self.running.wait().await;
@@ -111,7 +112,7 @@ where
         let inner = Rc::clone(&self.inner);
         let TwentyWebhookMiddleware { config, running } = self.middleware.clone();
         let mut payload = request.take_payload();
-        let under_way = running.token();
+        let in_flight = running.token();
         Box::pin(async move {
             let received = match receive(&config, request.head(), &mut payload).await {
                 Ok(received) => received,
@@ -122,7 +123,7 @@ where
             request.set_payload(Payload::from(received.event().body().clone()));
             let outer = request.extensions_mut().insert(received.event().clone());
             let handling = async move {
-                let _under_way = under_way;
+                let _in_flight = in_flight;
                 handle(inner, received, outer, request).await
             };
             detached(Box::pin(handling.in_current_span())).await
@@ -130,19 +131,19 @@ where
     }
 }
 
-/// Runs a future that finishes even if the caller hangs up: if it has to wait, it goes on in a task of its own.
+/// Runs a future to its end, even if the sender hangs up: a future that has to wait continues in its own task.
 async fn detached<B: 'static>(
     mut handling: Pin<Box<impl Future<Output = Result<ServiceResponse<EitherBody<B>>, Error>> + 'static>>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    // Most have no need to wait, and a task costs a twentieth of a request.
+    // Most futures do not have to wait, and a task costs a twentieth of a request.
     if let Some(result) = handling.as_mut().now_or_never() {
         return result;
     }
     match rt::spawn(handling).await.map_err(JoinError::try_into_panic) {
         Ok(result) => result,
-        // A panic is the framework's to deal with.
+        // The framework handles the panic.
         Err(Ok(panic)) => resume_unwind(panic),
-        // Only a worker that is shutting down cancels it.
+        // Only a worker that shuts down cancels the task.
         Err(Err(cancelled)) => {
             Err(InternalError::from_response(cancelled, HttpResponse::ServiceUnavailable().finish()).into())
         }

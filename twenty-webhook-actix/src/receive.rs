@@ -6,7 +6,7 @@ use actix_web::rt::time::sleep;
 use futures_util::TryStreamExt;
 use twenty_webhook_core::{BodyError, Received, Refusal, RequestHead, WebhookConfig};
 
-/// Reads the body as it was on the wire. `web::Bytes` would decompress it, and has a limit of its own.
+/// Reads the body as it was sent. `web::Bytes` would decompress it, and has its own limit.
 pub(crate) async fn receive(
     config: &WebhookConfig,
     head: &ActixRequestHead,
@@ -20,7 +20,7 @@ pub(crate) async fn receive(
     }
 }
 
-/// Diagnoses a request off the threads that serve requests, where that is configured.
+/// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
 async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
     #[cfg(feature = "diagnose")]
@@ -31,7 +31,7 @@ async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mu
     refusal
 }
 
-/// actix has types of its own, of an older `http` crate.
+/// actix-web has its own types, from an older `http` crate.
 struct Head<'a>(&'a ActixRequestHead);
 
 impl RequestHead for Head<'_> {
@@ -51,8 +51,8 @@ impl RequestHead for Head<'_> {
         self.0.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
     }
 
-    /// actix reads until it has 128 KiB, into a buffer that grows by doubling and is kept as long as the connection: measured, 290 KiB. And a
-    /// connection that was refused a share of the budget, and does not pay, holds its buffer for up to 10 seconds more.
+    /// In bytes. actix reads up to 128 KiB ahead, into a buffer that doubles as it grows and lives as long as the connection: 290 KiB were
+    /// measured. The rest covers connections that were refused memory: they are not counted, and hold their buffer for up to 10 seconds.
     fn read_ahead(&self) -> usize {
         512 * 1024
     }

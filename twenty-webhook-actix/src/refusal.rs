@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
 use twenty_webhook_core::{Refusal, Rejection};
 
-/// A request that was refused, as an error of actix: why, and the answer to the caller.
+/// The actix error of a refused request: the reason, and the response to the caller.
 #[derive(Clone)]
 pub struct RefusedRequest {
     rejection: Rejection,
@@ -16,17 +16,17 @@ pub struct RefusedRequest {
     body: Body,
 }
 
-/// The body of a request that was refused before it was read to its end. It is kept until the response is sent, because then actix
-/// closes the connection. If it is dropped before, and chunked, actix goes on reading it: for ever, if it has no end.
+/// The unread body of a refused request. If a chunked body is dropped before the response is sent, actix reads the rest of it, without a
+/// limit. If it is dropped with the response, actix closes the connection.
 #[derive(Clone)]
-struct Body(#[expect(dead_code, reason = "only kept")] Rc<Payload>);
+struct Body(#[expect(dead_code, reason = "held until it is dropped with the response")] Rc<Payload>);
 
 impl RefusedRequest {
     pub(crate) fn new(refusal: Refusal, body: Payload) -> Self {
         Self { rejection: refusal.rejection().clone(), answer: refusal.into_response(), body: Body(Rc::new(body)) }
     }
 
-    /// Why it was refused.
+    /// Why the request was refused.
     pub fn rejection(&self) -> &Rejection {
         &self.rejection
     }
@@ -68,16 +68,16 @@ impl ResponseError for RefusedRequest {
     }
 }
 
-/// A handler takes a [`Webhook`](crate::Webhook), and there is neither a [`WebhookConfig`](crate::WebhookConfig) in `app_data`
-/// nor a [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) around it.
+/// A handler takes a [`Webhook`](crate::Webhook), but its route has neither a
+/// [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware) nor a `web::Data<WebhookConfig>` in `app_data`.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingConfig(pub(crate) ());
 
 impl fmt::Display for MissingConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a handler takes a `Webhook`, but there is neither a `web::Data<WebhookConfig>` in `app_data` nor a \
-             `TwentyWebhookMiddleware` around it: nothing was verified",
+            "a handler takes a `Webhook`, but its route has neither a `TwentyWebhookMiddleware` nor a \
+             `web::Data<WebhookConfig>` in `app_data`: nothing was verified",
         )
     }
 }

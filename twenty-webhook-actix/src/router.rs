@@ -5,10 +5,10 @@ use twenty_webhook_core::EventRouter;
 
 use crate::Webhook;
 
-/// An [`EventRouter`] is the handler of a route: `web::post().to(events)`. `Ok` is answered with 200; an error with 500, and the log says which
-/// route failed, and why.
+/// Use an [`EventRouter`] as the handler of a route: `web::post().to(events)`. It answers 200 if the handlers return `Ok`. After an error it
+/// answers 500 and logs which route failed, and why.
 ///
-/// Put it behind [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware), so that a delivery that was not handled is released.
+/// Put it behind [`TwentyWebhookMiddleware`](crate::TwentyWebhookMiddleware), which lets a copy of the delivery in again after an error.
 ///
 /// ```
 /// use actix_web::{App, HttpServer, web};
@@ -38,7 +38,7 @@ impl<S: Clone + Send + Sync + 'static> Handler<Webhook> for EventRouter<S> {
     fn call(&self, Webhook(event): Webhook) -> Self::Future {
         let responding = self.respond(event);
         Box::pin(async move {
-            // actix-web has a version of `http` of its own.
+            // actix-web has its own `StatusCode`, from an older `http` crate.
             let status = StatusCode::from_u16(responding.await.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             HttpResponse::new(status)
         })

@@ -1,4 +1,4 @@
-//! Diagnosing says more to the operator, and changes no answer: through the middleware, and through the extractor alone.
+//! Diagnosing tells the operator more and changes no answer, with the middleware and with the extractor alone.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -12,7 +12,7 @@ async fn receive(_: Webhook) -> HttpResponse {
     panic!("the handler runs")
 }
 
-/// Sends a delivery whose secret is configured with a blank after it. The status, and what was found.
+/// Sends a delivery to a receiver whose secret is configured with a trailing space. Returns each status, and what was found.
 async fn refused(config: WebhookConfig) -> [(u16, Vec<String>); 2] {
     let app = App::new()
         .app_data(web::Data::new(config.clone()))
@@ -33,7 +33,7 @@ async fn refused(config: WebhookConfig) -> [(u16, Vec<String>); 2] {
 }
 
 #[actix_web::test]
-async fn what_is_refused_is_diagnosed_where_it_is_asked_for() {
+async fn a_refused_request_is_diagnosed_only_if_configured() {
     let config = || WebhookConfig::new(Secret::new("s3cret ").unwrap());
     for (status, findings) in refused(config().diagnose_rejections()).await {
         assert_eq!((status, findings.as_slice()), (401, ["secret_white_space".to_owned()].as_slice()));

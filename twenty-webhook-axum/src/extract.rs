@@ -10,7 +10,17 @@ use twenty_webhook_core::WebhookEvent;
 
 /// Extracts the event that [`TwentyWebhookLayer`](crate::TwentyWebhookLayer) verified.
 ///
-/// Without the layer there is nothing verified to extract: the answer is 500, and the log says what is missing.
+/// On a route without the layer, nothing was verified: it answers 500 and logs [`MissingLayer`].
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use twenty_webhook_axum::Webhook;
+///
+/// async fn receive(Webhook(event): Webhook) -> StatusCode {
+///     println!("{} {:?}", event.name(), event.record_id());
+///     StatusCode::NO_CONTENT
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Webhook(pub WebhookEvent);
 
@@ -31,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for Webhook {
     }
 }
 
-/// A handler takes a [`Webhook`], and no [`TwentyWebhookLayer`](crate::TwentyWebhookLayer) is on its route.
+/// A handler takes a [`Webhook`], but its route has no [`TwentyWebhookLayer`](crate::TwentyWebhookLayer). Answers 500.
 #[derive(Clone, Copy, Debug)]
 pub struct MissingLayer(());
 

@@ -12,14 +12,13 @@ use twenty_webhook_core::Refusal;
 use crate::receive::Verified;
 use crate::shared::Shared;
 
-/// The future of [`TwentyWebhook`](crate::TwentyWebhook)'s response.
+/// The response future of [`TwentyWebhook`](crate::TwentyWebhook).
 ///
-/// If it is dropped after the delivery was verified and before the handler is done, because the sender has hung up, the handler goes on
-/// in a task of its own.
+/// If the sender hangs up while the handler runs, the server drops this future. The handler then continues in its own task.
 pub struct ResponseFuture<R, E> {
-    /// `None` when it is done.
+    /// `None` once it is done.
     exchange: Option<Pin<Box<dyn Exchange<R, E>>>>,
-    /// The caller's.
+    /// The caller's span.
     span: Span,
 }
 
@@ -27,7 +26,7 @@ impl<R, E> ResponseFuture<R, E>
 where
     R: From<Bytes>,
 {
-    /// `service` is the service that was called; `receiving` verifies the request, and `handle` calls the handler.
+    /// `receiving` verifies the request; `handle` then calls the handler.
     pub(crate) fn new<S, V, H, B>(
         service: Arc<Shared<S>>,
         receiving: V,
@@ -48,8 +47,8 @@ impl<R, E> Future for ResponseFuture<R, E> {
     type Output = Result<Response<R>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Taken out, so that one that panics is not polled again.
-        let mut exchange = self.exchange.take().expect("it is not polled after it was ready");
+        // Taken out while it is polled: if it panics, dropping `self` must not poll it again.
+        let mut exchange = self.exchange.take().expect("a future is not polled after it returned Ready");
         let polled = exchange.as_mut().poll(cx);
         if polled.is_pending() {
             self.exchange = Some(exchange);
@@ -61,7 +60,7 @@ impl<R, E> Future for ResponseFuture<R, E> {
 impl<R, E> Drop for ResponseFuture<R, E> {
     fn drop(&mut self) {
         if let Some(exchange) = self.exchange.take() {
-            exchange.go_on(&self.span);
+            exchange.detach(&self.span);
         }
     }
 }
@@ -72,10 +71,10 @@ impl<R, E> fmt::Debug for ResponseFuture<R, E> {
     }
 }
 
-/// A request up to its response.
+/// A request on its way to a response.
 trait Exchange<R, E>: Future<Output = Result<Response<R>, E>> + Send {
-    /// Goes on in a task of its own, if a delivery would be lost otherwise.
-    fn go_on(self: Pin<Box<Self>>, span: &Span);
+    /// Continues in its own task if dropping it would lose a verified delivery.
+    fn detach(self: Pin<Box<Self>>, span: &Span);
 }
 
 pin_project! {
@@ -126,7 +125,7 @@ where
     H: Future<Output = Result<Response<R>, E>> + Send + 'static,
     R: From<Bytes>,
 {
-    fn go_on(self: Pin<Box<Self>>, span: &Span) {
+    fn detach(self: Pin<Box<Self>>, span: &Span) {
         if !matches!(self.stage, Stage::Handling { .. }) {
             return;
         }
@@ -134,7 +133,7 @@ where
         let Some(runtime) = service.runtime() else {
             tracing::error!(
                 target: "twenty_webhook",
-                "a handler is cancelled, and its delivery lost: the sender has hung up, and there is no tokio runtime to go on in"
+                "a delivery is lost: its sender hung up, and there is no tokio runtime to finish its handler in"
             );
             return;
         };

@@ -4,7 +4,7 @@ use twenty_webhook_core::WebhookConfig;
 
 use crate::TwentyWebhook;
 
-/// A tower layer that lets only verified deliveries of Twenty's through.
+/// A tower layer that passes on only deliveries that Twenty signed.
 ///
 /// Put it on the webhook's route. On the whole app it would demand a signature from `/health` too.
 ///
@@ -25,17 +25,19 @@ use crate::TwentyWebhook;
 /// # app().unwrap();
 /// ```
 ///
-/// What passes has a [`WebhookEvent`](crate::WebhookEvent) in its extensions, and the signed bytes, unchanged, as its body. What does
-/// not pass is answered with a bare [status](crate::Rejection::status); the [`Rejection`](crate::Rejection) is logged
-/// and put into the response's extensions.
+/// A verified request has a [`WebhookEvent`](crate::WebhookEvent) in its extensions, and the signed bytes, unchanged, as its body.
+/// The layer answers every other request itself: a bare [status](crate::Rejection::status), with the
+/// [`Rejection`](crate::Rejection) in the log and in the response's extensions.
 ///
 /// # The handler outlives the connection
-/// Twenty gives up after 5 seconds and never retries. So if the sender hangs up once the delivery is verified, the handler goes on in a
-/// task of its own, in the same `tracing` span, but without the caller's task-locals. A timeout or limit that is to hold for the handler
-/// belongs inside this layer, not around it. Before the process ends, wait for [`drained`](Self::drained).
+/// Twenty gives up after 5 seconds and never retries. If it hangs up after the delivery was verified, the handler therefore continues in
+/// its own task: in the same `tracing` span, but without the caller's task-locals. Put a timeout or limit for the handler
+/// inside this layer, not around it. Before the process ends, wait for [`drained`](Self::drained).
 ///
-/// The inner service is asked whether it is ready only for what was verified, so a permit is never held by a request that may be
-/// forged. It must run in a tokio runtime with time enabled, as axum does.
+/// # Readiness
+/// The layer polls the inner service for readiness only after a request is verified, so a forged request never takes a concurrency permit.
+///
+/// The layer needs a tokio runtime with time enabled, as axum has.
 #[derive(Clone, Debug)]
 pub struct TwentyWebhookLayer {
     config: WebhookConfig,
@@ -43,14 +45,14 @@ pub struct TwentyWebhookLayer {
 }
 
 impl TwentyWebhookLayer {
-    /// Receives as `config` says: a [`WebhookConfig`], or just a [`Secret`](crate::Secret), a [`Verifier`](crate::Verifier) or a
+    /// Makes a layer from a [`WebhookConfig`], or from just a [`Secret`](crate::Secret), a [`Verifier`](crate::Verifier) or a
     /// [`VerifierSource`](crate::VerifierSource).
     pub fn new(config: impl Into<WebhookConfig>) -> Self {
         Self { config: config.into(), running: TaskTracker::new() }
     }
 
-    /// Waits until all detached handlers of this layer and its clones have finished. For a graceful shutdown: the server waits for its
-    /// connections only.
+    /// Waits for the handlers of this layer and its clones whose sender has hung up. Use it for a graceful shutdown: the server waits
+    /// only for handlers that still have a connection.
     pub async fn drained(&self) {
         self.running.close();
         self.running.wait().await;

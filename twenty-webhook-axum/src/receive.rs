@@ -11,15 +11,15 @@ use twenty_webhook_core::{BodyError, HttpHead, Received, Refusal, WebhookConfig,
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A verified request. It has the event in its extensions, and the same bytes as body.
+/// A verified request, with the event in its extensions and the signed bytes as its body.
 pub(crate) struct Verified<B> {
     pub(crate) received: Received,
     pub(crate) request: Request<B>,
-    /// What a layer around this one has verified.
+    /// The event, if a layer around this one has verified it too.
     pub(crate) outer: Option<WebhookEvent>,
 }
 
-// Not an `async fn`, whose future would hold each argument twice, and be copied with them.
+// Not an `async fn`: its future would hold each argument twice.
 pub(crate) fn receive<B>(
     config: WebhookConfig,
     mut request: Request<B>,
@@ -32,7 +32,7 @@ where
     let body = std::mem::take(request.body_mut());
     let announced = body.size_hint().lower();
     async move {
-        // A frame's data is not copied where it is `Bytes`.
+        // Does not copy data that is `Bytes` already.
         let chunks = pin!(BodyDataStream::new(body).map(|data| match data {
             Ok(mut data) => Ok(data.copy_to_bytes(data.remaining())),
             Err(error) => Err(BodyError::new(&*error.into())),
@@ -44,13 +44,13 @@ where
         };
         *request.body_mut() = B::from(received.event().body().clone());
         let outer = request.extensions_mut().insert(received.event().clone());
-        // The body is in memory and within our own limit: axum's is not to refuse it to a handler that wants the bytes.
+        // The body is in memory and within our limit, so axum's smaller limit must not refuse it to a handler that takes the bytes.
         DefaultBodyLimit::disable().apply(&mut request);
         Ok(Verified { received, request, outer })
     }
 }
 
-/// Diagnoses a request off the threads that serve requests, where that is configured.
+/// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
 async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
     #[cfg(feature = "diagnose")]

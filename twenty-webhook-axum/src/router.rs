@@ -9,12 +9,12 @@ use twenty_webhook_core::EventRouter;
 
 use crate::Webhook;
 
-/// Marks [`EventRouter`] as a handler of axum's.
+/// Marks [`EventRouter`] as an axum handler. You never name it.
 #[derive(Debug)]
 pub struct RouterHandler;
 
-/// An [`EventRouter`] is the handler of a route: `post(events).layer(layer)`. `Ok` is answered with 200; an error with 500, and the log says
-/// which route failed, and why.
+/// Use an [`EventRouter`] as the handler of a route: `post(events).layer(layer)`. It answers 200 if the handlers return `Ok`. After an error
+/// it answers 500 and logs which route failed, and why.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -52,7 +52,7 @@ where
     }
 }
 
-/// The future of the response of an [`EventRouter`].
+/// The response future of an [`EventRouter`].
 pub struct RouterFuture(Pin<Box<dyn Future<Output = Response> + Send>>);
 
 impl Future for RouterFuture {

@@ -40,8 +40,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<R, S::Error>;
 
-    /// Always ready. The inner service is asked when a request is verified: to be ready may be to hold a permit, which is not for
-    /// what may be forged.
+    /// Always ready. The inner service is polled after a request is verified: readiness may hold a permit, and a forged request must not.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -57,7 +56,7 @@ where
     }
 }
 
-// Not an `async fn`, whose future would hold each argument twice.
+// Not an `async fn`: its future would hold each argument twice.
 fn handle<S, B, R>(mut inner: S, verified: Verified<B>) -> impl Future<Output = Result<Response<R>, S::Error>>
 where
     S: Service<Request<B>, Response = Response<R>>,
@@ -79,7 +78,7 @@ where
             Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         admission.finish(status).await;
-        // A panic is the framework's to deal with.
+        // The framework handles the panic.
         handled.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }

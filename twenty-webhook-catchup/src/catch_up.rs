@@ -227,7 +227,8 @@ impl CatchUp {
         self
     }
 
-    /// Only looks: nothing is stored or saved. Destroyed records are not looked for. See [`on_event`](Self::on_event).
+    /// Only looks: nothing is stored or saved, and no lease is taken. All ids are listed if that is [due](Self::destroyed_every); those that
+    /// only deliveries told of are not among the known ones. See [`on_event`](Self::on_event).
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self

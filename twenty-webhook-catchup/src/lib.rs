@@ -58,6 +58,7 @@ mod api_key;
 mod catch_up;
 mod changes;
 mod dates;
+mod dry_run;
 mod error;
 mod event;
 mod ids;

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use twenty_webhook_inbox::{CatchUpScope, CatchUpStore};
 
 use crate::api::Api;
+use crate::dry_run::DryRun;
 use crate::session::Session;
 use crate::{CatchUp, CatchUpError, Report};
 
@@ -31,6 +32,26 @@ impl CatchUp {
         let run = self.run(&api, store, &held, self.backfill, None).await;
         release(store, &held).await;
         run.map(|(report, _)| report)
+    }
+
+    /// Runs once, as [`run_once`](Self::run_once), or until `shutdown` completes, whatever it completes with. Returns `None` if it did: what was
+    /// read so far is saved, and the next run goes on there at once.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn run_once_until(
+        &self,
+        store: &impl CatchUpStore,
+        shutdown: impl Future,
+    ) -> Result<Option<Report>, CatchUpError> {
+        let (api, held) = (Api::new(self), Held::default());
+        let ended = tokio::select! {
+            biased;
+            _ = shutdown => None,
+            ended = self.run(&api, store, &held, self.backfill, None) => Some(ended),
+        };
+        release(store, &held).await;
+        Ok(ended.transpose()?.map(|(report, _)| report))
     }
 
     /// Runs at once, and then at [intervals](Self::every), until `shutdown` completes, whatever it completes with. What goes wrong is in the
@@ -115,10 +136,25 @@ impl CatchUp {
         }
     }
 
-    async fn run<S: CatchUpStore>(
+    async fn run(
         &self,
         api: &Api,
-        store: &S,
+        store: &impl CatchUpStore,
+        held: &Held,
+        backfill: bool,
+        until: Option<Instant>,
+    ) -> Result<(Report, bool), CatchUpError> {
+        if self.dry_run {
+            // It takes no lease, so there is none to give back.
+            return self.run_on(api, &DryRun::on(store.clone()), &Held::default(), backfill, until).await;
+        }
+        self.run_on(api, store, held, backfill, until).await
+    }
+
+    async fn run_on(
+        &self,
+        api: &Api,
+        store: &impl CatchUpStore,
         held: &Held,
         backfill: bool,
         until: Option<Instant>,
@@ -126,19 +162,17 @@ impl CatchUp {
         let scope = self.scope_in(store).await?;
         let token =
             i64::from_be_bytes(getrandom::u64().map_err(twenty_webhook_inbox::InboxError::database)?.to_be_bytes());
-        if !self.dry_run {
-            *held.lock().unwrap_or_else(PoisonError::into_inner) = Some((scope.key().to_owned(), token));
-            if !store.lease(scope.key(), token, self.lease).await? {
-                return Err(CatchUpError::Busy);
-            }
-            store.adopt(&scope).await?;
+        *held.lock().unwrap_or_else(PoisonError::into_inner) = Some((scope.key().to_owned(), token));
+        if !store.lease(scope.key(), token, self.lease).await? {
+            return Err(CatchUpError::Busy);
         }
+        store.adopt(&scope).await?;
         let session = Session { config: self, api, store, scope: scope.clone(), token, backfill, until };
         let lost = async {
             loop {
                 sleep(self.lease / 3).await;
                 // An error is the next commit's to tell, which looks at the lease itself.
-                if !self.dry_run && matches!(store.lease(scope.key(), token, self.lease).await, Ok(false)) {
+                if matches!(store.lease(scope.key(), token, self.lease).await, Ok(false)) {
                     return;
                 }
             }

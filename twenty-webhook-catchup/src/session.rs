@@ -58,7 +58,7 @@ impl<S: CatchUpStore> Session<'_, S> {
             reports.push(report);
         }
         let mut goes_on = false;
-        if let Some(every) = self.config.destroyed_every.filter(|_| !self.config.dry_run) {
+        if let Some(every) = self.config.destroyed_every {
             for (at, object) in objects {
                 match ids::run(self, &object, &model, every, &mut reports[at]).await {
                     Ok(is_done) => goes_on |= !is_done,
@@ -101,9 +101,7 @@ impl<S: CatchUpStore> Session<'_, S> {
             }
         }
         let counted: Vec<WebhookEvent> = commit.events.clone();
-        if !self.config.dry_run {
-            self.store.commit(commit).await?;
-        }
+        self.store.commit(commit).await?;
         for event in &counted {
             report.count(event.action().as_str());
         }

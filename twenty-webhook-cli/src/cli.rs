@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "catch-up")]
+use crate::catch_up::CatchUpArgs;
 use crate::doctor::DoctorArgs;
 use crate::explain::ExplainArgs;
 #[cfg(feature = "inbox")]
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     #[cfg(feature = "inbox")]
     Inbox(InboxArgs),
+    #[cfg(feature = "catch-up")]
+    CatchUp(Box<CatchUpArgs>),
     Register(Box<RegisterArgs>),
     Webhooks(WebhooksArgs),
     Doctor(Box<DoctorArgs>),

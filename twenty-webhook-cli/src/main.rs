@@ -2,8 +2,12 @@
 
 mod address;
 mod api;
+#[cfg(feature = "catch-up")]
+mod catch_up;
 mod cli;
 mod completions;
+#[cfg(feature = "inbox")]
+mod database;
 mod doctor;
 mod events;
 mod explain;
@@ -62,6 +66,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&args),
         #[cfg(feature = "inbox")]
         Command::Inbox(args) => runtime()?.block_on(inbox::run(args)),
+        #[cfg(feature = "catch-up")]
+        Command::CatchUp(args) => runtime()?.block_on(catch_up::run(*args)),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { dir } => man::run(dir.as_deref()),
     }

@@ -1,7 +1,8 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use twenty_webhook_axum::{UnixMillis, jiff};
+use twenty_webhook_axum::UnixMillis;
+use twenty_webhook_axum::core::jiff;
 
 /// Now, as what is compared with timestamps.
 pub(crate) fn now() -> UnixMillis {
@@ -33,17 +34,26 @@ pub(crate) fn parse(text: &str) -> Result<UnixMillis, String> {
 /// Reads a time in the past: how long ago, as 2h or 30d, or a time.
 #[cfg(feature = "inbox")]
 pub(crate) fn parse_past(text: &str) -> Result<SystemTime, String> {
-    let at = match text
-        .parse::<jiff::Span>()
-        .ok()
-        .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok())
-    {
+    let at = match span(text) {
         Some(ago) => Age(ago).before(now()),
         None => {
             parse(text).map_err(|_| "write how long ago, as 2h or 30d, or a time as 2026-09-14T10:23:16Z".to_owned())?
         }
     };
     Ok(SystemTime::UNIX_EPOCH + Duration::from_millis(at.as_millis()))
+}
+
+/// Reads a length of time: 90s, 2h or 30d.
+#[cfg(feature = "catch-up")]
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
+    let duration = span(text).and_then(|span| Duration::try_from(span).ok());
+    duration.ok_or_else(|| "write how long, as 90s, 2h or 30d".to_owned())
+}
+
+/// A day has 24 hours.
+#[cfg(feature = "inbox")]
+fn span(text: &str) -> Option<jiff::SignedDuration> {
+    text.parse::<jiff::Span>().ok()?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()
 }
 
 /// How long ago: `10m`, `90s`, `2h30m`; with a minus, how far ahead.

@@ -12,27 +12,29 @@ macro_rules! impl_catch_up_store {
             ) -> Result<Option<u64>, sqlx::Error> {
                 use $crate::catch_up_sql as sql;
                 let (scope, object) = (commit.scope.key(), commit.object.as_str());
-                let hold = sqlx::query(self.dialect.sql(sql::HOLD)).bind(scope).bind(commit.token);
+                let hold = self.dialect.query(sql::HOLD).bind(scope).bind(commit.token);
                 if hold.bind($crate::sql::millis(commit.lease)).execute(&mut *tx).await?.rows_affected() == 0 {
                     return Ok(None);
                 }
                 let ids: Vec<_> = commit.found.iter().map(|found| found.id.clone()).collect();
                 if !ids.is_empty() {
-                    let disprove = sqlx::query(self.dialect.sql(sql::DISPROVE)).bind(scope).bind(object);
+                    let disprove = self.dialect.query(sql::DISPROVE).bind(scope).bind(object);
                     disprove.bind(sql::lanes(object, &ids)).execute(&mut *tx).await?;
-                    let find = sqlx::query(self.dialect.sql(sql::FIND)).bind(scope).bind(object);
+                    let find = self.dialect.query(sql::FIND).bind(scope).bind(object);
                     let find = find.bind(sql::states(&commit.found)).bind(commit.pass).bind(&commit.key_tag);
                     let find = find.bind(commit.are_handled);
                     find.execute(&mut *tx).await?;
                 }
                 if !commit.gone.is_empty() {
-                    let forget = sqlx::query(self.dialect.sql(sql::FORGET)).bind(scope).bind(object);
+                    let forget = self.dialect.query(sql::FORGET).bind(scope).bind(object);
                     forget.bind(sql::lanes(object, &commit.gone)).execute(&mut *tx).await?;
                 }
                 let mut new = 0;
                 for job in jobs {
                     let id = job.record_ids().first().map(String::as_str).unwrap_or_default();
-                    let insert = sqlx::query(self.dialect.sql(sql::INSERT))
+                    let insert = self
+                        .dialect
+                        .query(sql::INSERT)
                         .bind(&job.key().as_bytes()[..])
                         .bind(job.tenant())
                         .bind(job.scope())
@@ -47,7 +49,7 @@ macro_rules! impl_catch_up_store {
                     new += insert.execute(&mut *tx).await?.rows_affected();
                 }
                 for (name, value) in &commit.progress {
-                    let save = sqlx::query(self.dialect.sql(sql::SAVE)).bind(scope).bind(name).bind(value);
+                    let save = self.dialect.query(sql::SAVE).bind(scope).bind(name).bind(value);
                     let save = save.bind(commit.scope.tenant.as_deref());
                     save.execute(&mut *tx).await?;
                 }
@@ -63,7 +65,7 @@ macro_rules! impl_catch_up_store {
             ) -> Result<bool, sqlx::Error> {
                 use $crate::catch_up_sql as sql;
                 let statement = if lease.is_zero() { sql::RELEASE } else { sql::LEASE };
-                let statement = sqlx::query(self.dialect.sql(statement)).bind(scope).bind(token);
+                let statement = self.dialect.query(statement).bind(scope).bind(token);
                 let statement = if lease.is_zero() { statement } else { statement.bind($crate::sql::millis(lease)) };
                 Ok(statement.execute(&mut *tx).await?.rows_affected() > 0)
             }
@@ -71,11 +73,11 @@ macro_rules! impl_catch_up_store {
             async fn run_adopt(&self, tx: &mut $connection, scope: &$crate::CatchUpScope) -> Result<(), sqlx::Error> {
                 use $crate::catch_up_sql as sql;
                 let (key, tenant) = (scope.key(), scope.tenant.as_deref());
-                let jobs = sqlx::query(self.dialect.sql(sql::ADOPT_JOBS)).bind(key).bind(tenant);
+                let jobs = self.dialect.query(sql::ADOPT_JOBS).bind(key).bind(tenant);
                 jobs.execute(&mut *tx).await?;
-                sqlx::query(self.dialect.sql(sql::ADOPT_KNOWN)).bind(key).execute(&mut *tx).await?;
+                self.dialect.query(sql::ADOPT_KNOWN).bind(key).execute(&mut *tx).await?;
                 // Last: the others look at it.
-                let progress = sqlx::query(self.dialect.sql(sql::ADOPT_PROGRESS)).bind(key).bind(tenant);
+                let progress = self.dialect.query(sql::ADOPT_PROGRESS).bind(key).bind(tenant);
                 progress.execute(&mut *tx).await?;
                 Ok(())
             }
@@ -83,7 +85,7 @@ macro_rules! impl_catch_up_store {
             async fn run_learn(&self, tx: &mut $connection, scope: &str, object: &str) -> Result<(), sqlx::Error> {
                 use $crate::catch_up_sql as sql;
                 for statement in [sql::LEARN, sql::LEARN_DESTROYED] {
-                    sqlx::query(self.dialect.sql(statement)).bind(scope).bind(object).execute(&mut *tx).await?;
+                    self.dialect.query(statement).bind(scope).bind(object).execute(&mut *tx).await?;
                 }
                 Ok(())
             }
@@ -97,9 +99,9 @@ macro_rules! impl_catch_up_store {
             ) -> Result<$crate::Census, sqlx::Error> {
                 use sqlx::Row as _;
                 use $crate::catch_up_sql as sql;
-                let forget = sqlx::query(self.dialect.sql(sql::LEARN_DESTROYED)).bind(scope).bind(object);
+                let forget = self.dialect.query(sql::LEARN_DESTROYED).bind(scope).bind(object);
                 forget.execute(&mut *tx).await?;
-                let census = sqlx::query(self.dialect.sql(sql::CENSUS)).bind(scope).bind(object);
+                let census = self.dialect.query(sql::CENSUS).bind(scope).bind(object);
                 let row = census.bind(pass).bind(key_tag).fetch_one(&mut *tx).await?;
                 let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
                 Ok($crate::Census { known: count("known")?, missing: count("missing")?, unproven: count("unproven")? })
@@ -109,8 +111,8 @@ macro_rules! impl_catch_up_store {
         impl $crate::CatchUpStore for $store {
             async fn scopes(&self) -> Result<Vec<$crate::CatchUpScope>, InboxError> {
                 use sqlx::Row as _;
-                let scopes = sqlx::query(self.dialect.sql($crate::catch_up_sql::SCOPES));
-                let rows = scopes.fetch_all(&self.read).await.map_err(InboxError::database)?;
+                let scopes = self.dialect.query($crate::catch_up_sql::SCOPES);
+                let rows = scopes.fetch_all(&mut *self.reader().await?).await.map_err(InboxError::database)?;
                 let scope = |row: &_| {
                     let row: &$row = row;
                     Ok($crate::catch_up_sql::scope(row.try_get("tenant")?, row.try_get("scope")?))
@@ -132,15 +134,20 @@ macro_rules! impl_catch_up_store {
             }
 
             async fn progress(&self, scope: &str, name: &str) -> Result<Option<String>, InboxError> {
-                let progress = sqlx::query_scalar(self.dialect.sql($crate::catch_up_sql::PROGRESS));
-                progress.bind(scope).bind(name).fetch_optional(&self.read).await.map_err(InboxError::database)
+                let progress = self.dialect.scalar($crate::catch_up_sql::PROGRESS);
+                progress
+                    .bind(scope)
+                    .bind(name)
+                    .fetch_optional(&mut *self.reader().await?)
+                    .await
+                    .map_err(InboxError::database)
             }
 
             async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<$crate::Known>, InboxError> {
                 use sqlx::Row as _;
-                let known = sqlx::query(self.dialect.sql($crate::catch_up_sql::KNOWN));
+                let known = self.dialect.query($crate::catch_up_sql::KNOWN);
                 let known = known.bind(scope).bind(object).bind($crate::catch_up_sql::lanes(object, ids));
-                let rows = known.fetch_all(&self.read).await.map_err(InboxError::database)?;
+                let rows = known.fetch_all(&mut *self.reader().await?).await.map_err(InboxError::database)?;
                 let mut found = std::collections::HashMap::new();
                 let read = |row: &_| {
                     let row: &$row = row;
@@ -200,7 +207,9 @@ macro_rules! impl_catch_up_store {
                 limit: u32,
             ) -> Result<Vec<$crate::Missing>, InboxError> {
                 use sqlx::Row as _;
-                let missing = sqlx::query(self.dialect.sql($crate::catch_up_sql::MISSING))
+                let missing = self
+                    .dialect
+                    .query($crate::catch_up_sql::MISSING)
                     .bind(scope)
                     .bind(object)
                     .bind(pass)
@@ -208,7 +217,7 @@ macro_rules! impl_catch_up_store {
                     .bind(key_tag.unwrap_or_default())
                     .bind(key_tag.is_none())
                     .bind(i64::from(limit));
-                let rows = missing.fetch_all(&self.read).await.map_err(InboxError::database)?;
+                let rows = missing.fetch_all(&mut *self.reader().await?).await.map_err(InboxError::database)?;
                 let read = |row: &_| {
                     let row: &$row = row;
                     let state = $crate::catch_up_sql::state(row.try_get("updated_at")?);
@@ -218,8 +227,9 @@ macro_rules! impl_catch_up_store {
             }
 
             async fn deliveries_within(&self, scope: &str, time: std::time::Duration) -> Result<u64, InboxError> {
-                let count = sqlx::query_scalar(self.dialect.sql($crate::catch_up_sql::DELIVERIES));
-                let count = count.bind(scope).bind($crate::sql::millis(time)).fetch_one(&self.read).await;
+                let count = self.dialect.scalar($crate::catch_up_sql::DELIVERIES);
+                let count =
+                    count.bind(scope).bind($crate::sql::millis(time)).fetch_one(&mut *self.reader().await?).await;
                 count.map(i64::unsigned_abs).map_err(InboxError::database)
             }
         }

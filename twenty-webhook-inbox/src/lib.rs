@@ -1,78 +1,46 @@
-//! Twenty gets its 2xx when the event is on disk; a worker handles it afterwards, with retries, and nothing is lost.
+#![doc = include_str!("../README.md")]
 //!
-//! Twenty CRM gives up on a webhook after 5 seconds and never sends it again. A receiver that works inside the request loses the event
-//! whenever its own database is slow, it is deployed, or it crashes. So: verify, store, answer 202, and work afterwards.
+//! # Where to look
 //!
-//! ```no_run
-//! use axum::Router;
-//! use twenty_webhook_inbox::{Inbox, Secret, WebhookEvent};
-//!
-//! async fn sync(event: WebhookEvent) -> Result<(), std::io::Error> {
-//!     println!("{}", event.name()); // an error, a panic or a minute without an end: it is tried again, later
-//!     Ok(())
-//! }
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-//!     let inbox = Inbox::sqlite("inbox.db").await?;
-//!     let secret = Secret::from_env("TWENTY_WEBHOOK_SECRET")?;
-//!     let app = Router::new().route("/webhooks/twenty", inbox.receiver(secret)); // verify → store → 202
-//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//!     tokio::spawn(axum::serve(listener, app).into_future());
-//!     inbox.worker("crm-sync", sync).run_until(tokio::signal::ctrl_c()).await;
-//!     Ok(())
-//! }
-//! ```
-//!
-//! # What it promises
-//!
-//! - What was answered 2xx is on disk, and is handled at least once, whatever is killed, full, locked or down meanwhile. What could not
-//!   be stored within [3 seconds](Inbox::deadline) is answered 503.
-//! - A delivery that is stored already is answered 202 and adds no job, for as long as its row is [kept](Inbox::retention). So the
-//!   replay guard of the adapters is not needed here, and [`receiver`](Inbox::receiver) has it off.
-//! - A job is handled once, except when its worker is killed, or loses its database, after the handler's work and before it was
-//!   recorded; when an attempt that timed out had done its work; and when a handler blocks its thread beyond its time. So handlers must be
-//!   able to run twice: [`Job::key`] is the key to make them so. With `run_in_transaction` the handler's writes happen exactly once.
-//! - Jobs of one record run one at a time, the oldest state first. See [`Worker`].
-//!
-//! # I want to …
-//!
-//! | | start here |
+//! | start here | |
 //! |---|---|
-//! | know the attempt, the tenant, or whether an event is late | take a [`Job`] as the handler's second argument |
-//! | give a handler a database pool or a client | [`with_state`] |
-//! | give up at once, or wait for a rate limit | [`HandlerError`] |
-//! | get one call for a burst of edits | [`Worker::coalesce`] |
-//! | write to my own tables exactly once | `Inbox::run_in_transaction` |
-//! | see what waits, failed or was handled | `Inbox::dashboard` (feature `dashboard`), [`Inbox::counts`], [`Inbox::jobs`] |
-//! | try dead letters again, or handled events | [`Inbox::retry`], [`Inbox::rerun`] |
-//! | forget a person | [`Inbox::erase`] |
-//! | stop handling while my own system is repaired | [`Inbox::pause`] |
-//! | be alerted | [`Worker::on_dead`], [`Inbox::health`], the metrics below |
+//! | [`Inbox`] | opens the inbox, stores, and makes workers |
+//! | [`Worker`] | what becomes of a job: its settings, its order, crashes |
 //!
-//! # Metrics
-//!
-//! With the feature `metrics`, for any recorder of the `metrics` facade. The gauges are set by workers, every 15 seconds.
-//!
-//! | name | what |
+//! | receive | |
 //! |---|---|
-//! | `twenty_webhook_inbox_jobs{state}` | how many jobs: pending, running, retrying, done, dead. Alert on dead |
-//! | `twenty_webhook_inbox_oldest_pending_seconds` | the age of the oldest job that was not tried. Alert when it grows |
-//! | `twenty_webhook_inbox_store_seconds` | how long a delivery took to be stored, or refused |
-//! | `twenty_webhook_inbox_attempts_total{outcome}` | done, retry, dead, released (the worker stopped), lost (the lease) |
+//! | [`Inbox::receiver`] | a route of axum |
+//! | [`Inbox::store`] | a handler of any other framework: [below](#on-actix-web) for actix-web |
+//! | [`Inbox::deadline`] | how long a delivery may take to be stored before it is answered 503 |
 //!
-//! # Backup and restore
+//! | handle | |
+//! |---|---|
+//! | [`Handler`], [`with_state`], [`EventRouter`] | what a worker calls |
+//! | [`Job`] | the attempt, the tenant, whether the event is late; a handler's second argument |
+//! | [`HandlerError`] | give up at once, or wait for a rate limit |
+//! | [`Worker::coalesce`] | one call for a burst of edits |
+//! | `Inbox::run_in_transaction` | write to your own tables exactly once |
 //!
-//! - SQLite: `sqlite3 inbox.db "VACUUM INTO 'copy.db'"` or `.backup`, while it is in use. To restore, stop all processes on the file, delete
-//!   `inbox.db`, `inbox.db-wal` and `inbox.db-shm`, and put the copy there. Copying the file alone while it is in use loses what is in the log.
-//! - Postgres: `pg_dump --schema=twenty_webhook`, and `psql` into an empty database.
+//! | operate | |
+//! |---|---|
+//! | [`Inbox::counts`], [`Inbox::jobs`], [`Inbox::job`], [`JobFilter`] | see what waits, failed or was handled |
+//! | [`Inbox::retry`], [`Inbox::rerun`], [`Inbox::delete`], [`Inbox::erase`] | change jobs |
+//! | [`Inbox::pause`], [`Inbox::resume`] | stop all workers for a while |
+//! | [`Inbox::retention`], [`Inbox::dead_retention`] | how long jobs are kept |
+//! | [`Inbox::health`], [`Worker::on_dead`] | be alerted |
+//! | `Inbox::dashboard` | a web page, with the feature `dashboard` |
 //!
-//! What was handled after the backup is handled again, and what arrived after it is lost: Twenty does not send it again.
+//! | stores | |
+//! |---|---|
+//! | `Inbox::sqlite`, `SqliteConfig` | one file, any number of processes on one machine |
+//! | `Inbox::postgres`, `PostgresConfig` | any number of machines |
+//! | [`Store`] | a database of your own |
+//! | [`CatchUpStore`] | what `twenty-webhook-catchup` keeps in the inbox |
 //!
 //! # On actix-web
 //!
-//! The handler stores, and answers. The replay guard is off, because the store knows duplicates, and a delivery that could not be stored must be
-//! let in when it comes again:
+//! The handler stores the event and answers. Switch the replay guard off: the store knows duplicates, and a delivery that could not be
+//! stored must be let in when it comes again.
 //!
 //! ```no_run
 //! use actix_web::{App, HttpResponse, HttpServer, Responder, web};
@@ -101,12 +69,6 @@
 //!     Ok(())
 //! }
 //! ```
-//!
-//! # Databases
-//!
-//! SQLite by default: one file, no server, any number of processes on one machine. With the feature `postgres`,
-//! `Inbox::postgres(url)`: receivers and workers on any number of machines; the feature `tls` to reach it over TLS. Any other one
-//! through [`Store`].
 
 /// The page compiles.
 #[cfg(all(doctest, feature = "axum", feature = "sqlite"))]

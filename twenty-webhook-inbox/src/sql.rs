@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use sqlx::database::HasStatementCache;
+use sqlx::query::{Query, QueryScalar};
+use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr, SqlStr};
 use twenty_webhook_core::ReplayKey;
 
 use crate::{JobFilter, JobInfo, State};
@@ -15,6 +17,8 @@ pub(crate) struct Dialect {
     /// From `{name}` to what it stands for.
     words: Vec<(&'static str, String)>,
     texts: Mutex<HashMap<&'static str, Arc<str>>>,
+    /// Whether a connection keeps the statements that it has prepared.
+    keeps_prepared: bool,
 }
 
 impl Dialect {
@@ -32,11 +36,35 @@ impl Dialect {
         all.push(("{is_caught_up}", is_caught_up));
         // Last: they are in the others.
         all.extend(["{jobs}", "{lanes}", "{settings}", "{known}", "{catch_up}"].into_iter().zip(tables));
-        Self { words: all, texts: Mutex::default() }
+        Self { words: all, texts: Mutex::default(), keeps_prepared: true }
+    }
+
+    /// For connections on which a prepared statement may be gone after the transaction.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn without_prepared(self) -> Self {
+        Self { keeps_prepared: false, ..self }
+    }
+
+    pub(crate) fn query<DB: Database + HasStatementCache>(
+        &self,
+        template: &'static str,
+    ) -> Query<'static, DB, DB::Arguments> {
+        sqlx::query(self.sql(template)).persistent(self.keeps_prepared)
+    }
+
+    /// For the one column of its rows.
+    pub(crate) fn scalar<DB: Database + HasStatementCache, T>(
+        &self,
+        template: &'static str,
+    ) -> QueryScalar<'static, DB, T, DB::Arguments>
+    where
+        (T,): for<'r> FromRow<'r, DB::Row>,
+    {
+        sqlx::query_scalar(self.sql(template)).persistent(self.keeps_prepared)
     }
 
     /// The statement in this dialect. It is made once.
-    pub(crate) fn sql(&self, template: &'static str) -> SqlStr {
+    fn sql(&self, template: &'static str) -> SqlStr {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts.entry(template).or_insert_with(|| self.text(template).into());
         AssertSqlSafe(Arc::clone(text)).into_sql_str()
@@ -89,6 +117,8 @@ const WOKEN: &str = "
 /// All of a job but its body.
 const INFO: &str = "seq, key, tenant, scope, name, object, record_id, state, attempts, crashes, last_error, run_at, stored_at, finished_at, \
                     {length}(body) AS len";
+
+pub(crate) const FIND: &str = "SELECT {info}, body FROM {jobs} WHERE seq = $1";
 
 pub(crate) const WAKE: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN ({woken})";
 

@@ -6,13 +6,13 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError, RedisResu
 use tokio::sync::Mutex;
 use tokio::time;
 
-/// Between two attempts to reach a server that refuses: often enough to catch one that is being restarted.
+/// The pause between two attempts to reach a server. Short, so that a server which restarts is found quickly.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The one connection that all calls share, made when it is first needed, and made anew after any failure.
+/// One connection that all calls share. It connects at the first call, and again after each failure.
 ///
-/// It is not redis's own `ConnectionManager`: that one never tries again after the server has refused its password, though it be
-/// right later, and it keeps a connection on which answers no longer come.
+/// redis's own `ConnectionManager` does not fit: after a refused password it never tries again, and it keeps a connection that no longer
+/// answers.
 pub(crate) struct Connection {
     client: Client,
     timeout: Duration,
@@ -22,7 +22,7 @@ pub(crate) struct Connection {
 #[derive(Default)]
 struct Current {
     connection: Option<MultiplexedConnection>,
-    /// Tells a failure of this connection from a late one of a connection before it.
+    /// Distinguishes a failure of this connection from a late failure of an earlier one.
     number: u64,
 }
 
@@ -35,14 +35,14 @@ impl Connection {
         *self = Self::new(self.client.clone(), timeout);
     }
 
-    /// Runs a script, which must be one that may be run twice. Tries for as long as the timeout, and not longer.
+    /// Runs a script, which must be safe to run twice. Retries until the timeout.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, Unavailable> {
         let mut failure = None;
         let attempts = async {
             loop {
                 match self.attempt(script).await {
                     Err(error) if !matches!(error.retry_method(), RetryMethod::NoRetry) => failure = Some(error),
-                    settled => return settled,
+                    result => return result,
                 }
                 time::sleep(PAUSE).await;
             }
@@ -64,13 +64,13 @@ impl Connection {
         answer
     }
 
-    /// While one caller connects, the others wait for it.
+    /// Only one caller connects; the others wait for it.
     async fn connect(&self) -> RedisResult<(u64, MultiplexedConnection)> {
         let mut current = self.current.lock().await;
         if let Some(connection) = &current.connection {
             return Ok((current.number, connection.clone()));
         }
-        // Half of the time each, so that a connection which has died silently is found out and replaced in one call.
+        // Half of the timeout each, so that one call can detect a dead connection and replace it.
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout / 2))
             .set_response_timeout(Some(self.timeout / 2));
@@ -87,7 +87,7 @@ impl Connection {
         }
     }
 
-    /// Without the user and the password.
+    /// The address, without user and password.
     pub(crate) fn address(&self) -> String {
         self.client.get_connection_info().addr().to_string()
     }

@@ -11,18 +11,18 @@ static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("clai
 static COMPLETE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("complete.lua")));
 static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("release.lua")));
 
-/// How much longer than needed an entry is kept: a replica that takes over may be this far behind.
+/// How much longer than needed an entry is kept, because the clock of a replica that takes over may be this far behind.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Remembers deliveries in Redis, for several receivers.
 ///
-/// It connects when it is first asked, so a receiver starts whether or not Redis is there; and again after every failure, so neither
-/// side needs a restart for the other's. Each call is one script, run atomically, and takes at most the [timeout](Self::timeout).
+/// It connects at the first call, so a receiver starts without Redis, and again after each failure, so neither side needs a restart when
+/// the other one restarts. Each call runs one atomic script, and takes at most the [timeout](Self::timeout).
 ///
-/// When Redis is unavailable, deliveries are refused with 503. Twenty does not send them again. To handle them all the same, on
-/// what each receiver knows by itself, see [`insecure_or_else`](ReplayGuard::insecure_or_else).
+/// While Redis is unavailable, deliveries are refused with 503, and Twenty does not resend them. To handle them anyway, with a local
+/// guard in each receiver, use [`insecure_or_else`](ReplayGuard::insecure_or_else).
 ///
-/// It must be called within a Tokio runtime with I/O and time.
+/// It needs a tokio runtime with I/O and time enabled.
 ///
 /// ```
 /// use twenty_webhook_core::{MemoryReplayGuard, ReplayGuard, Secret, WebhookConfig};
@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?.prefix("crm-sync:");
 /// let config = WebhookConfig::new(secret.clone()).replay_guard(guard);
 ///
-/// // Weaker: prefers a replay on another receiver to a lost delivery.
+/// // Weaker: during an outage, another receiver may handle a replay, but no delivery is refused.
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?
 ///     .insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
 /// let config = WebhookConfig::new(secret).replay_guard(guard);
@@ -45,29 +45,29 @@ pub struct RedisReplayGuard {
 }
 
 impl RedisReplayGuard {
-    /// 2 seconds. Twenty hangs up after 5: this leaves time for the body and the handler, and is longer than a short restart.
+    /// 2 seconds: longer than a short restart of Redis. Twenty hangs up after 5 seconds, so 3 are left for the body and the handler.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// 30 seconds: six times as long as Twenty waits for an answer.
     pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
-    /// `twenty-webhook:`
+    /// `twenty-webhook:`.
     pub const DEFAULT_PREFIX: &str = "twenty-webhook:";
 
-    /// Keeps the claims in the Redis at `url`: `redis://user:password@host:port/database`, or `rediss://` over TLS. It does not
-    /// connect yet.
+    /// Makes a guard for the Redis at `url`: `redis://user:password@host:port/database`, or `rediss://…` for TLS (feature `tls`). It does
+    /// not connect yet.
     ///
     /// # Errors
-    /// Refuses what is not such a URL, or needs a feature of this crate that is off.
+    /// If `url` is no such URL, or needs a feature of this crate that is off.
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
         Ok(Self::with_client(Client::open(url).map_err(InvalidUrl)?))
     }
 
-    /// Keeps the claims in the Redis that `client` connects to: for certificates of one's own, say.
+    /// Makes a guard with a client that you configured yourself, with your own certificates for example.
     pub fn with_client(client: Client) -> Self {
         #[cfg(feature = "tls")]
         if matches!(client.get_connection_info().addr(), redis::ConnectionAddr::TcpTls { .. }) {
-            // An error says that there is one already, and that is as well.
+            // An error only means that a provider is installed already.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         Self {
@@ -77,25 +77,25 @@ impl RedisReplayGuard {
         }
     }
 
-    /// Sets what the keys begin with; a delivery's [`ReplayKey`] in hex follows.
+    /// Sets the prefix of all keys. A key is the prefix and the delivery's [`ReplayKey`] in hex.
     ///
-    /// Receivers that do the same work share a prefix. Receivers that do different work on the same webhook and share a Redis need
-    /// different ones: one of them would take a delivery for a duplicate that another one has handled.
+    /// Receivers that do the same work share a prefix. Receivers that do different work with the same webhook need different prefixes on
+    /// one Redis: otherwise a delivery that one of them handled is a duplicate to the other.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Sets for how long a claim blocks its copies if it is neither completed nor released: the time until a receiver takes over
-    /// from one that has died. It must be longer than the handler takes: when it has run out, a copy is handled beside it.
+    /// Sets how long a claim blocks copies of its delivery while it is neither completed nor released. After it, another receiver takes over
+    /// from one that died. It must be longer than your handler takes: after it, a copy is handled at the same time.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how long one call may take, connecting and every further attempt included.
+    /// Sets how long one call may take, including the connection and all retries.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.connection.timeout(timeout);
@@ -111,7 +111,7 @@ impl RedisReplayGuard {
 #[derive(Debug)]
 pub struct RedisLease {
     key: ReplayKey,
-    fresh_until: UnixMillis,
+    expires_at: UnixMillis,
     token: u64,
 }
 
@@ -119,14 +119,14 @@ impl ReplayGuard for RedisReplayGuard {
     type Lease = RedisLease;
 
     async fn claim(&self, delivery: &Delivery) -> Result<Claim<RedisLease>, GuardError> {
-        let (key, fresh_until) = (delivery.replay_key(), delivery.fresh_until());
+        let (key, expires_at) = (delivery.replay_key(), delivery.fresh_until());
         let token = getrandom::u64().map_err(GuardError::unavailable)?;
         let mut script = CLAIM.key(self.entry(key));
-        script.arg(instant(fresh_until)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
-        let (answer, left): (String, u64) = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
+        script.arg(unix_millis(expires_at)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
+        let (answer, remaining): (String, u64) = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         match answer.as_str() {
-            "new" => Ok(Claim::New(RedisLease { key, fresh_until, token })),
-            "in_progress" => Ok(Claim::InProgress { retry_after: Duration::from_millis(left) }),
+            "new" => Ok(Claim::New(RedisLease { key, expires_at, token })),
+            "in_progress" => Ok(Claim::InProgress { retry_after: Duration::from_millis(remaining) }),
             "completed" => Ok(Claim::Completed),
             "expired" => Ok(Claim::Expired),
             other => Err(GuardError::unavailable(format!("Redis answered {other:?} to a claim"))),
@@ -135,7 +135,7 @@ impl ReplayGuard for RedisReplayGuard {
 
     async fn complete(&self, lease: RedisLease) -> Result<(), GuardError> {
         let mut script = COMPLETE.key(self.entry(lease.key));
-        script.arg(instant(lease.fresh_until)).arg(lease.token).arg(millis(GRACE));
+        script.arg(unix_millis(lease.expires_at)).arg(lease.token).arg(millis(GRACE));
         let held: bool = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         if held { Ok(()) } else { Err(GuardError::LeaseLost) }
     }
@@ -146,7 +146,7 @@ impl ReplayGuard for RedisReplayGuard {
         self.connection.run(&script).await.map_err(GuardError::unavailable)
     }
 
-    /// Redis cannot be told without waiting: the next copy is let in when the lease has expired.
+    /// Does nothing, because a call to Redis would have to wait: a copy is let in after the lease has expired.
     fn abandon(&self, _: RedisLease) {}
 }
 
@@ -160,18 +160,18 @@ impl fmt::Debug for RedisReplayGuard {
     }
 }
 
-/// The URL of a Redis cannot be used. It is not repeated here, because there may be a password in it.
+/// The URL of a Redis cannot be used. The message does not repeat the URL, because it may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("not a usable Redis URL (redis://host:port, or rediss:// with the feature `tls`): {0}")]
 pub struct InvalidUrl(redis::RedisError);
 
-/// Lua counts in doubles, which are exact this far and further. It is 31,000 years.
-const FOREVER: u64 = 1_000_000_000_000_000;
+/// The longest time in milliseconds, 31,000 years. Lua's numbers are doubles, which hold it exactly.
+const LONGEST: u64 = 1_000_000_000_000_000;
 
-fn instant(instant: UnixMillis) -> u64 {
-    instant.as_millis().min(FOREVER)
+fn unix_millis(time: UnixMillis) -> u64 {
+    time.as_millis().min(LONGEST)
 }
 
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(FOREVER).min(FOREVER)
+    u64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
 }

@@ -1,11 +1,12 @@
-//! A `FakeTwenty` as a program of its own, for tools and for tests that kill processes:
+//! `FakeTwenty` as a program, for tools and for tests that kill processes:
 //!
 //! ```sh
 //! cargo run -p twenty-webhook-testing --example fake-twenty -- 127.0.0.1:4000
 //! ```
 //!
-//! It prints its URL and an API key as a line of JSON. Records and webhooks are changed through its REST API. Each line on stdin is a command,
-//! answered with a line of JSON: `{"faults": {"rerun_every": 3}}`, `{"fail_next": [429, 500]}`, `"idle"`, `"ledger"`. It ends with its stdin.
+//! It prints its URL and an API key as a line of JSON. Change records and webhooks through its REST API. Each line on stdin is a command:
+//! `{"faults": {"rerun_every": 3}}`, `{"fail_next": [429, 500]}`, `"idle"` or `"ledger"`. The answer is a line of JSON. It ends when
+//! stdin is closed.
 
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
@@ -18,11 +19,11 @@ use twenty_webhook_testing::{ApiFailure, FakeTwenty, Faults};
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Command {
-    /// What is not named is switched off.
+    /// Sets all faults. Those that are not named get their default.
     Faults(Faults),
-    /// With these statuses.
+    /// Fails the next requests with these statuses.
     FailNext(Vec<u16>),
-    /// Answered when no job waits or runs.
+    /// Answers when no job waits or runs.
     Idle,
     Ledger,
 }
@@ -30,7 +31,7 @@ enum Command {
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:4000".to_owned());
     let twenty = FakeTwenty::builder().listen(address.parse()?).start();
-    say(&json!({ "url": twenty.url(), "api_key": twenty.api_key() }))?;
+    print(&json!({ "url": twenty.url(), "api_key": twenty.api_key() }))?;
     for line in stdin().lines() {
         let answer = match serde_json::from_str(&line?) {
             Ok(Command::Faults(faults)) => {
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(Command::Ledger) => ledger(&twenty),
             Err(error) => json!({ "error": error.to_string() }),
         };
-        say(&answer)?;
+        print(&answer)?;
     }
     Ok(())
 }
@@ -60,7 +61,7 @@ fn ledger(twenty: &FakeTwenty) -> Value {
             "name": change.name,
             "record_id": change.record_id,
             "updated_at": change.updated_at,
-            "fate": format!("{:?}", change.fate),
+            "emission": format!("{:?}", change.emission),
         })
     });
     let calls = ledger.calls.iter().map(|call| {
@@ -76,7 +77,7 @@ fn ledger(twenty: &FakeTwenty) -> Value {
     json!({ "changes": changes.collect::<Vec<_>>(), "calls": calls.collect::<Vec<_>>() })
 }
 
-fn say(line: &Value) -> std::io::Result<()> {
+fn print(line: &Value) -> std::io::Result<()> {
     let mut stdout = stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()

@@ -5,7 +5,7 @@ use twenty_webhook_core::Rejection;
 use crate::{ReceiverResponse, SignedRequest};
 
 impl SignedRequest {
-    /// For actix-web.
+    /// The request for `actix_web::test::call_service`.
     pub fn actix(&self) -> TestRequest {
         let request = TestRequest::post().uri(self.path_and_query()).set_payload(self.body());
         let headers = self.headers();

@@ -29,17 +29,17 @@ impl TestClock {
         Self(Arc::new(now.as_millis().into()))
     }
 
-    /// What it shows.
+    /// The time that it shows.
     pub fn now(&self) -> UnixMillis {
         UnixMillis::from_millis(self.0.load(Ordering::SeqCst))
     }
 
-    /// Sets it, forwards or back.
+    /// Sets the time, forward or back.
     pub fn set(&self, now: UnixMillis) {
         self.0.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Sets it forward, in whole milliseconds.
+    /// Advances the time, in whole milliseconds.
     pub fn advance(&self, duration: Duration) {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.0.fetch_add(millis, Ordering::SeqCst);

@@ -1,29 +1,19 @@
-//! Tests receivers of [Twenty CRM](https://twenty.com)'s webhooks.
+#![doc = include_str!("../README.md")]
 //!
-//! | to test | use |
+//! # Contents
+//!
+//! | | |
 //! |---|---|
-//! | a handler | [`event`]`("person.created").stored()` |
-//! | a route, in process | [`event`]`(…).signed_with(&secret).http()` or `.actix()`, and [`ReceiverResponse`] |
-//! | a receiver on a socket | `.raw()`, or `FakeTwenty` |
-//! | time | [`TestClock`] |
-//! | an outage, a rate limit, reordering, duplicates | `FakeTwenty` |
-//!
-//! ```
-//! use serde_json::json;
-//! use twenty_webhook_core::{Secret, Verifier};
-//! use twenty_webhook_testing::{Tamper, event};
-//!
-//! let secret = Secret::new("s3cret")?;
-//! let won = event("opportunity.updated").record(json!({ "stage": "WON" }));
-//!
-//! let delivery = won.signed_with(&secret);
-//! let verifier = Verifier::new(secret);
-//! assert!(verifier.verify(&delivery.headers(), delivery.body()).is_ok());
-//!
-//! let changed = delivery.tampered(Tamper::Body);
-//! assert_eq!(verifier.verify(&changed.headers(), changed.body()).unwrap_err().code(), "signature_mismatch");
-//! # Ok::<(), twenty_webhook_core::SecretError>(())
-//! ```
+//! | Start here | [`event`], [`SignedRequest`], [`ReceiverResponse`] |
+//! | Events | [`EventBuilder`], [`Form`], [`Version`], [`standard_objects`], [`SampleError`] |
+//! | Receive | [`SignedRequest`], [`Tamper`], [`ReceiverResponse`], [`Recorder`] |
+//! | Time | [`TestClock`] |
+#![cfg_attr(
+    feature = "fake-twenty",
+    doc = "| Fake Twenty | [`FakeTwenty`], [`FakeTwentyBuilder`], [`Faults`], [`RateLimit`], [`ApiFailure`], [`Role`] |
+| Ledger | [`Ledger`], [`Change`], [`Emission`], [`Call`], [`Outcome`] |"
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "actix")]
 mod actix;
@@ -38,7 +28,7 @@ mod sample;
 pub use clock::TestClock;
 #[cfg(feature = "fake-twenty")]
 pub use fake::{
-    ApiFailure, Call, Change, FakeTwenty, FakeTwentyBuilder, Fate, Faults, Ledger, Outcome, RateLimit, Role,
+    ApiFailure, Call, Change, Emission, FakeTwenty, FakeTwentyBuilder, Faults, Ledger, Outcome, RateLimit, Role,
 };
 pub use recorder::Recorder;
 pub use request::{SignedRequest, Tamper};

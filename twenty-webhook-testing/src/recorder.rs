@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use twenty_webhook_core::{DeliveryId, WebhookEvent};
 
-/// Notes the events that a handler is called with. Clones share one list.
+/// Records the events that a handler gets. Clones share one list.
 ///
 /// ```
 /// use twenty_webhook_core::EventRouter;
@@ -24,12 +24,12 @@ use twenty_webhook_core::{DeliveryId, WebhookEvent};
 pub struct Recorder(Arc<Mutex<Vec<WebhookEvent>>>);
 
 impl Recorder {
-    /// Notes an event.
+    /// Records an event.
     pub fn record(&self, event: WebhookEvent) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
-    /// A handler for an `EventRouter` or a worker, that notes each event and succeeds.
+    /// A handler for an `EventRouter` or a worker. It records each event and succeeds.
     pub fn handler(&self) -> impl Fn(WebhookEvent) -> Ready<Result<(), Infallible>> + Clone + Send + Sync + 'static {
         let this = self.clone();
         move |event| {
@@ -43,15 +43,15 @@ impl Recorder {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How often the delivery with this id was handled.
+    /// How many times the delivery with this id was handled.
     pub fn times(&self, id: DeliveryId) -> usize {
         self.events().iter().filter(|event| event.delivery_id() == id).count()
     }
 
-    /// Asserts that events of these names, in this order, were handled, and no others.
+    /// Asserts that exactly the events with these names were handled, in this order.
     ///
     /// # Panics
-    /// If it is not so.
+    /// If other events were handled, or in another order.
     #[track_caller]
     pub fn assert_names<'a>(&self, expected: impl IntoIterator<Item = &'a str>) {
         let events = self.events();

@@ -5,10 +5,21 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Request};
 use twenty_webhook_core::{Clock, NONCE_HEADER, SIGNATURE_HEADER, Secret, Signer, TIMESTAMP_HEADER, UnixMillis};
 
-/// A delivery as Twenty sends it. Made by [`EventBuilder::signed_with`](crate::EventBuilder::signed_with), or of a body of your own.
+/// A delivery as Twenty sends it. [`EventBuilder::signed_with`](crate::EventBuilder::signed_with) makes one, or [`new`](Self::new) with your
+/// own body.
 ///
-/// A clone is a copy to the byte: what an attacker who listens can send. [`rerun`](Self::rerun) is the same body signed again: what
-/// Twenty sends when its queue runs a job again.
+/// A clone has exactly the same bytes: the replay of an attacker. [`rerun`](Self::rerun) signs the same body again, as Twenty does when its
+/// queue repeats a job.
+///
+/// ```
+/// use twenty_webhook_core::{Secret, Verifier};
+/// use twenty_webhook_testing::SignedRequest;
+///
+/// let secret = Secret::new("s3cret")?;
+/// let request = SignedRequest::new(r#"{"eventName":"person.created"}"#, secret.clone());
+/// assert!(Verifier::new(secret).verify(&request.headers(), request.body()).is_ok());
+/// # Ok::<(), twenty_webhook_core::SecretError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SignedRequest {
@@ -21,7 +32,7 @@ pub struct SignedRequest {
     headers: HeaderMap,
 }
 
-/// A change of a request after it was signed.
+/// What to change in a request after it was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tamper {
@@ -31,12 +42,12 @@ pub enum Tamper {
     Signature,
     /// The timestamp, by one millisecond. A receiver must refuse it.
     Timestamp,
-    /// The nonce. It is not signed, so a receiver must not care.
+    /// The nonce. It is not signed, so a receiver must ignore it.
     Nonce,
 }
 
 impl SignedRequest {
-    /// Delivers `body`, signed with `secret`, sent now, to `/webhooks/twenty`.
+    /// A request to `/webhooks/twenty` with `body`, signed with `secret`, and sent now.
     pub fn new(body: impl Into<Bytes>, secret: Secret) -> Self {
         Self {
             body: body.into(),
@@ -49,25 +60,25 @@ impl SignedRequest {
         }
     }
 
-    /// Sets when it is sent: the timestamp that is signed.
+    /// Sets the time of sending, which is the signed timestamp.
     pub fn sent_at(mut self, at: UnixMillis) -> Self {
         self.sent_at = at;
         self
     }
 
-    /// As if it had been sent this long ago.
+    /// Makes the time of sending earlier, in whole milliseconds.
     pub fn age(mut self, age: Duration) -> Self {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         self.sent_at = UnixMillis::from_millis(self.sent_at.as_millis().saturating_sub(age));
         self
     }
 
-    /// The same body, signed again a millisecond later: another timestamp, nonce and signature, and the same delivery.
+    /// Signs the same body again, a millisecond later: the same delivery with another timestamp, nonce and signature.
     pub fn rerun(&self) -> Self {
         self.clone().sent_at(self.sent_at.saturating_add(Duration::from_millis(1)))
     }
 
-    /// Changes something after it was signed.
+    /// Changes a part of the request after it was signed.
     pub fn tampered(mut self, what: Tamper) -> Self {
         self.tamper = Some(what);
         self
@@ -79,27 +90,27 @@ impl SignedRequest {
         self
     }
 
-    /// Sets the path, and query, that it is sent to.
+    /// Sets the path and query. The default is `/webhooks/twenty`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Sets a header, also one of those that are signed.
+    /// Sets a header. This may replace a signature header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// The headers: those of the signature, `Content-Type`, and what was set.
+    /// The headers: the signature headers, `Content-Type`, and those set by [`header`](Self::header).
     ///
     /// # Panics
-    /// If the nonce is no header's value.
+    /// If the nonce is not a valid header value.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = self.signer.sign_at(&self.body, self.sent_at);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(nonce) = &self.nonce {
-            headers.insert(NONCE_HEADER.clone(), nonce.parse().expect("a header's value"));
+            headers.insert(NONCE_HEADER.clone(), nonce.parse().expect("a valid header value"));
         }
         let mut replace_digit = |name: &HeaderName| {
             let mut text = headers[name].as_bytes().to_vec();
@@ -117,7 +128,7 @@ impl SignedRequest {
         headers
     }
 
-    /// The body as it is sent.
+    /// The body that is sent.
     pub fn body(&self) -> Bytes {
         let mut body = self.body.to_vec();
         if self.tamper == Some(Tamper::Body)
@@ -128,17 +139,17 @@ impl SignedRequest {
         body.into()
     }
 
-    /// For axum, and anything else on tower.
+    /// The request for axum and other tower services.
     ///
     /// # Panics
-    /// If the path is none.
+    /// If the path is not a valid path and query.
     pub fn http<B: From<Bytes>>(&self) -> Request<B> {
-        let mut request = Request::post(&self.path).body(self.body().into()).expect("a path");
+        let mut request = Request::post(&self.path).body(self.body().into()).expect("a valid path and query");
         *request.headers_mut() = self.headers();
         request
     }
 
-    /// The bytes of an HTTP/1.1 request, for a socket. `host` is the value of its `Host` header.
+    /// The bytes of an HTTP/1.1 request for a socket. `host` is the value of the `Host` header.
     pub fn raw(&self, host: &str) -> Vec<u8> {
         let body = self.body();
         let mut raw =

@@ -1,20 +1,36 @@
 use twenty_webhook_core::Rejection;
 
-/// What a receiver answered, in either framework.
+/// Assertions about a receiver's response, in both frameworks.
 ///
-/// It is implemented for `http::Response`, which axum and tower give, and with the feature `actix` for `ServiceResponse`. The reason is the
-/// [`Rejection`] that the adapters put into the response's extensions, so it is there in process only, not after a socket.
+/// It is implemented for `http::Response` of axum and tower, and with the feature `actix` for `ServiceResponse`. The reason is the
+/// [`Rejection`] in the response's extensions, so it is known in process only, not through a socket.
+///
+/// ```
+/// use axum::{Router, body::Body, routing::post};
+/// use tower::ServiceExt;
+/// use twenty_webhook_axum::{EventRouter, Secret, TwentyWebhookLayer};
+/// use twenty_webhook_testing::{ReceiverResponse, event};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let secret = Secret::new("s3cret").unwrap();
+/// let layer = TwentyWebhookLayer::new(secret.clone());
+/// let app = Router::new().route("/webhooks/twenty", post(EventRouter::new()).layer(layer));
+///
+/// let delivery = event("person.created").signed_with(&secret);
+/// app.oneshot(delivery.http::<Body>()).await.unwrap().assert_handled();
+/// # });
+/// ```
 pub trait ReceiverResponse {
-    /// The status.
+    /// The HTTP status.
     fn status_code(&self) -> u16;
 
-    /// Why it was refused. `None` if it was not, or if that is not known.
+    /// Why the request was refused. `None` if it was not refused, or if the reason is unknown.
     fn rejection(&self) -> Option<Rejection>;
 
     /// Asserts that a handler was called and answered 2xx.
     ///
     /// # Panics
-    /// If it was not, with the status and the reason.
+    /// If the request was refused or failed. The message has the status and the reason.
     #[track_caller]
     fn assert_handled(&self) {
         let (status, rejection) = (self.status_code(), self.rejection());
@@ -25,22 +41,22 @@ pub trait ReceiverResponse {
         );
     }
 
-    /// Asserts that a handler was called, and failed.
+    /// Asserts that a handler was called and did not answer 2xx.
     ///
     /// # Panics
-    /// If none was called, or it answered 2xx.
+    /// If the request was refused, or answered 2xx.
     #[track_caller]
     fn assert_failed(&self) {
         let (status, rejection) = (self.status_code(), self.rejection());
         let failed = rejection.is_none() && !(200..300).contains(&status);
-        assert!(failed, "expected a handler that fails, got {}", describe(status, rejection.as_ref()));
+        assert!(failed, "expected a failed handler, got {}", describe(status, rejection.as_ref()));
     }
 
-    /// Asserts that it was refused for the reason with this [code](Rejection::code), as `signature_mismatch`, and answered with that reason's
-    /// status.
+    /// Asserts that the request was refused with this [code](Rejection::code), for example `signature_mismatch`, and answered with the
+    /// status of that code.
     ///
     /// # Panics
-    /// If it was handled, or refused for another reason.
+    /// If it was handled, or refused with another code.
     #[track_caller]
     fn assert_refused(&self, code: &str) {
         let (status, rejection) = (self.status_code(), self.rejection());
@@ -48,10 +64,10 @@ pub trait ReceiverResponse {
         assert!(as_expected, "expected `{code}`, got {}", describe(status, rejection.as_ref()));
     }
 
-    /// Asserts that it was answered 200 without calling a handler, because the same delivery was handled before.
+    /// Asserts that the request was answered 200 without a call of the handler, because the same delivery was handled before.
     ///
     /// # Panics
-    /// If it was not.
+    /// If it was handled, or refused for another reason.
     #[track_caller]
     fn assert_duplicate(&self) {
         self.assert_refused("already_completed");

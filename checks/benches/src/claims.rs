@@ -5,7 +5,7 @@ use twenty_webhook_core::{Claim, Delivery, MemoryReplayGuard, ReplayGuard, Secre
 
 use crate::rounds::thread_cpu_time;
 
-/// Deliveries that differ, numbered from `first` on. Their bodies have 8 bytes: what a claim costs beyond is hashing.
+/// Different deliveries, numbered from `first`. Their bodies have 8 bytes, so hashing them costs little.
 pub fn deliveries(first: usize, count: usize) -> Vec<Delivery> {
     let secret = Secret::new("s3cret").expect("it is not blank");
     let (signer, verifier) = (Signer::new(secret.clone()), Verifier::new(secret));
@@ -16,14 +16,14 @@ pub fn deliveries(first: usize, count: usize) -> Vec<Delivery> {
     (first..first + count).map(delivery).collect()
 }
 
-/// A memory guard that holds so many completed claims, none of which expires meanwhile, and has room for as many more.
+/// A memory guard with `entries` completed claims that do not expire, and room for as many more.
 pub fn memory_guard(entries: usize) -> MemoryReplayGuard {
     let guard = MemoryReplayGuard::new().capacity(4 * entries.max(100_000));
     claim_all(&guard, &deliveries(0, entries));
     guard
 }
 
-/// Claims and completes each of them. How long that took of this thread's CPU time, in nanoseconds each.
+/// Claims and completes each delivery. Returns this thread's CPU time in nanoseconds per delivery.
 pub fn claim_all(guard: &MemoryReplayGuard, deliveries: &[Delivery]) -> f64 {
     let start = thread_cpu_time();
     for delivery in deliveries {

@@ -1,8 +1,8 @@
-//! What the benches share: the bodies, the peers, and the measuring. See `docs/performance.md`.
+//! Shared by the benches: bodies, peers and measuring. See `docs/performance.md`.
 
-pub mod bars;
 pub mod claims;
 pub mod http;
+pub mod limits;
 pub mod peers;
 pub mod receivers;
 pub mod rounds;

@@ -1,17 +1,17 @@
-//! Times cases side by side: A B C, A B C, … so that what disturbs the machine disturbs all of them.
+//! Measures cases in alternation: A B C, A B C, … so that a disturbance of the machine affects all of them.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// One of the things that are compared.
+/// One of the compared cases.
 pub struct Case<'a> {
     name: &'static str,
     run: Box<dyn FnMut() + 'a>,
 }
 
 impl<'a> Case<'a> {
-    /// `run` does the work once. What it returns is not optimised away.
+    /// `run` does the work once. Its result is not optimised away.
     pub fn new<T>(name: &'static str, mut run: impl FnMut() -> T + 'a) -> Self {
         let run = Box::new(move || {
             std::hint::black_box(run());
@@ -28,7 +28,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What came of it: the median time of each case, and the quartiles around it, in the order they were given.
+/// The median time and the quartiles of each case, in the given order.
 pub struct Medians(Vec<(&'static str, Spread)>);
 
 /// The quartiles of the times of one case.
@@ -47,13 +47,13 @@ impl Spread {
 }
 
 impl Medians {
-    /// Runs every case once per round. A turn takes about 0.2 ms, of CPU time, so that other processes do not count.
+    /// Runs every case in each round, for about 0.2 ms of CPU time. It measures CPU time, so other processes do not count.
     pub fn of(mut cases: Vec<Case<'_>>, rounds: usize) -> Self {
-        let turns: Vec<u32> = cases.iter_mut().map(iterations_per_turn).collect();
+        let iterations: Vec<u32> = cases.iter_mut().map(iterations_per_round).collect();
         let mut times = vec![Vec::with_capacity(rounds); cases.len()];
         for _ in 0..rounds {
-            for ((case, &turn), times) in cases.iter_mut().zip(&turns).zip(&mut times) {
-                times.push(case.time(turn) / turn);
+            for ((case, &iterations), times) in cases.iter_mut().zip(&iterations).zip(&mut times) {
+                times.push(case.time(iterations) / iterations);
             }
         }
         Self(cases.iter().zip(times).map(|(case, times)| (case.name, Spread::of(times))).collect())
@@ -81,22 +81,22 @@ impl Medians {
     }
 }
 
-fn iterations_per_turn(case: &mut Case<'_>) -> u32 {
-    const TURN: Duration = Duration::from_micros(200);
+fn iterations_per_round(case: &mut Case<'_>) -> u32 {
+    const CPU_TIME: Duration = Duration::from_micros(200);
     let mut iterations = 1;
-    while iterations < 1 << 20 && case.time(iterations) < TURN {
+    while iterations < 1 << 20 && case.time(iterations) < CPU_TIME {
         iterations *= 2;
     }
     iterations
 }
 
-/// The middle one.
+/// The median value.
 pub fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
-    values.sort_by(|a, b| a.partial_cmp(b).expect("they can be compared"));
+    values.sort_by(|a, b| a.partial_cmp(b).expect("the values are comparable"));
     values[values.len() / 2]
 }
 
-/// What this thread has used since it began.
+/// The CPU time that this thread has used.
 pub fn thread_cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).expect("it counts from zero")

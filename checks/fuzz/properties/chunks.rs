@@ -9,14 +9,14 @@ use super::textbook::hmac_sha256;
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_789_374_097_412);
 
-/// However a body is cut, it is accepted exactly when a textbook HMAC says so, and within the limit; and what comes out is what went
-/// in.
+/// Any division of a body into chunks is accepted exactly if a textbook HMAC accepts it and the limit allows it. The delivery has the same
+/// body.
 pub fn check(data: &[u8]) {
     let Some((choices, rest)) = data.split_first_chunk::<4>() else { return };
     let [key, signer, cuts, limit] = choices.map(usize::from);
     let (secrets, rest) = rest.split_at(rest.len().min(key));
     let (cuts, body) = rest.split_at(rest.len().min(cuts));
-    // Keys on both sides of the block size, and each unlike the others.
+    // Different keys, shorter and longer than the block size.
     let Ok(secret) = str::from_utf8(secrets) else { return };
     let keys = ["current", "previous", "older", "wrong"].map(|name| format!("{name}{secret}"));
     let [current, previous, older, _] = keys.clone().map(|key| Secret::new(key).unwrap());
@@ -44,10 +44,10 @@ pub fn check(data: &[u8]) {
             compare(outcome, &expected, body);
         }
     }
-    let begun = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap().body_limit(limit);
-    assert_eq!(begun.announce(body.len() as u64).is_ok(), body.len() <= limit);
+    let verification = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap().body_limit(limit);
+    assert_eq!(verification.announce(body.len() as u64).is_ok(), body.len() <= limit);
 
-    // One bit of anything makes it another message.
+    // One changed bit is refused.
     if let (Ok(_), Some(first)) = (&expected, body.first()) {
         let changed = [&[first ^ 1], &body[1..]].concat();
         assert_eq!(verifier.verify_at(&headers, changed, NOW).unwrap_err(), Rejection::SignatureMismatch);

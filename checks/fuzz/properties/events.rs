@@ -3,8 +3,7 @@ use serde_json::Value;
 use twenty_webhook_core::records::{Company, Note, Opportunity, Person, Task, WorkspaceMember};
 use twenty_webhook_core::{Delivery, Payload, Secret, Signer, Verifier, WebhookEvent};
 
-/// A signed body is read without a panic whatever it is; a JSON object with a name in it is an event; and what was read is what is
-/// there.
+/// Any signed body is read without a panic. A JSON object with an `eventName` is an event, and the event equals the JSON.
 pub fn check(data: &[u8]) {
     let secret = Secret::new("s3cret").unwrap();
     let verifier = Verifier::new(secret.clone());
@@ -17,7 +16,7 @@ pub fn check(data: &[u8]) {
         Err(rejection) => {
             assert_eq!(rejection.code(), "not_an_event");
             let named = |value: &Value| matches!(&value["eventName"], Value::String(name) if !name.trim().is_empty());
-            assert!(!value.as_ref().is_some_and(named), "lost, for: {rejection}");
+            assert!(!value.as_ref().is_some_and(named), "an event is lost: {rejection}");
             return;
         }
     };
@@ -34,7 +33,7 @@ pub fn check(data: &[u8]) {
             assert_eq!(event.record_id(), expected.get("id").and_then(Value::as_str));
         }
     }
-    // None of these panics, and none prints what it must not.
+    // None of these calls panics.
     let _ = (format!("{event:?} {:?} {:?}", event.payload(), event.extra()), event.event_date(), event.changed("name"));
     let _ =
         (event.record::<Person>().is_ok(), event.record::<Company>().is_ok(), event.record::<Opportunity>().is_ok());
@@ -43,13 +42,13 @@ pub fn check(data: &[u8]) {
     for item in event.items() {
         assert!(!item.changed("name") || event.changed("name"));
         if let Ok(person) = item.record::<Person>() {
-            // What was written is read as the same.
+            // A serialized record reads back as the same record.
             let written = serde_json::to_string(&person).unwrap();
             assert_eq!(serde_json::from_str::<Person>(&written).unwrap(), person);
         }
     }
 
-    // What was stored reads back as the same event.
+    // A stored event reads back as the same event.
     let stored = WebhookEvent::from_stored(body).unwrap();
     assert_eq!((stored.name(), stored.object(), stored.record_id()), (event.name(), event.object(), event.record_id()));
     assert_eq!(stored.delivery_id(), event.delivery_id());

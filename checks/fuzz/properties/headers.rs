@@ -1,9 +1,8 @@
 use twenty_webhook_core::{NONCE_HEADER, Rejection, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HEADER};
 
-/// Each line is a header: its first byte chooses the name, the rest is the value.
+/// Each line is a header: its first byte selects the name, the rest is the value.
 ///
-/// The headers are accepted exactly when each is well-formed and there as often as it must be, and otherwise the reason is the right
-/// one.
+/// The headers are accepted exactly if each is well-formed and none is missing or repeated. Otherwise the reason is the right one.
 pub fn check(data: &[u8]) {
     let names = [&SIGNATURE_HEADER, &TIMESTAMP_HEADER, &NONCE_HEADER];
     let lines = || data.split(|&byte| byte == b'\n').filter_map(|line| line.split_first());

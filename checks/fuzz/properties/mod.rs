@@ -1,5 +1,5 @@
-//! What must hold for every input. Run by the fuzzer, and over the corpus by the plain tests.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each target uses one of them; the tests use all")]
+//! Properties of every input. The fuzzer checks them, and the normal tests check them for the corpus.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each target uses one module, the tests use all")]
 
 pub mod chunks;
 pub mod events;

@@ -1,7 +1,7 @@
 use twenty_webhook_core::{EventName, EventPattern};
 
-/// The first line is a pattern, the second the name of an event. A pattern prints as it was written, and takes an event exactly when it
-/// is one of the texts that Twenty looks for in a webhook's subscriptions.
+/// The first line is a pattern, the second the name of an event. A pattern prints as written, and matches an event exactly if it is one of
+/// the texts that Twenty looks up in a webhook's subscriptions.
 pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let (pattern, name) = text.split_once('\n').unwrap_or((text, "person.created"));
@@ -21,7 +21,7 @@ pub fn check(data: &[u8]) {
         [object, action] => {
             vec![format!("{object}.{action}"), format!("*.{action}"), format!("{object}.*"), "*.*".to_owned()]
         }
-        // Twenty sends no such name.
+        // Twenty does not send such a name.
         _ => return,
     };
     assert_eq!(

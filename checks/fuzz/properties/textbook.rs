@@ -1,6 +1,6 @@
 use sha2::{Digest, Sha256};
 
-/// HMAC-SHA256 as RFC 2104 writes it down: `H(K ^ opad, H(K ^ ipad, text))`.
+/// HMAC-SHA256 as RFC 2104 defines it: `H(K ^ opad, H(K ^ ipad, text))`.
 pub fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
     const BLOCK: usize = 64;
     let mut block = [0; BLOCK];

@@ -10,18 +10,18 @@ use crate::receiver::SECRET;
 
 const HOST: &str = "localhost";
 
-/// What clients have sent.
+/// The requests that clients sent.
 #[derive(Default)]
 pub(crate) struct Sent {
     /// The ids of the valid deliveries, in hex.
     pub(crate) valid: Vec<String>,
     pub(crate) hostile: usize,
-    /// What was not answered as it was to be.
+    /// The requests with an unexpected answer.
     pub(crate) wrong: Vec<String>,
 }
 
 impl Sent {
-    pub(crate) fn and(mut self, other: Self) -> Self {
+    pub(crate) fn merge(mut self, other: Self) -> Self {
         self.valid.extend(other.valid);
         self.hostile += other.hostile;
         self.wrong.extend(other.wrong);
@@ -29,7 +29,7 @@ impl Sent {
     }
 }
 
-/// Sends one request after the other, on one connection for as long as the receiver keeps it.
+/// Sends one request after another, on one connection until the receiver closes it.
 pub(crate) struct Client {
     addr: SocketAddr,
     name: String,
@@ -39,15 +39,15 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(addr: SocketAddr, name: &str) -> Self {
-        let secret = Secret::new(SECRET).expect("it is not blank");
+        let secret = Secret::new(SECRET).expect("the secret is not blank");
         Self { addr, name: name.to_owned(), secret, connection: None }
     }
 
-    /// Of ten requests nine are valid, and the tenth is one of the hostile ones, in turn.
-    pub(crate) fn drive(mut self, until: Instant) -> Sent {
+    /// Sends nine valid requests, then a hostile one, and so on until `end`. Uses each kind of hostile request in turn.
+    pub(crate) fn run(mut self, end: Instant) -> Sent {
         let mut sent = Sent::default();
         let mut number = 0;
-        while Instant::now() < until {
+        while Instant::now() < end {
             number += 1;
             let request = self.request(number);
             let is_hostile = number % 10 == 0;
@@ -56,7 +56,7 @@ impl Client {
                 self.hostile(number, request)
             } else {
                 sent.valid.push(DeliveryId::of(&request.body()).to_string());
-                ("a valid one", request.raw(HOST), Some(200))
+                ("valid", request.raw(HOST), Some(200))
             };
             let answer = self.send(&bytes, expected.is_some());
             match (answer, expected) {
@@ -67,13 +67,13 @@ impl Client {
         sent
     }
 
-    /// The valid delivery of this number: another record for each.
+    /// The valid delivery with this number. Each has another record.
     fn request(&self, number: u64) -> SignedRequest {
         let fields = json!({ "id": format!("{}-{number}", self.name), "name": "Analytical Engines" });
         event("company.updated").record(fields).changed(["name"]).signed_with(&self.secret)
     }
 
-    /// What is sent, and the status that must come of it; `None` if the client hangs up and waits for none.
+    /// A hostile request and its expected status. `None` if the client hangs up without waiting for an answer.
     fn hostile(&self, number: u64, request: SignedRequest) -> (&'static str, Vec<u8>, Option<u16>) {
         let raw = request.raw(HOST);
         let text = || String::from_utf8_lossy(&raw).into_owned();
@@ -88,9 +88,9 @@ impl Client {
                 let huge = String::from_utf8_lossy(head).replace(&length, "Content-Length: 4000000000000000");
                 ("announced too large", huge.into_bytes(), Some(413))
             }
-            5 => ("broken off", raw[..raw.len() - request.body().len() / 2].to_vec(), None),
+            5 => ("incomplete", raw[..raw.len() - request.body().len() / 2].to_vec(), None),
             6 => ("not HTTP", b"\x16\x03\x01\x02\r\n\r\n".to_vec(), Some(400)),
-            // The one before, signed again; it was handled.
+            // The previous delivery, which was handled, signed again.
             _ => ("replayed", self.request(number - 1).rerun().raw(HOST), Some(200)),
         }
     }
@@ -106,16 +106,16 @@ impl Client {
         if !wait {
             return Ok(None);
         }
-        let (mut heard, mut buffer) = (Vec::new(), [0; 1024]);
-        while !heard.ends_with(b"\r\n\r\n") {
+        let (mut received, mut buffer) = (Vec::new(), [0; 1024]);
+        while !received.ends_with(b"\r\n\r\n") {
             match connection.read(&mut buffer)? {
                 0 => break,
-                len => heard.extend_from_slice(&buffer[..len]),
+                len => received.extend_from_slice(&buffer[..len]),
             }
         }
-        let answer = String::from_utf8_lossy(&heard).to_lowercase();
+        let answer = String::from_utf8_lossy(&received).to_lowercase();
         let status: Option<u16> = answer.get(9..12).and_then(|status| status.parse().ok());
-        // Whatever was not read to its end is not followed by another.
+        // The receiver closes the connection of a request that it did not read to the end.
         if status == Some(200) && !answer.contains("connection: close") {
             self.connection = Some(connection);
         }

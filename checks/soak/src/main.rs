@@ -1,14 +1,14 @@
-//! Drives each example receiver at full speed, nine requests in ten valid, and counts every event at its handler:
+//! Runs each example receiver under full load, with nine of ten requests valid, and counts every event at its handler:
 //!
 //! ```sh
 //! cargo run --release -p soak              # a minute each
-//! cargo run --release -p soak -- 0.2       # so many minutes
+//! cargo run --release -p soak -- 0.2       # 0.2 minutes each
 //! ```
 //!
-//! It fails unless every valid delivery was handled exactly once, and nothing else was; and memory and descriptors are what they were,
-//! but for what the replay guard must remember.
+//! It fails unless the handlers got exactly the valid deliveries, each once, and memory and descriptors did not grow, except for the replay
+//! guard's entries.
 //!
-//! It needs Linux, which says in `/proc` what a process holds.
+//! It needs Linux, because it reads memory and descriptors from `/proc`.
 
 mod client;
 mod receiver;
@@ -23,15 +23,15 @@ use std::time::{Duration, Instant};
 use crate::client::Client;
 use crate::receiver::Receiver;
 
-/// As many as Twenty has under way at once.
+/// The number of calls that Twenty makes concurrently.
 const CLIENTS: usize = 20;
 
 const MIB: usize = 1024 * 1024;
 
-/// What the receiver may grow by whatever it is sent: buffers, and what the allocator keeps.
+/// How much the receiver may grow in bytes, for buffers and memory that the allocator keeps.
 const MEMORY: usize = 24 * MIB;
 
-/// What the replay guard may take for a delivery that it must remember for the rest of its window.
+/// The bytes that the replay guard may use for each delivery.
 const MEMORY_PER_DELIVERY: usize = 200;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -45,18 +45,18 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 fn soak(example: &str, duration: Duration) -> Result<bool, Box<dyn Error>> {
     let receiver = Receiver::start(example)?;
-    let warm_up = Client::new(receiver.addr, "warm-up").drive(Instant::now() + Duration::from_millis(500));
+    let warm_up = Client::new(receiver.addr, "warm-up").run(Instant::now() + Duration::from_millis(500));
     let (memory, descriptors) = (receiver.memory()?, receiver.descriptors()?);
 
-    let until = Instant::now() + duration;
+    let end = Instant::now() + duration;
     let sent = thread::scope(|scope| {
-        let drive = |number| scope.spawn(move || Client::new(receiver.addr, &format!("{number}")).drive(until));
-        let clients: Vec<_> = (0..CLIENTS).map(drive).collect();
-        clients.into_iter().fold(warm_up, |all, client| all.and(client.join().expect("no client panics")))
+        let start = |number| scope.spawn(move || Client::new(receiver.addr, &format!("{number}")).run(end));
+        let clients: Vec<_> = (0..CLIENTS).map(start).collect();
+        clients.into_iter().fold(warm_up, |all, client| all.merge(client.join().expect("no client panics")))
     });
-    // The last connections end on their own time.
-    let patience = Instant::now() + Duration::from_secs(15);
-    while receiver.descriptors()? > descriptors && Instant::now() < patience {
+    // Waits for the last connections to end.
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while receiver.descriptors()? > descriptors && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(100));
     }
     let (memory_after, descriptors_after) = (receiver.memory()?, receiver.descriptors()?);
@@ -70,8 +70,8 @@ fn soak(example: &str, duration: Duration) -> Result<bool, Box<dyn Error>> {
     let allowed = MEMORY + MEMORY_PER_DELIVERY * sent.valid.len();
 
     let total = sent.valid.len() + sent.hostile;
-    let a_second = total as u128 * 1000 / duration.as_millis();
-    println!("{example}: {total} requests in {duration:.0?}, {a_second} a second");
+    let per_second = total as u128 * 1000 / duration.as_millis();
+    println!("{example}: {total} requests in {duration:.0?}, {per_second} per second");
     println!(
         "  valid:       {} sent, {} handled, {lost} lost, {twice} handled twice",
         sent.valid.len(),
@@ -79,9 +79,9 @@ fn soak(example: &str, duration: Duration) -> Result<bool, Box<dyn Error>> {
     );
     println!("  hostile:     {} sent, {hostile_handled} handled", sent.hostile);
     println!(
-        "  answers:     {} not as they were to be{}",
+        "  answers:     {} unexpected{}",
         sent.wrong.len(),
-        sent.wrong.first().map(|wrong| format!(", as: {wrong}")).unwrap_or_default()
+        sent.wrong.first().map(|wrong| format!(", for example: {wrong}")).unwrap_or_default()
     );
     println!(
         "  memory:      {} MiB before, {} MiB after, {} MiB allowed",

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 pub(crate) const SECRET: &str = "s3cret";
 
-/// How often each delivery, by its id in hex, was handled.
+/// How often each delivery was handled, by its id in hex.
 pub(crate) type Handled = HashMap<String, u32>;
 
 /// An example receiver as a process.
@@ -23,9 +23,9 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Builds it, in release, starts it, and waits until it listens.
+    /// Builds it in release mode, starts it, and waits until it listens.
     pub(crate) fn start(example: &str) -> Result<Self, Box<dyn Error>> {
-        let cargo = env::var_os("CARGO").ok_or("run me with cargo")?;
+        let cargo = env::var_os("CARGO").ok_or("run this with cargo")?;
         let built = Command::new(cargo).args(["build", "--quiet", "--release", "-p", example]).status()?;
         if !built.success() {
             return Err(format!("{example} does not build").into());
@@ -63,7 +63,7 @@ impl Receiver {
         Ok(Self { addr, child, handled, reader })
     }
 
-    /// Resident, in bytes.
+    /// Resident memory, in bytes.
     pub(crate) fn memory(&self) -> Result<usize, Box<dyn Error>> {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
         let pages: usize = statm.split(' ').nth(1).ok_or("no resident size")?.parse()?;
@@ -74,12 +74,12 @@ impl Receiver {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
     }
 
-    /// Asks it to shut down, and waits for the last line that it prints.
+    /// Shuts it down, and waits for its last line.
     pub(crate) fn stop(mut self) -> Result<Handled, Box<dyn Error>> {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         let status = self.child.wait()?;
         if !status.success() {
-            return Err(format!("the receiver ended badly: {status}").into());
+            return Err(format!("the receiver failed: {status}").into());
         }
         self.reader.join().map_err(|_| "the reader panicked")??;
         let handled = std::mem::take(&mut *self.handled.lock().unwrap_or_else(PoisonError::into_inner));

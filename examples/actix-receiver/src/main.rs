@@ -1,6 +1,7 @@
-//! A receiver of Twenty's webhooks on actix-web: `cargo run -p actix-receiver`.
+//! Take this for a receiver on actix-web whose handlers are quick: `cargo run -p actix-receiver`.
 //!
-//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen.
+//! It routes events to handlers by name, and shuts down gracefully. `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` the
+//! address.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -15,12 +16,12 @@ mod tests;
 
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
-    // First of all: what is sent from now on waits in its queue. A supervisor such as systemd may hand it over, and keep it open while
-    // this program restarts.
+    // First, so that deliveries wait in its queue from now on. systemd or another supervisor may pass it, and keep it open while this
+    // program restarts.
     let listener = listener(demo::listen_addr())?;
     let _log = demo::log_to_stderr();
     let addr = listener.local_addr()?;
-    // Made once, so that all workers share its memory of what was delivered.
+    // Made once, so that all workers share its replay guard.
     let webhook = TwentyWebhookMiddleware::new(demo::secret(addr)?);
     let wrapped = webhook.clone();
     let server = HttpServer::new(move || app(wrapped.clone()));
@@ -45,8 +46,8 @@ fn app(
         .route("/health", web::get().to(HttpResponse::NoContent))
 }
 
-/// The handlers run only for deliveries that were freshly signed by Twenty, and not handled before. Twenty never retries: a handler whose
-/// work may fail returns an error, and `Ok` only when the work is done, or safely stored.
+/// The handlers run once for each delivery that Twenty signed. Twenty never retries, so return `Ok` only when the work is done or safely
+/// stored, and an error otherwise: a copy of the delivery is then let in.
 fn events() -> EventRouter {
     EventRouter::new()
         .on("person.*", person)
@@ -55,7 +56,7 @@ fn events() -> EventRouter {
 }
 
 async fn person(event: WebhookEvent, person: Person) {
-    // What people typed into a CRM is escaped before it is logged.
+    // Escape what people typed into the CRM before you log it.
     let name = person.name.unwrap_or_default().to_string();
     tracing::info!("{}: {}", escaped(event.name().as_str()), escaped(&name));
     demo::print(&event);

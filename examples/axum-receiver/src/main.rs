@@ -1,7 +1,7 @@
-//! A receiver of Twenty's webhooks on axum: `cargo run -p axum-receiver`.
+//! Take this for a receiver on axum whose handlers are quick: `cargo run -p axum-receiver`.
 //!
-//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen. With `--features metrics` it has Prometheus' numbers at
-//! `/metrics`.
+//! It routes events to handlers by name, and shuts down gracefully. `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` the
+//! address. With `--features metrics` it serves metrics for Prometheus at `/metrics`.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -16,8 +16,8 @@ mod tests;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // First of all: what is sent from now on waits in its queue. A supervisor such as systemd may hand it over, and keep it open while
-    // this program restarts.
+    // First, so that deliveries wait in its queue from now on. systemd or another supervisor may pass it, and keep it open while this
+    // program restarts.
     let listener = listener(demo::listen_addr())?;
     let _log = demo::log_to_stderr();
     let addr = listener.local_addr()?;
@@ -34,8 +34,8 @@ fn app(webhook: TwentyWebhookLayer) -> Router {
     Router::new().route("/webhooks/twenty", post(events()).layer(webhook)).route("/health", get(StatusCode::NO_CONTENT))
 }
 
-/// The handlers run only for deliveries that were freshly signed by Twenty, and not handled before. Twenty never retries: a handler whose
-/// work may fail returns an error, and `Ok` only when the work is done, or safely stored.
+/// The handlers run once for each delivery that Twenty signed. Twenty never retries, so return `Ok` only when the work is done or safely
+/// stored, and an error otherwise: a copy of the delivery is then let in.
 fn events() -> EventRouter {
     EventRouter::new()
         .on("person.*", person)
@@ -44,7 +44,7 @@ fn events() -> EventRouter {
 }
 
 async fn person(event: WebhookEvent, person: Person) {
-    // What people typed into a CRM is escaped before it is logged.
+    // Escape what people typed into the CRM before you log it.
     let name = person.name.unwrap_or_default().to_string();
     tracing::info!("{}: {}", escaped(event.name().as_str()), escaped(&name));
     demo::print(&event);

@@ -4,16 +4,16 @@ use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-/// Collects what the receiver counts, and shows it at `/metrics` as Prometheus reads it. Whoever reaches it reads how many events there are
-/// of which objects: keep the path within your network.
+/// Collects the receiver's metrics and serves them at `/metrics`, in Prometheus' format. They show how many events your objects have, so
+/// keep the path inside your network.
 pub(crate) fn route() -> anyhow::Result<Router> {
     let metrics = PrometheusBuilder::new().install_recorder()?;
     let upkeep = metrics.clone();
     tokio::spawn(async move {
-        // Histograms take memory until they are summed up.
-        let mut every = tokio::time::interval(Duration::from_secs(5));
+        // Histograms use memory until they are aggregated.
+        let mut interval = tokio::time::interval(Duration::from_secs(5));
         loop {
-            every.tick().await;
+            interval.tick().await;
             upkeep.run_upkeep();
         }
     });
@@ -31,7 +31,7 @@ mod tests {
 
     /// Three deliveries, a copy of one, a forged one and a scanner's request.
     #[tokio::test]
-    async fn the_numbers_are_those_of_the_requests() {
+    async fn the_metrics_count_the_requests() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let metrics = recorder.handle();
         let _recording = ::metrics::set_default_local_recorder(&recorder);

@@ -1,4 +1,4 @@
-//! How a receiver is tested without a network: see docs/testing.md.
+//! Tests the receiver without a network. See docs/testing.md.
 
 use axum::body::Body;
 use tower::ServiceExt;
@@ -6,7 +6,7 @@ use twenty_webhook_axum::{Secret, TwentyWebhookLayer};
 use twenty_webhook_testing::{ReceiverResponse, SignedRequest, Tamper, event};
 
 #[tokio::test]
-async fn a_signed_delivery_is_handled_once_and_a_changed_one_never() {
+async fn a_signed_delivery_is_handled_once_and_a_changed_one_is_refused() {
     let secret = Secret::new("s3cret").unwrap();
     let app = crate::app(TwentyWebhookLayer::new(secret.clone()));
     let send = async |request: SignedRequest| app.clone().oneshot(request.http::<Body>()).await.unwrap();

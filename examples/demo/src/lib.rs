@@ -1,5 +1,5 @@
-//! What lets the example receivers be tried with one command: a secret to try them with, a `curl` line that uses it, and the line
-//! that they print for an event. Your own receiver needs none of it.
+//! Lets you try the example receivers with one command: makes a secret, prints a `curl` line that uses it, and prints a line for each
+//! event. Take [`log_to_stderr`] for your own receiver; it does not need the rest.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -13,15 +13,15 @@ use twenty_webhook_core::{Payload, Secret, WebhookEvent};
 
 const SECRET: &str = "TWENTY_WEBHOOK_SECRET";
 
-/// How many lines of the log wait while stderr is not read; then lines are dropped. Some 2 MB.
+/// How many log lines wait while stderr is not read, about 2 MB. Further lines are dropped.
 const LOG_LINES: usize = 10_000;
 
-/// Sends the log to stderr, from `info` up unless `RUST_LOG` says otherwise.
+/// Logs to stderr, at level `info` or at the level in `RUST_LOG`.
 ///
-/// By default, `tracing_subscriber` writes each line in the thread that serves a request. Once the program that reads the log has ended,
-/// that panics; while it does not read, that waits. Either way deliveries are lost. So a thread of its own writes the log here, and lines
-/// that nothing takes are dropped. Keep what is returned until the end of `main`: it then writes the last lines.
-#[must_use = "the last lines of the log are written when it is dropped"]
+/// By default, `tracing_subscriber` writes each line in the thread that serves a request. It blocks that thread while stderr is not
+/// read, and panics in it when stderr is closed. Either way, deliveries are lost. Here, a separate thread writes the log, and drops lines
+/// that are not read. Keep the guard until the end of `main`: dropping it writes the last lines.
+#[must_use = "dropping the guard writes the last lines of the log"]
 pub fn log_to_stderr() -> WorkerGuard {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = io::stderr().is_terminal();
@@ -31,22 +31,22 @@ pub fn log_to_stderr() -> WorkerGuard {
         .with_env_filter(filter)
         .with_writer(stderr)
         .with_ansi(colours)
-        // A line that cannot be formatted or written is not reported on stderr, because that panics if stderr is gone.
+        // Reporting an internal error on stderr would panic when stderr is closed.
         .log_internal_errors(false)
         .init();
     guard
 }
 
-/// Where to listen: `LISTEN_ADDR`, or `127.0.0.1:3000`.
+/// The address in `LISTEN_ADDR`, or `127.0.0.1:3000`.
 pub fn listen_addr() -> String {
     env::var("LISTEN_ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned())
 }
 
-/// The secret in `TWENTY_WEBHOOK_SECRET`. Where there is none, a fresh random one, printed together with a `curl` line that
+/// The secret in `TWENTY_WEBHOOK_SECRET`. If the variable is not set, makes a random secret, and prints it with a `curl` line that
 /// delivers a sample to `addr`.
 ///
 /// # Errors
-/// If the variable is set but blank, or the system has no randomness.
+/// If the variable is set but blank, or if the system has no random numbers.
 pub fn secret(addr: SocketAddr) -> anyhow::Result<Secret> {
     if env::var_os(SECRET).is_some() {
         return Ok(Secret::from_env(SECRET)?);
@@ -63,7 +63,7 @@ pub fn secret(addr: SocketAddr) -> anyhow::Result<Secret> {
     Ok(Secret::new(text)?)
 }
 
-/// A line for a POSIX shell that signs a sample with openssl and sends it. Each second makes a new one.
+/// A POSIX shell line that signs a sample with openssl and sends it. The sample contains the time, so each second makes a new delivery.
 fn curl(addr: SocketAddr, secret: &str) -> String {
     let body = r#"{"eventName":"person.created","objectMetadata":{"id":"3f0b6a11","nameSingular":"person"},"workspaceId":"b1d6c7a2","webhookId":"e4a0f7d3","eventDate":"'$(date -u +%FT%TZ)'","record":{"id":"6b1f20a4","name":{"firstName":"Ada","lastName":"Lovelace"}}}"#;
     format!(
@@ -76,13 +76,13 @@ fn curl(addr: SocketAddr, secret: &str) -> String {
 
 /// Prints one line of JSON for an event.
 ///
-/// The line is there to be looked at. It is not the work that a delivery is for, so a delivery whose line cannot be printed is
-/// handled all the same; the log says so once. If your work *is* to print, let the handler fail instead: a copy of the delivery is then let
-/// in, and an inbox tries again. A program that holds the other end of stdout and does not read it stops the receiver.
+/// The line is only for you to read, so a delivery counts as handled even if it cannot be printed; the log says so once. If printing is
+/// the real work of your handler, return an error instead: a copy of the delivery is then let in, and an inbox retries. This call blocks
+/// while stdout is not read.
 pub fn print(event: &WebhookEvent) {
-    static GONE: Once = Once::new();
+    static LOGGED: Once = Once::new();
     if let Err(error) = print_line(event) {
-        GONE.call_once(|| tracing::error!(%error, "stdout is gone: events are handled, but not printed any more"));
+        LOGGED.call_once(|| tracing::error!(%error, "stdout is closed: events are handled, but no longer printed"));
     }
 }
 

@@ -1,7 +1,7 @@
-//! A receiver that loses nothing: it stores Twenty's webhooks in `inbox.db`, answers 202, and handles them afterwards:
-//! `cargo run -p inbox-receiver`. Kill it when you like, and start it again.
+//! Take this if a handler is slow or may fail, or if no event may be lost: `cargo run -p inbox-receiver`.
 //!
-//! `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` where to listen, `INBOX_DB` the file.
+//! It stores each delivery in `inbox.db`, answers 202, and handles it afterwards, again and again until it succeeds. Kill it at any time,
+//! and start it again. `TWENTY_WEBHOOK_SECRET` is the webhook's secret, `LISTEN_ADDR` the address, `INBOX_DB` the file.
 
 use std::env;
 
@@ -25,27 +25,27 @@ async fn main() -> anyhow::Result<()> {
     #[cfg(feature = "dashboard")]
     tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, dashboard(&inbox)).into_future());
 
-    // The two could as well be two programs on one file.
+    // They can also be two programs that share the file.
     let server = serve(listener, app).with_graceful_shutdown(shutdown_signal());
     let worker = inbox.worker("crm-sync", handle).run_until(shutdown_signal());
     tokio::join!(server.into_future(), worker);
     Ok(())
 }
 
-/// Verify, store, answer 202.
+/// Verifies, stores, answers 202.
 fn app(inbox: &Inbox<SqliteStore>, secret: Secret) -> Router {
     Router::new().route("/webhooks/twenty", inbox.receiver(secret)).route("/health", get(StatusCode::NO_CONTENT))
 }
 
-/// At `/inbox`, on an address that only this machine reaches. Elsewhere put it behind a login.
+/// A page at `/inbox`, on an address that only this machine reaches. On any other address, put it behind a login.
 #[cfg(feature = "dashboard")]
 fn dashboard(inbox: &Inbox<SqliteStore>) -> Router {
-    let acts = env::var_os("DASHBOARD_ACTIONS").is_some();
-    let dashboard = if acts { inbox.dashboard_with_actions() } else { inbox.dashboard() };
+    let with_actions = env::var_os("DASHBOARD_ACTIONS").is_some();
+    let dashboard = if with_actions { inbox.dashboard_with_actions() } else { inbox.dashboard() };
     Router::new().nest_service("/inbox", dashboard)
 }
 
-/// Runs once for each delivery, and again if it fails or is killed. Here it may take its time.
+/// Runs once for each delivery, and again after an error or a crash. It may be slow.
 async fn handle(event: WebhookEvent) -> Result<(), std::io::Error> {
     demo::print(&event);
     Ok(())

@@ -1,4 +1,4 @@
-//! How a receiver with an inbox is tested without a network: deliver, and look into the inbox. See docs/testing.md.
+//! Tests the receiver without a network: delivers, and reads the inbox. See docs/testing.md.
 
 use axum::body::Body;
 use tower::ServiceExt;

@@ -1,8 +1,12 @@
-//! Take this when one receiver serves several workspaces of Twenty, each with a secret of its own: `cargo run -p tenants-receiver`.
+//! Take this if one receiver serves several workspaces of Twenty, each with its own secret: `cargo run -p tenants-receiver`.
 //!
-//! The secrets are in `tenants.db` (`TENANTS_DB`), and each workspace's webhook is sent to `/webhooks/{name}`. To rotate a secret without a
-//! restart and without a loss: write the new one beside the old one ([`Tenants::rotate`]), wait 10 seconds, change it in Twenty, and forget
-//! the old one ([`Tenants::forget_previous`]) after 10 more, for as long as Twenty may go on signing with it.
+//! The secrets are in `tenants.db` (`TENANTS_DB`). The webhook of each workspace sends to `/webhooks/{name}`. To rotate a secret without a
+//! restart and without a loss:
+//!
+//! 1. Store the new secret, and keep the old one ([`Tenants::rotate`]).
+//! 2. Wait 10 seconds, until all caches have expired.
+//! 3. Change the secret in Twenty.
+//! 4. Wait 10 seconds more, because Twenty may still sign with the old secret. Then delete it ([`Tenants::forget_previous`]).
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -29,12 +33,12 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The source chooses the verifier by the path. Any path is let in as far as the layer, so that the answer does not tell which there are.
+/// The source chooses the verifier by the path. The route accepts every name, so that the answer does not reveal which tenants exist.
 fn app(webhook: TwentyWebhookLayer) -> Router {
     Router::new().route("/webhooks/{tenant}", post(receive).layer(webhook))
 }
 
-/// Which tenant an event is of is what its verifier says; the path is not signed.
+/// Reads the tenant from the delivery, which has it from the verifier. The path is not signed.
 async fn receive(Webhook(event): Webhook) -> StatusCode {
     let tenant = event.delivery().and_then(|delivery| delivery.tenant()).unwrap_or_default();
     tracing::info!(tenant, name = %escaped(event.name().as_str()), delivery_id = %event.delivery_id(), "handled");

@@ -3,12 +3,12 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use twenty_webhook_axum::{Secret, SourceError, Target, Verifier, VerifierSource};
 
-/// The workspaces, and their secrets.
+/// The workspaces and their secrets.
 #[derive(Clone)]
 pub(crate) struct Tenants(SqlitePool);
 
 impl Tenants {
-    /// Opens the database at this path. A new one has three workspaces, with random secrets.
+    /// Opens the database at `path`. A new one gets three workspaces with random secrets.
     pub(crate) async fn open(path: &str) -> anyhow::Result<Self> {
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
         let tenants = Self(SqlitePool::connect_with(options).await.with_context(|| format!("cannot open {path}"))?);
@@ -30,7 +30,7 @@ impl Tenants {
         Ok(sqlx::query_scalar("SELECT name FROM tenants ORDER BY name").fetch_all(&self.0).await?)
     }
 
-    /// Accepts `secret` from now on, and the one before it still.
+    /// Sets a new secret, and still accepts the previous one.
     #[cfg_attr(not(test), expect(dead_code, reason = "an operator does this in SQL; the test shows how"))]
     pub(crate) async fn rotate(&self, name: &str, secret: &str) -> anyhow::Result<()> {
         let rotate = "UPDATE tenants SET previous = secret, secret = ? WHERE name = ?";
@@ -38,7 +38,7 @@ impl Tenants {
         Ok(())
     }
 
-    /// Accepts the secret before the last no more.
+    /// No longer accepts the previous secret.
     #[cfg_attr(not(test), expect(dead_code, reason = "an operator does this in SQL; the test shows how"))]
     pub(crate) async fn forget_previous(&self, name: &str) -> anyhow::Result<()> {
         sqlx::query("UPDATE tenants SET previous = NULL WHERE name = ?").bind(name).execute(&self.0).await?;
@@ -55,7 +55,7 @@ impl VerifierSource for Tenants {
                 .fetch_optional(&self.0)
                 .await?;
         let Some((secret, previous)) = found else { return Ok(None) };
-        // The same name before and after a rotation: a delivery that Twenty sends again is then still known.
+        // With the same tenant name after a rotation, a delivery that Twenty sends again is still a duplicate.
         let verifier = Verifier::new(Secret::new(secret)?).tenant(name);
         Ok(Some(match previous {
             Some(previous) => verifier.also_accept(Secret::new(previous)?),

@@ -1,4 +1,4 @@
-//! A secret is rotated while requests fly: nothing is lost, and nothing is let in that should not be.
+//! Rotates a secret under load. No genuine delivery is refused, and no forged one is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,17 +12,17 @@ use super::*;
 
 const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
-/// A clock that can be set ahead, so that the test does not wait for the cache.
+/// A clock that the test can advance, so that it does not wait for the cache.
 #[derive(Clone, Default)]
-struct Ahead(Arc<AtomicU64>);
+struct TestClock(Arc<AtomicU64>);
 
-impl Ahead {
+impl TestClock {
     fn clock(&self) -> Clock {
-        let ahead = self.0.clone();
-        Clock::new(move || UnixMillis::from_millis(Clock::system().now().as_millis() + ahead.load(Ordering::SeqCst)))
+        let offset = self.0.clone();
+        Clock::new(move || UnixMillis::from_millis(Clock::system().now().as_millis() + offset.load(Ordering::SeqCst)))
     }
 
-    fn pass_seconds(&self, seconds: u64) {
+    fn advance_seconds(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 }
@@ -35,14 +35,14 @@ async fn deliver(app: &Router, tenant: &str, secret: &str, number: usize) -> u16
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_loses_nothing_and_lets_nothing_in() {
+async fn a_rotation_refuses_no_genuine_and_accepts_no_forged_delivery() {
     let dir = tempfile::tempdir().unwrap();
     let tenants = Tenants::open(dir.path().join("tenants.db").to_str().unwrap()).await.unwrap();
     for tenant in TENANTS {
         tenants.rotate(tenant, &format!("{tenant}-old")).await.unwrap();
         tenants.forget_previous(tenant).await.unwrap();
     }
-    let (time, handled) = (Ahead::default(), Arc::new(AtomicUsize::new(0)));
+    let (time, handled) = (TestClock::default(), Arc::new(AtomicUsize::new(0)));
     let count = handled.clone();
     let config = WebhookConfig::new(tenants.clone()).clock(time.clock()).observe(move |outcome| {
         if outcome.code() == "handled" {
@@ -51,7 +51,7 @@ async fn a_rotation_loses_nothing_and_lets_nothing_in() {
     });
     let app = app(TwentyWebhookLayer::new(config));
 
-    // What Twenty signs with, and three senders that never pause; each genuine delivery has a forged twin.
+    // Three senders without pauses, each with a forged copy of each delivery. `rotated` says with which secret Twenty signs.
     let (rotated, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let senders = TENANTS.map(|tenant| {
         let (app, rotated, stop) = (app.clone(), rotated.clone(), stop.clone());
@@ -61,8 +61,9 @@ async fn a_rotation_loses_nothing_and_lets_nothing_in() {
                 let new = tenant == "acme" && rotated.load(Ordering::SeqCst);
                 let secret = if new { format!("{tenant}-new") } else { format!("{tenant}-old") };
                 assert_eq!(deliver(&app, tenant, &secret, sent).await, 204, "{tenant}, {sent}");
+                // A wrong secret, another tenant, and an unknown one.
                 let other = TENANTS[(TENANTS.iter().position(|name| *name == tenant).unwrap() + 1) % 3];
-                for (path, secret) in [(tenant, "guess"), (other, &*secret), ("nobody", &*secret)] {
+                for (path, secret) in [(tenant, "guess"), (other, &*secret), ("unknown", &*secret)] {
                     assert_eq!(deliver(&app, path, secret, sent).await, 401, "{path}");
                 }
                 sent += 1;
@@ -70,24 +71,24 @@ async fn a_rotation_loses_nothing_and_lets_nothing_in() {
             sent
         })
     });
-    let some_more = async || {
+    let handle_100_more = async || {
         let goal = handled.load(Ordering::SeqCst) + 100;
         while handled.load(Ordering::SeqCst) < goal {
             tokio::task::yield_now().await;
         }
     };
-    some_more().await;
+    handle_100_more().await;
     tenants.rotate("acme", "acme-new").await.unwrap();
-    some_more().await;
-    time.pass_seconds(10);
+    handle_100_more().await;
+    time.advance_seconds(10);
     rotated.store(true, Ordering::SeqCst);
-    some_more().await;
-    // Twenty may still sign with the old one.
+    handle_100_more().await;
+    // Twenty may still sign with the old secret.
     assert_eq!(deliver(&app, "acme", "acme-old", 1_000_000).await, 204);
     tenants.forget_previous("acme").await.unwrap();
-    time.pass_seconds(10);
+    time.advance_seconds(10);
     assert_eq!(deliver(&app, "acme", "acme-old", 1_000_001).await, 401);
-    some_more().await;
+    handle_100_more().await;
     stop.store(true, Ordering::SeqCst);
 
     let mut sent = 1;

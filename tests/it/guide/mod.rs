@@ -26,4 +26,10 @@ fn the_page_shows_these_tests() {
     ] {
         assert!(page.contains(&format!("```rust\n{source}```")), "docs/testing.md does not show {name}.rs as it is");
     }
+    let readme = include_str!("../../../twenty-webhook-testing/README.md");
+    let source = include_str!("route.rs");
+    assert!(
+        readme.contains(&format!("```rust\n{source}```")),
+        "the README of twenty-webhook-testing differs from route.rs"
+    );
 }

@@ -28,7 +28,7 @@ pub(super) async fn middleware(case: Case, body: Chunks) -> Answer {
     let webhook = TwentyWebhookMiddleware::new(verifier(&case));
     let app = App::new()
         .app_data(web::Data::new(seen.clone()))
-        // What a user sets who wants a large event's bytes from `web::Bytes`.
+        // A user must set this to get a large body from `web::Bytes`.
         .app_data(web::PayloadConfig::new(WebhookConfig::DEFAULT_BODY_LIMIT))
         .service(web::resource("/").wrap(webhook).route(web::post().to(receive)));
     let app = init_service(app).await;

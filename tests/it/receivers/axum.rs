@@ -69,7 +69,7 @@ async fn send(app: Router, case: &Case, body: Chunks, seen: &Seen) -> Answer {
     answer(&response, seen)
 }
 
-/// A body with the length that the request's header says, as a server makes it.
+/// A body whose size hint is the request's `Content-Length`, as a server makes it.
 #[derive(Default)]
 struct Announced<B> {
     body: B,

@@ -1,4 +1,4 @@
-//! Every way to receive a delivery, behind one function.
+//! Every way to receive a delivery, each as one function.
 
 mod actix;
 mod axum;
@@ -23,7 +23,7 @@ pub(crate) use self::core::header_map;
 
 use crate::vectors::Case;
 
-/// A receiver that is given a body in memory.
+/// A receiver that gets the body in memory.
 pub(crate) struct Receiver {
     pub(crate) name: &'static str,
     pub(crate) receive: fn(Case) -> LocalBoxFuture<'static, Answer>,
@@ -35,7 +35,7 @@ pub(crate) const IN_MEMORY: &[Receiver] = &[
     Receiver { name: "tower, Full<Bytes>", receive: |case| Box::pin(axum::bare_tower(case)) },
 ];
 
-/// A receiver that reads its body as it comes. (The case's own body is not looked at.)
+/// A receiver that gets the body as a stream. It ignores the case's own body.
 pub(crate) struct StreamReceiver {
     pub(crate) name: &'static str,
     pub(crate) receive: fn(Case, Chunks) -> LocalBoxFuture<'static, Answer>,
@@ -49,20 +49,20 @@ pub(crate) const STREAMING: &[StreamReceiver] = &[
     StreamReceiver { name: "actix, middleware", receive: |case, body| Box::pin(actix::middleware(case, body)) },
 ];
 
-/// A body on its way.
+/// A streamed body.
 pub(crate) type Chunks = BoxStream<'static, io::Result<Bytes>>;
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) rejection: Option<Rejection>,
-    /// What the handler was called with: the event, and the body where it sees one.
+    /// The events that the handler got, with the body if it sees one.
     pub(crate) handled: Vec<Handled>,
 }
 
 impl Answer {
-    /// Two answers to one request: they must be the same.
-    fn same(self, other: Self) -> Self {
+    /// Asserts that two answers to one request are equal.
+    fn equal(self, other: Self) -> Self {
         let Self { status, rejection, handled } = other;
         assert_eq!((self.status, &self.rejection, self.handled.len()), (status, &rejection, handled.len()));
         self
@@ -71,7 +71,7 @@ impl Answer {
 
 pub(crate) type Handled = (WebhookEvent, Option<Bytes>);
 
-/// The status that every handler here answers with.
+/// The status of every handler in these tests.
 pub(crate) const HANDLED: u16 = 204;
 
 pub(crate) fn verifier(case: &Case) -> Verifier {
@@ -79,7 +79,7 @@ pub(crate) fn verifier(case: &Case) -> Verifier {
     Verifier::new(Secret::new(case.secret.as_str()).unwrap()).clock(Clock::new(move || now))
 }
 
-/// What a handler saw.
+/// The events that a handler got.
 #[derive(Clone, Default)]
 pub(crate) struct Seen(Arc<Mutex<Vec<Handled>>>);
 
@@ -93,30 +93,30 @@ impl Seen {
     }
 }
 
-/// A body that counts how often it is asked for more.
+/// A body that counts how often it is polled.
 pub(crate) fn counted(
     chunks: impl IntoIterator<Item = io::Result<Bytes>, IntoIter: Send + 'static>,
-) -> (Chunks, Asked) {
-    let asked = Asked::default();
-    let count = asked.clone();
+) -> (Chunks, Polls) {
+    let polls = Polls::default();
+    let count = polls.clone();
     let mut chunks = chunks.into_iter();
     let stream = stream::poll_fn(move |_| {
         count.0.fetch_add(1, Ordering::Relaxed);
         Poll::Ready(chunks.next())
     });
-    (stream.boxed(), asked)
+    (stream.boxed(), polls)
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Asked(Arc<AtomicUsize>);
+pub(crate) struct Polls(Arc<AtomicUsize>);
 
-impl Asked {
-    pub(crate) fn times(&self) -> usize {
+impl Polls {
+    pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The body in pieces of random lengths, many of them short: the same ones for the same seed.
+/// Splits the body into pieces of random lengths, many of them short. The same seed gives the same pieces.
 pub(crate) fn pieces(body: &Bytes, seed: u64) -> Vec<Bytes> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut rest = body.clone();

@@ -1,4 +1,4 @@
-//! A receiver that stays, for more than one request, with a handler that the test chooses.
+//! A receiver for several requests, with the test's own handler.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use twenty_webhook_core::{Rejection, WebhookEvent};
 use super::{Chunks, actix, axum as axum_receivers, counted};
 use crate::vectors::Case;
 
-/// Answers an event with a status.
+/// A handler: returns the status for an event.
 pub(crate) type Handler = Arc<dyn Fn(WebhookEvent) -> BoxFuture<'static, u16> + Send + Sync>;
 
 pub(crate) struct Service {
@@ -62,7 +62,7 @@ pub(crate) fn axum(layer: impl Into<TwentyWebhookLayer>, handler: Handler) -> Se
     Service { name: "axum layer", call: Box::new(call) }
 }
 
-/// The middleware, or, without it, the extractor alone.
+/// With the middleware, or with the extractor alone.
 pub(crate) async fn actix(config: WebhookConfig, handler: Handler, middleware: bool) -> Service {
     let handler = move |webhook: twenty_webhook_actix::Webhook| {
         let status = handler(webhook.0);

@@ -1,4 +1,4 @@
-//! A sender that closes its side of the connection has sent a delivery all the same, and does not send it again.
+//! A sender may close its side of the connection right after its request. The delivery still counts, and is not sent again.
 
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -9,22 +9,22 @@ use super::wire::{Post, read_answer, write};
 const DELIVERIES: usize = 50;
 
 #[test]
-fn on_axum_a_closed_side_loses_nothing() {
-    a_closed_side_loses_nothing("axum-receiver");
+fn on_axum_a_closed_side_loses_no_delivery() {
+    a_closed_side_loses_no_delivery("axum-receiver");
 }
 
 #[test]
-fn on_actix_a_closed_side_loses_nothing() {
-    a_closed_side_loses_nothing("actix-receiver");
+fn on_actix_a_closed_side_loses_no_delivery() {
+    a_closed_side_loses_no_delivery("actix-receiver");
 }
 
 #[test]
 #[ignore = "builds SQLite"]
-fn with_an_inbox_a_closed_side_loses_nothing() {
-    a_closed_side_loses_nothing("inbox-receiver");
+fn with_an_inbox_a_closed_side_loses_no_delivery() {
+    a_closed_side_loses_no_delivery("inbox-receiver");
 }
 
-fn a_closed_side_loses_nothing(example: &str) {
+fn a_closed_side_loses_no_delivery(example: &str) {
     let receiver = Process::start(example);
     let mut sent = Vec::new();
     let mut ids = |what: &str| {
@@ -43,12 +43,12 @@ fn a_closed_side_loses_nothing(example: &str) {
     for id in ids("closed with the request") {
         close_after(receiver.connect(), &id);
     }
-    for id in ids("closed while the receiver stalls") {
+    for id in ids("closed while the receiver is stopped") {
         let stream = receiver.connect_accepted();
-        receiver.stalled(|| close_after(stream, &id));
+        receiver.while_stopped(|| close_after(stream, &id));
     }
-    let new = ids("opened and closed while the receiver stalls");
-    receiver.stalled(|| {
+    let new = ids("opened and closed while the receiver is stopped");
+    receiver.while_stopped(|| {
         thread::scope(|scope| new.iter().for_each(|id| drop(scope.spawn(|| close_after(receiver.connect(), id)))));
     });
 

@@ -1,6 +1,6 @@
-//! A server that shuts down waits for the handlers whose sender has hung up, and for none of them for ever.
+//! A shutdown waits for handlers whose sender has hung up, until its deadline.
 //!
-//! In this process, because the test must tell the handler when to go on.
+//! The servers run in this process, because the test controls the handler.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::hangup::{PATIENCE, Story};
+use super::hangup::{Scenario, TIMEOUT};
 use crate::samples::secret;
 
 #[actix_web::test]
@@ -29,58 +29,60 @@ async fn on_actix_a_handler_whose_sender_has_hung_up_finishes() {
 }
 
 #[actix_web::test]
-async fn on_axum_a_handler_that_never_ends_is_given_up() {
-    a_handler_that_never_ends_is_given_up(axum).await;
+async fn on_axum_a_handler_that_never_ends_is_dropped() {
+    a_handler_that_never_ends_is_dropped(axum).await;
 }
 
 #[actix_web::test]
-async fn on_actix_a_handler_that_never_ends_is_given_up() {
-    a_handler_that_never_ends_is_given_up(actix).await;
+async fn on_actix_a_handler_that_never_ends_is_dropped() {
+    a_handler_that_never_ends_is_dropped(actix).await;
 }
 
 async fn a_handler_whose_sender_has_hung_up_finishes(start: Start) {
-    let (story, mut told) = Story::new();
+    let (scenario, mut events) = Scenario::new();
     let (listener, stop, stopped) = listener_and_signal();
     let addr = listener.local_addr().unwrap();
-    let mut server = actix_web::rt::spawn(start(listener, story.clone(), stopped, Duration::from_secs(60)));
-    story.hang_up(TcpStream::connect(addr).await.unwrap(), &mut told).await;
+    let mut server = actix_web::rt::spawn(start(listener, scenario.clone(), stopped, Duration::from_secs(60)));
+    scenario.hang_up(TcpStream::connect(addr).await.unwrap(), &mut events).await;
     stop.send(()).unwrap();
-    // By then, a server that does not wait for it has ended.
+    // A server that does not wait for the handler would have ended by now.
     sleep(Duration::from_millis(1500)).await;
     assert!(!server.is_finished());
-    story.finish(&mut told).await;
-    timeout(PATIENCE, &mut server).await.expect("the server ends").unwrap();
+    scenario.finish(&mut events).await;
+    timeout(TIMEOUT, &mut server).await.expect("the server ends").unwrap();
 }
 
-async fn a_handler_that_never_ends_is_given_up(start: Start) {
-    let (story, mut told) = Story::new();
+async fn a_handler_that_never_ends_is_dropped(start: Start) {
+    let (scenario, mut events) = Scenario::new();
     let (listener, stop, stopped) = listener_and_signal();
     let addr = listener.local_addr().unwrap();
-    let server = actix_web::rt::spawn(start(listener, story.clone(), stopped, Duration::from_millis(100)));
-    story.hang_up(TcpStream::connect(addr).await.unwrap(), &mut told).await;
+    let server = actix_web::rt::spawn(start(listener, scenario.clone(), stopped, Duration::from_millis(100)));
+    scenario.hang_up(TcpStream::connect(addr).await.unwrap(), &mut events).await;
     stop.send(()).unwrap();
-    timeout(PATIENCE, server).await.expect("the server ends").unwrap();
+    timeout(TIMEOUT, server).await.expect("the server ends").unwrap();
 }
 
-/// Serves the story until the signal, and then for as long as the deadline.
-type Start = fn(TcpListener, Story, oneshot::Receiver<()>, Duration) -> LocalBoxFuture<'static, ()>;
+/// Serves until the signal, and then shuts down within the deadline.
+type Start = fn(TcpListener, Scenario, oneshot::Receiver<()>, Duration) -> LocalBoxFuture<'static, ()>;
 
 fn axum(
     listener: TcpListener,
-    story: Story,
+    scenario: Scenario,
     signal: oneshot::Receiver<()>,
     deadline: Duration,
 ) -> LocalBoxFuture<'static, ()> {
     let layer = twenty_webhook_axum::TwentyWebhookLayer::new(secret());
     let handler = async move |_: twenty_webhook_axum::Webhook| {
-        story.handle().await;
+        scenario.handle().await;
         StatusCode::OK
     };
-    // hyper notices only with the answer that the sender is gone. So something else gives the request up.
-    let give_up = middleware::from_fn(async |request: Request, next: Next| {
-        timeout(Duration::from_millis(50), next.run(request)).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)
+    // hyper notices only when it writes the answer that the sender is gone. So a timeout drops the request.
+    let timeout = middleware::from_fn(async |request: Request, next: Next| {
+        tokio::time::timeout(Duration::from_millis(50), next.run(request))
+            .await
+            .map_err(|_| StatusCode::REQUEST_TIMEOUT)
     });
-    let app = Router::new().route("/webhooks/twenty", post(handler).layer(layer.clone())).layer(give_up);
+    let app = Router::new().route("/webhooks/twenty", post(handler).layer(layer.clone())).layer(timeout);
     let serve = twenty_webhook_axum::serve(listener, app).with_graceful_shutdown(async { signal.await.unwrap() });
     let serve = serve.drain(&layer).shutdown_deadline(deadline);
     Box::pin(serve.into_future())
@@ -88,18 +90,18 @@ fn axum(
 
 fn actix(
     listener: TcpListener,
-    story: Story,
+    scenario: Scenario,
     signal: oneshot::Receiver<()>,
     deadline: Duration,
 ) -> LocalBoxFuture<'static, ()> {
     let middleware = twenty_webhook_actix::TwentyWebhookMiddleware::new(secret());
     let wrapped = middleware.clone();
     let server = HttpServer::new(move || {
-        let story = story.clone();
+        let scenario = scenario.clone();
         let handler = move |_: twenty_webhook_actix::Webhook| {
-            let story = story.clone();
+            let scenario = scenario.clone();
             async move {
-                story.handle().await;
+                scenario.handle().await;
                 HttpResponse::Ok().finish()
             }
         };

@@ -1,6 +1,6 @@
-//! Twenty hangs up after 5 seconds, and never sends a delivery again: so the handler must finish.
+//! Twenty hangs up after 5 seconds and never sends a delivery again, so the handler must finish.
 //!
-//! In this process, because the test must tell the handler when to go on.
+//! The servers run in this process, because the test controls the handler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::samples::secret;
 
 #[tokio::test]
 async fn on_axum_the_handler_finishes_when_the_connection_is_reset() {
-    let (story, mut told) = Story::new();
-    let (handling, watching) = (story.clone(), story.clone());
+    let (scenario, mut events) = Scenario::new();
+    let (handling, watching) = (scenario.clone(), scenario.clone());
     let layer = twenty_webhook_axum::TwentyWebhookLayer::new(secret());
     let handler = async move |_: twenty_webhook_axum::Webhook| {
         handling.handle().await;
@@ -40,15 +40,15 @@ async fn on_axum_the_handler_finishes_when_the_connection_is_reset() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let server = tokio::spawn(async { serve(listener, app).await });
-    story.play(TcpStream::connect(addr).await.unwrap(), &mut told).await;
-    story.sent_again(TcpStream::connect(addr).await.unwrap(), &mut told).await;
+    scenario.run(TcpStream::connect(addr).await.unwrap(), &mut events).await;
+    scenario.deliver_again(TcpStream::connect(addr).await.unwrap(), &mut events).await;
     server.abort();
 }
 
 #[actix_web::test]
 async fn on_actix_the_handler_finishes_when_the_connection_is_reset() {
-    let (story, mut told) = Story::new();
-    let (handling, watching) = (story.clone(), story.clone());
+    let (scenario, mut events) = Scenario::new();
+    let (handling, watching) = (scenario.clone(), scenario.clone());
     let webhook = twenty_webhook_actix::TwentyWebhookMiddleware::new(secret());
     let app = move || {
         let (handling, watching) = (handling.clone(), watching.clone());
@@ -74,73 +74,73 @@ async fn on_actix_the_handler_finishes_when_the_connection_is_reset() {
     let server = server.run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    story.play(TcpStream::connect(addr).await.unwrap(), &mut told).await;
-    story.sent_again(TcpStream::connect(addr).await.unwrap(), &mut told).await;
+    scenario.run(TcpStream::connect(addr).await.unwrap(), &mut events).await;
+    scenario.deliver_again(TcpStream::connect(addr).await.unwrap(), &mut events).await;
     handle.stop(false).await;
 }
 
-/// What happens, in order, and the word to go on.
+/// A delivery whose handler waits for the test. Reports each step through a channel.
 #[derive(Clone)]
-pub(super) struct Story {
+pub(super) struct Scenario {
     post: Post,
-    tell: mpsc::UnboundedSender<&'static str>,
-    go_on: Arc<Notify>,
+    report: mpsc::UnboundedSender<&'static str>,
+    proceed: Arc<Notify>,
 }
 
-impl Story {
+impl Scenario {
     pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<&'static str>) {
-        let (tell, told) = mpsc::unbounded_channel();
-        (Self { post: Post::new("1"), tell, go_on: Arc::default() }, told)
+        let (report, events) = mpsc::unbounded_channel();
+        (Self { post: Post::new("1"), report, proceed: Arc::default() }, events)
     }
 
     pub(super) async fn handle(&self) {
-        self.tell.send("the handler began").unwrap();
-        self.go_on.notified().await;
-        self.tell.send("the handler finished").unwrap();
+        self.report.send("the handler started").unwrap();
+        self.proceed.notified().await;
+        self.report.send("the handler finished").unwrap();
     }
 
-    /// Tells when it is dropped: when the framework has given up the request.
+    /// Reports when it is dropped, which is when the framework drops the request.
     fn dropped(self) -> impl Drop {
-        struct Dropped(Story);
+        struct Dropped(Scenario);
         impl Drop for Dropped {
             fn drop(&mut self) {
-                // Nobody listens any more when the server is stopped.
-                let _ = self.0.tell.send("the request ended");
+                // An error means that the test has ended.
+                let _ = self.0.report.send("the request ended");
             }
         }
         Dropped(self)
     }
 
-    async fn play(&self, client: TcpStream, told: &mut mpsc::UnboundedReceiver<&'static str>) {
-        self.hang_up(client, told).await;
-        assert_eq!(next(told).await, "the request ended");
-        self.finish(told).await;
+    async fn run(&self, client: TcpStream, events: &mut mpsc::UnboundedReceiver<&'static str>) {
+        self.hang_up(client, events).await;
+        assert_eq!(next(events).await, "the request ended");
+        self.finish(events).await;
     }
 
-    /// Delivers, and resets the connection when the handler has begun.
-    pub(super) async fn hang_up(&self, mut client: TcpStream, told: &mut mpsc::UnboundedReceiver<&'static str>) {
+    /// Delivers, and resets the connection after the handler started.
+    pub(super) async fn hang_up(&self, mut client: TcpStream, events: &mut mpsc::UnboundedReceiver<&'static str>) {
         client.write_all(&self.post.bytes()).await.unwrap();
-        assert_eq!(next(told).await, "the handler began");
+        assert_eq!(next(events).await, "the handler started");
         client.set_zero_linger().unwrap();
     }
 
-    pub(super) async fn finish(&self, told: &mut mpsc::UnboundedReceiver<&'static str>) {
-        self.go_on.notify_one();
-        assert_eq!(next(told).await, "the handler finished");
+    pub(super) async fn finish(&self, events: &mut mpsc::UnboundedReceiver<&'static str>) {
+        self.proceed.notify_one();
+        assert_eq!(next(events).await, "the handler finished");
     }
 
-    /// It was handled, so it is not handled again.
-    async fn sent_again(&self, mut client: TcpStream, told: &mut mpsc::UnboundedReceiver<&'static str>) {
+    /// Delivers again. The receiver must not handle it again.
+    async fn deliver_again(&self, mut client: TcpStream, events: &mut mpsc::UnboundedReceiver<&'static str>) {
         client.write_all(&self.post.bytes()).await.unwrap();
         let mut answer = String::new();
-        timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap().unwrap();
+        timeout(TIMEOUT, client.read_to_string(&mut answer)).await.unwrap().unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert_eq!(next(told).await, "the request ended");
+        assert_eq!(next(events).await, "the request ended");
     }
 }
 
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) async fn next(told: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str {
-    timeout(PATIENCE, told.recv()).await.expect("something happens").unwrap()
+pub(super) async fn next(events: &mut mpsc::UnboundedReceiver<&'static str>) -> &'static str {
+    timeout(TIMEOUT, events.recv()).await.expect("an event within the timeout").unwrap()
 }

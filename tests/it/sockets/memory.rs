@@ -1,4 +1,4 @@
-//! What a thousand connections cost, each of which takes as much as it can get.
+//! The memory that a thousand hostile connections can use.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,21 +14,21 @@ const MIB: usize = 1024 * 1024;
 const CONNECTIONS: usize = 1000;
 const CLIENTS: usize = 8;
 
-/// The bodies share a budget of 256 MiB. Beside it, each has its first 64 KiB, and what the framework reads ahead.
+/// The bodies share a budget of 256 MiB. Each also has its first 64 KiB and what the framework reads ahead.
 #[test]
-fn a_thousand_bodies_that_stop_half_way_share_a_budget() {
+fn a_thousand_stalled_bodies_share_a_budget() {
     let stalled = Post::of(Vec::new()).framing(&format!("Content-Length: {MIB}"));
     let sent = [stalled.head(), vec![b' '; MIB / 2]].concat();
-    peaks_below("stopped half-way through 1 MiB", &sent, &["HTTP/1.1 408", "HTTP/1.1 503"], 400 * MIB);
+    peak_is_below("stalled half-way through 1 MiB", &sent, &["HTTP/1.1 408", "HTTP/1.1 503"], 400 * MIB);
 }
 
 #[test]
-fn a_thousand_announcements_of_33_mib_cost_nothing() {
+fn a_thousand_announcements_of_33_mib_allocate_nothing() {
     let announced = Post::of(Vec::new()).framing(&format!("Content-Length: {}", 33 * MIB));
-    peaks_below("announced 33 MiB", &announced.head(), &["HTTP/1.1 413"], 64 * MIB);
+    peak_is_below("announced 33 MiB", &announced.head(), &["HTTP/1.1 413"], 64 * MIB);
 }
 
-fn peaks_below(what: &str, sent: &[u8], answers: &[&str], bound: usize) {
+fn peak_is_below(what: &str, sent: &[u8], answers: &[&str], bound: usize) {
     allow_many_descriptors();
     let measure = |example: &str| {
         let receiver = Process::start(example);
@@ -37,23 +37,24 @@ fn peaks_below(what: &str, sent: &[u8], answers: &[&str], bound: usize) {
         let client = || -> usize {
             let connect = |_| {
                 let mut connection = receiver.connect();
-                // It may have been refused and closed before it was half-way.
+                // An error means that the receiver has refused the body and closed the connection.
                 let _ = connection.write_all(sent);
                 connection
             };
             let connections: Vec<_> = (0..CONNECTIONS / CLIENTS).map(connect).collect();
             all_sent.wait();
             let answered = |mut connection: TcpStream| {
-                // Not to the end of the connection, which actix keeps for a while.
-                let mut heard = [0; 12];
-                connection.read_exact(&mut heard).is_ok() && answers.iter().any(|&answer| heard == *answer.as_bytes())
+                // Not until the end of the connection: actix keeps it open for a while.
+                let mut received = [0; 12];
+                connection.read_exact(&mut received).is_ok()
+                    && answers.iter().any(|&answer| received == *answer.as_bytes())
             };
             connections.into_iter().map(answered).filter(|&answered| answered).count()
         };
         let (answered, small) = thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
             all_sent.wait();
-            // A delivery among them.
+            // A genuine delivery at the same time.
             let mut connection = receiver.connect();
             write(&mut connection, &Post::new("small").bytes());
             let small = read_answer(connection);
@@ -78,7 +79,7 @@ fn peaks_below(what: &str, sent: &[u8], answers: &[&str], bound: usize) {
     });
 }
 
-/// Twenty sends a note's text twice, in notes of up to 18 MB.
+/// Twenty sends a note's text twice. Notes of 18 MB have been seen.
 #[test]
 fn a_note_of_18_mb_is_handled() {
     let text = "x".repeat(9_000_000);
@@ -95,7 +96,7 @@ fn a_note_of_18_mb_is_handled() {
     }
 }
 
-/// For this process, and the receivers that it starts.
+/// Raises the limit of open files for this process and the receivers that it starts.
 fn allow_many_descriptors() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -1,6 +1,6 @@
-//! The example receivers as processes, and clients that mean harm or know no better, on real sockets.
+//! Hostile and broken clients against the example receivers, as processes on real sockets.
 //!
-//! On Linux, which says in `/proc` what a process holds.
+//! Linux only: the tests read a process's memory and descriptors from `/proc`.
 
 mod cases;
 mod closed_sides;
@@ -20,7 +20,7 @@ use std::thread;
 
 use self::cases::{Case, Handled, Outcome, Refused, Unanswered};
 use self::process::{Process, count, eventually};
-use self::wire::{End, Heard, Post, Step, talk};
+use self::wire::{End, Exchange, Post, Step, exchange};
 
 #[test]
 fn axum_survives_every_client() {
@@ -34,14 +34,14 @@ fn actix_survives_every_client() {
 
 fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
     let receiver = Process::start(example);
-    for id in ["warm", "up"] {
+    for id in ["warm-up 1", "warm-up 2"] {
         good(&receiver, id);
     }
     let (memory, descriptors) = (receiver.memory(), receiver.descriptors());
 
     let cases = cases::all();
     let mut wrong = Vec::new();
-    let mut handled = vec!["warm".to_owned(), "up".to_owned()];
+    let mut handled = vec!["warm-up 1".to_owned(), "warm-up 2".to_owned()];
     let mut refused = Vec::new();
     thread::scope(|scope| {
         let clients: Vec<_> = cases
@@ -50,18 +50,18 @@ fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
                 let receiver = &receiver;
                 scope.spawn(move || {
                     let expected = outcomes(&case).clone();
-                    let heard = talk(receiver.connect(), case.steps);
-                    // Whatever that was, the next one is served.
+                    let result = exchange(receiver.connect(), case.steps);
+                    // The receiver must still serve the next client.
                     let after = format!("after {}", case.name);
                     good(receiver, &after);
-                    (case.name, after, expected, heard)
+                    (case.name, after, expected, result)
                 })
             })
             .collect();
         for client in clients {
-            let (name, after, expected, heard) = client.join().unwrap();
-            if !as_expected(&heard, &expected) {
-                wrong.push(format!("{name}: {heard:?} in place of {expected:?}"));
+            let (name, after, expected, result) = client.join().unwrap();
+            if !as_expected(&result, &expected) {
+                wrong.push(format!("{name}: {result:?} instead of {expected:?}"));
             }
             handled.push(after);
             for outcome in expected {
@@ -75,16 +75,16 @@ fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
     });
     assert!(wrong.is_empty(), "{example}: {wrong:#?}");
 
-    eventually("all descriptors are given back", || receiver.descriptors() <= descriptors);
+    eventually("all descriptors are closed", || receiver.descriptors() <= descriptors);
     let grown = receiver.memory().saturating_sub(memory);
     println!("{example}: {} KiB more than before", grown / 1024);
     let report = receiver.stop();
     assert_eq!(difference(&report.handled, &count(handled)), [], "{example}: what was handled");
     assert_eq!(difference(&report.refused, &count(refused)), [], "{example}: what was refused");
-    assert!(grown < 4 * 1024 * 1024, "{example}: {grown} bytes are not given back");
+    assert!(grown < 4 * 1024 * 1024, "{example}: {grown} bytes are not freed");
 }
 
-/// It is not the delivery, so it must not stand in for it: the delivery would be taken for its duplicate, and lost.
+/// If it counted as the delivery, the genuine one would be a duplicate, and lost.
 #[test]
 fn a_copy_by_another_method_is_not_the_delivery() {
     for example in ["axum-receiver", "actix-receiver"] {
@@ -92,33 +92,36 @@ fn a_copy_by_another_method_is_not_the_delivery() {
         let post = Post::new("1");
         let put = post.clone().start("PUT /webhooks/twenty HTTP/1.1");
         for (request, status) in [(put, 405), (post, 200)] {
-            let heard = talk(receiver.connect(), vec![Step::Send(request.bytes())]);
-            assert_eq!(heard.statuses, [status], "{example}");
+            let result = exchange(receiver.connect(), vec![Step::Send(request.bytes())]);
+            assert_eq!(result.statuses, [status], "{example}");
         }
         assert_eq!(receiver.stop().handled.len(), 1, "{example}: the delivery is handled");
     }
 }
 
-/// The answers, and then the end; by a reset, the last of the answers may have been lost.
-fn as_expected(heard: &Heard, expected: &[Outcome]) -> bool {
+/// The expected answers, and then the end of the connection. After a reset, the last answers may be lost.
+fn as_expected(result: &Exchange, expected: &[Outcome]) -> bool {
     [false, true].into_iter().any(|lost| {
         let expected: Vec<u16> = expected.iter().filter_map(|outcome| outcome.status(lost)).collect();
-        match heard.end {
-            End::Closed => heard.statuses == expected,
-            End::Reset => expected.starts_with(&heard.statuses),
+        match result.end {
+            End::Closed => result.statuses == expected,
+            End::Reset => expected.starts_with(&result.statuses),
             End::StillOpen => false,
         }
     })
 }
 
 fn good(receiver: &Process, id: &str) {
-    let heard = talk(receiver.connect(), vec![Step::Send(Post::new(id).bytes())]);
-    assert_eq!((heard.statuses.as_slice(), &heard.end), ([200].as_slice(), &End::Closed), "{id}");
+    let result = exchange(receiver.connect(), vec![Step::Send(Post::new(id).bytes())]);
+    assert_eq!((result.statuses.as_slice(), &result.end), ([200].as_slice(), &End::Closed), "{id}");
 }
 
-/// What is not as often in the one as in the other: the name, how often it is there, and how often it was to be.
-fn difference(is: &BTreeMap<String, usize>, to_be: &BTreeMap<String, usize>) -> Vec<(String, usize, usize)> {
-    let names = is.keys().chain(to_be.keys().filter(|name| !is.contains_key(*name)));
-    let times = |counts: &BTreeMap<String, usize>, name| counts.get(name).copied().unwrap_or_default();
-    names.map(|name| (name.clone(), times(is, name), times(to_be, name))).filter(|(_, is, to_be)| is != to_be).collect()
+/// The names with different counts, each with its actual and its expected count.
+fn difference(actual: &BTreeMap<String, usize>, expected: &BTreeMap<String, usize>) -> Vec<(String, usize, usize)> {
+    let names = actual.keys().chain(expected.keys().filter(|name| !actual.contains_key(*name)));
+    let count = |counts: &BTreeMap<String, usize>, name| counts.get(name).copied().unwrap_or_default();
+    names
+        .map(|name| (name.clone(), count(actual, name), count(expected, name)))
+        .filter(|(_, actual, expected)| actual != expected)
+        .collect()
 }

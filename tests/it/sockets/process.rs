@@ -1,4 +1,4 @@
-//! An example receiver, built and run as a user would.
+//! An example receiver, built and run as a user does it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -20,29 +20,29 @@ use serde::Deserialize;
 use crate::samples::SECRET;
 
 pub(super) struct Process {
-    child: Killed,
+    child: KillOnDrop,
     addr: SocketAddr,
     handled: Lines,
     log: Lines,
-    /// What is not read, and not closed either.
+    /// Kept open and never read.
     _unread: Option<ChildStderr>,
 }
 
-/// A process that does not outlive the test, if that fails.
-struct Killed(Child);
+/// A process that is killed when it is dropped, so that it does not outlive a failed test.
+struct KillOnDrop(Child);
 
-impl Drop for Killed {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// What a run of a receiver left behind.
+/// The output of a receiver's run.
 pub(super) struct Report {
-    /// The record ids of the events that the handler printed, and how often.
+    /// The record ids of the events that the handler printed, and their counts.
     pub(super) handled: BTreeMap<String, usize>,
-    /// The codes of the refusals in the log, and how often.
+    /// The codes of the refusals in the log, and their counts.
     pub(super) refused: BTreeMap<String, usize>,
 }
 
@@ -52,17 +52,17 @@ pub(super) struct Setup<'a> {
     vars: HashMap<&'a str, String>,
     listener: Option<OwnedFd>,
     descriptors: Option<u32>,
-    stdout_gone: bool,
+    stdout_closed: bool,
     log: Log,
 }
 
-/// What becomes of the log once the receiver listens.
+/// Who reads the log after the receiver listens.
 #[derive(PartialEq, Eq)]
 pub(super) enum Log {
     Read,
-    /// The program that read it has ended.
-    Gone,
-    /// The program that reads it has stopped, and the pipe is small.
+    /// The reader has closed the pipe.
+    Closed,
+    /// The reader has stopped, and the pipe is small.
     Unread,
 }
 
@@ -71,21 +71,21 @@ impl<'a> Setup<'a> {
         Self::with_inbox(example, &new_inbox())
     }
 
-    /// With the inbox in this file, where the example has one.
+    /// With the inbox in this file, if the example has one.
     pub(super) fn with_inbox(example: &'a str, file: &str) -> Self {
         let vars = HashMap::from([
             ("LISTEN_ADDR", "127.0.0.1:0".to_owned()),
             ("TWENTY_WEBHOOK_SECRET", SECRET.to_owned()),
             ("INBOX_DB", file.to_owned()),
             ("NO_COLOR", "1".to_owned()),
-            // What is freed goes back to the system at once, so that the resident size is what is held.
+            // Returns freed memory to the system at once, so that the resident size is the used size.
             ("MALLOC_MMAP_THRESHOLD_", "65536".to_owned()),
             ("MALLOC_TRIM_THRESHOLD_", "65536".to_owned()),
         ]);
-        Self { example, vars, listener: None, descriptors: None, stdout_gone: false, log: Log::Read }
+        Self { example, vars, listener: None, descriptors: None, stdout_closed: false, log: Log::Read }
     }
 
-    /// Hands over this socket, as systemd does.
+    /// Passes this socket in `LISTEN_FDS`, as systemd does.
     pub(super) fn listener(mut self, listener: &TcpListener) -> Self {
         self.listener = Some(listener.try_clone().unwrap().into());
         self
@@ -102,14 +102,14 @@ impl<'a> Setup<'a> {
         self
     }
 
-    pub(super) fn stdout_gone(mut self) -> Self {
-        self.stdout_gone = true;
+    pub(super) fn close_stdout(mut self) -> Self {
+        self.stdout_closed = true;
         self
     }
 
     /// Starts it, and waits until it listens.
     pub(super) fn start(self) -> Process {
-        // As a supervisor does it: the shell becomes the receiver, so that LISTEN_PID is right.
+        // The shell becomes the receiver, so LISTEN_PID is right.
         let mut script = String::new();
         let mut stdin = Stdio::null();
         if let Some(listener) = self.listener {
@@ -129,13 +129,13 @@ impl<'a> Setup<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdout = child.stdout.take().filter(|_| !self.stdout_gone);
+        let stdout = child.stdout.take().filter(|_| !self.stdout_closed);
         let handled = stdout.map_or_else(Lines::none, Lines::of);
         let stderr = child.stderr.take().unwrap();
         if self.log == Log::Unread {
             fcntl_setpipe_size(&stderr, 4096).unwrap();
         }
-        let child = Killed(child);
+        let child = KillOnDrop(child);
         let (mut stderr, mut line) = (BufReader::new(stderr), String::new());
         let addr = loop {
             line.clear();
@@ -146,19 +146,19 @@ impl<'a> Setup<'a> {
         };
         let (log, unread) = match self.log {
             Log::Read => (Lines::of(stderr), None),
-            Log::Gone => (Lines::none(), None),
+            Log::Closed => (Lines::none(), None),
             Log::Unread => (Lines::none(), Some(stderr.into_inner())),
         };
         Process { child, addr, handled, log, _unread: unread }
     }
 }
 
-/// The path of an inbox that is not there yet.
+/// The path of an inbox that does not exist yet.
 pub(super) fn new_inbox() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let folder = format!("{}/inbox-{process}-{count}", env!("CARGO_TARGET_TMPDIR"));
-    // What another process of the same number has left there.
+    // An earlier process with the same id may have left files.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     format!("{folder}/inbox.db")
@@ -186,7 +186,7 @@ impl Lines {
         self.so_far.lock().unwrap().clone()
     }
 
-    /// All of them, when the process has ended.
+    /// All lines, after the process has ended.
     fn all(&mut self) -> Vec<String> {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
@@ -214,7 +214,7 @@ impl Process {
 
     pub(super) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.addr).unwrap();
-        // A test fails in the end, rather than to wait for ever.
+        // Limits, so that a test fails instead of hanging.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
         stream
@@ -227,7 +227,7 @@ impl Process {
         statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * PAGE
     }
 
-    /// The most resident memory that it ever had, in bytes.
+    /// Peak resident memory, in bytes.
     pub(super) fn peak_memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.0.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
@@ -239,11 +239,11 @@ impl Process {
         fs::read_dir(format!("/proc/{}/fd", self.child.0.id())).unwrap().count()
     }
 
-    /// How much time of a processor it has used.
-    pub(super) fn processor_time(&self) -> Duration {
+    /// The CPU time that it has used.
+    pub(super) fn cpu_time(&self) -> Duration {
         const TICK: Duration = Duration::from_millis(10);
         let stat = self.stat();
-        // utime and stime, counted from the state.
+        // utime and stime.
         stat.split(' ').skip(11).take(2).map(|ticks| TICK * ticks.parse::<u32>().unwrap()).sum()
     }
 
@@ -258,15 +258,15 @@ impl Process {
         record_ids(self.handled.so_far())
     }
 
-    /// A new connection that the receiver has accepted, and from which it has nothing to read yet.
+    /// A new connection that the receiver has accepted. Nothing has been sent on it.
     pub(super) fn connect_accepted(&self) -> TcpStream {
         let stream = self.connect();
-        let (ours, its) = (stream.local_addr().unwrap().port(), self.addr.port());
-        // In the kernel's list, a connection that waits to be accepted has no inode yet.
+        let (client, server) = (stream.local_addr().unwrap().port(), self.addr.port());
+        // In the kernel's table, a connection has no inode until it is accepted.
         let is_accepted = |line: &str| {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            fields[1].ends_with(&format!(":{its:04X}"))
-                && fields[2].ends_with(&format!(":{ours:04X}"))
+            fields[1].ends_with(&format!(":{server:04X}"))
+                && fields[2].ends_with(&format!(":{client:04X}"))
                 && fields[9] != "0"
         };
         eventually("the connection is accepted", || {
@@ -275,12 +275,12 @@ impl Process {
         stream
     }
 
-    /// Waits until it has begun to shut down.
-    pub(super) fn wait_until_it_stops(&self) {
-        eventually("it begins to shut down", || self.logged("shutting down") > 0);
+    /// Waits until its shutdown has started.
+    pub(super) fn wait_for_shutdown(&self) {
+        eventually("the shutdown starts", || self.logged("shutting down") > 0);
     }
 
-    /// How many lines of the log so far contain this.
+    /// How many lines of the log contain `text` so far.
     pub(super) fn logged(&self, text: &str) -> usize {
         self.log.so_far.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
@@ -293,22 +293,22 @@ impl Process {
         kill_process(Pid::from_child(&self.child.0), signal).unwrap();
     }
 
-    /// Stops the process, as a machine does that has other things to do, while something happens.
-    pub(super) fn stalled<T>(&self, meanwhile: impl FnOnce() -> T) -> T {
+    /// Runs `action` while the process is stopped, as on a machine without free CPU time.
+    pub(super) fn while_stopped<T>(&self, action: impl FnOnce() -> T) -> T {
         self.signal(Signal::STOP);
         eventually("the process is stopped", || self.stat().starts_with('T'));
-        let result = meanwhile();
+        let result = action();
         self.signal(Signal::CONT);
         result
     }
 
-    /// Asks it to shut down, and waits until it has done so.
+    /// Shuts it down with SIGTERM, and waits for its end.
     pub(super) fn stop(self) -> Report {
         self.signal(Signal::TERM);
         self.ended()
     }
 
-    /// Waits until it has shut down.
+    /// Waits until it has ended.
     pub(super) fn ended(mut self) -> Report {
         let status = self.child.0.wait().unwrap();
         let (handled, log) = (self.handled.all(), self.log.all());
@@ -323,18 +323,18 @@ impl Process {
     }
 }
 
-/// Waits for something that must become true soon.
-pub(super) fn eventually(what: &str, mut is: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+/// Waits until a condition is true, for at most 20 seconds.
+pub(super) fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_true() {
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-pub(super) fn count(of: impl IntoIterator<Item = String>) -> BTreeMap<String, usize> {
-    of.into_iter().fold(BTreeMap::new(), |mut counts, one| {
-        *counts.entry(one).or_default() += 1;
+pub(super) fn count(names: impl IntoIterator<Item = String>) -> BTreeMap<String, usize> {
+    names.into_iter().fold(BTreeMap::new(), |mut counts, name| {
+        *counts.entry(name).or_default() += 1;
         counts
     })
 }

@@ -1,4 +1,4 @@
-//! What a receiver that is asked to end does with what has already been sent to it.
+//! A receiver that shuts down still handles what was already sent to it.
 
 use std::net::TcpStream;
 
@@ -8,28 +8,28 @@ use super::process::{Process, Setup, count, eventually, new_inbox};
 use super::wire::{Post, read_answer, write};
 
 #[test]
-fn axum_reads_what_has_arrived() {
-    reads_what_has_arrived("axum-receiver");
+fn axum_handles_what_was_sent_before_the_signal() {
+    handles_what_was_sent_before_the_signal("axum-receiver");
 }
 
 #[test]
-fn actix_reads_what_has_arrived() {
-    reads_what_has_arrived("actix-receiver");
+fn actix_handles_what_was_sent_before_the_signal() {
+    handles_what_was_sent_before_the_signal("actix-receiver");
 }
 
 #[test]
 #[ignore = "builds SQLite"]
-fn with_an_inbox_what_has_arrived_is_read() {
-    reads_what_has_arrived("inbox-receiver");
+fn with_an_inbox_what_was_sent_before_the_signal_is_handled() {
+    handles_what_was_sent_before_the_signal("inbox-receiver");
 }
 
-fn reads_what_has_arrived(example: &str) {
+fn handles_what_was_sent_before_the_signal(example: &str) {
     let inbox = new_inbox();
     let receiver = Setup::with_inbox(example, &inbox).start();
     let mut accepted = receiver.connect_accepted();
     let mut accepted_and_silent = receiver.connect_accepted();
     let queued_ids: Vec<String> = (0..20).map(|number| format!("queued {number}")).collect();
-    let queued: Vec<TcpStream> = receiver.stalled(|| {
+    let queued: Vec<TcpStream> = receiver.while_stopped(|| {
         write(&mut accepted, &Post::new("accepted").bytes());
         let queued = |id: &String| {
             let mut queued = receiver.connect();
@@ -40,7 +40,7 @@ fn reads_what_has_arrived(example: &str) {
         receiver.signal(Signal::TERM);
         queued
     });
-    receiver.wait_until_it_stops();
+    receiver.wait_for_shutdown();
     write(&mut accepted_and_silent, &Post::new("sent after the signal").bytes());
     for stream in [accepted, accepted_and_silent].into_iter().chain(queued) {
         let answer = read_answer(stream);
@@ -50,7 +50,7 @@ fn reads_what_has_arrived(example: &str) {
     let expected = count(queued_ids.into_iter().chain(others));
     let mut handled = receiver.ended().handled;
     if handled.len() < expected.len() {
-        // An inbox handles the rest when it is started again.
+        // An inbox handles the rest after its next start.
         let again = Setup::with_inbox(example, &inbox).start();
         eventually("the rest is handled", || handled.len() + again.handled().len() >= expected.len());
         handled.extend(again.stop().handled);
@@ -58,34 +58,34 @@ fn reads_what_has_arrived(example: &str) {
     assert_eq!(handled, expected, "{example}");
 }
 
-/// An answer that keeps a connection invites the next request on it. (On actix, no answer does.)
+/// On a keep-alive connection, the client may send its next request at any time. (actix has no keep-alive connections.)
 #[test]
-fn on_axum_a_kept_connection_carries_one_more_request() {
+fn on_axum_a_keep_alive_connection_carries_one_more_request() {
     let receiver = Process::start("axum-receiver");
-    let kept = |id: &str| {
+    let open = |id: &str| {
         let mut stream = receiver.connect();
         write(&mut stream, &Post::new(id).keep_alive().bytes());
         eventually("it is answered", || stream.peek(&mut [0; 1]).is_ok_and(|len| len > 0));
         stream
     };
-    let (mut before, mut after) = (kept("1"), kept("2"));
-    receiver.stalled(|| {
+    let (mut before, mut after) = (open("1"), open("2"));
+    receiver.while_stopped(|| {
         write(&mut before, &Post::new("3").keep_alive().bytes());
         receiver.signal(Signal::TERM);
     });
-    receiver.wait_until_it_stops();
+    receiver.wait_for_shutdown();
     write(&mut after, &Post::new("4").keep_alive().bytes());
     for (stream, closes) in [(before, false), (after, true)] {
         let answers = read_answer(stream);
         let (first, second) = answers.split_at(answers.rfind("HTTP/1.1").unwrap());
         assert!(first.starts_with("HTTP/1.1 200") && !first.contains("connection: close"), "{answers}");
-        // The one before the signal may have been read before it.
+        // The receiver may have read the one on `before` before the signal.
         assert!(second.starts_with("HTTP/1.1 200") && (!closes || second.contains("connection: close")), "{answers}");
     }
     assert_eq!(receiver.ended().handled, count(["1", "2", "3", "4"].map(str::to_owned)));
 }
 
-/// A connection that brings nothing does not keep a receiver from ending.
+/// They must not delay the shutdown.
 #[test]
 fn silent_connections_are_closed() {
     for example in ["axum-receiver", "actix-receiver"] {

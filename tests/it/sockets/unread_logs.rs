@@ -1,4 +1,4 @@
-//! The program that reads a receiver's output has ended, or has stopped reading: deliveries are handled all the same.
+//! A receiver handles deliveries even if the reader of its output has ended or stopped.
 
 use std::thread;
 
@@ -8,17 +8,17 @@ use super::wire::{Post, read_answer, write};
 const EXAMPLES: [&str; 2] = ["axum-receiver", "actix-receiver"];
 
 #[test]
-fn a_log_whose_reader_is_gone_loses_nothing() {
+fn a_closed_log_loses_no_delivery() {
     for example in EXAMPLES {
-        let receiver = Setup::of(example).log(Log::Gone).start();
+        let receiver = Setup::of(example).log(Log::Closed).start();
         handles(&receiver, 20);
         assert_eq!(receiver.stop().handled.len(), 20, "{example}");
     }
 }
 
-/// Each delivery logs a line, and the pipe has room for some 40 of them.
+/// Each delivery logs a line, and the pipe has room for about 40 lines.
 #[test]
-fn a_log_that_is_not_read_loses_nothing() {
+fn an_unread_log_loses_no_delivery() {
     for example in EXAMPLES {
         let receiver = Setup::of(example).log(Log::Unread).start();
         handles(&receiver, 200);
@@ -26,13 +26,12 @@ fn a_log_that_is_not_read_loses_nothing() {
     }
 }
 
-/// The line on stdout is not the work that a delivery is for.
 #[test]
-fn a_stdout_whose_reader_is_gone_loses_nothing() {
+fn a_closed_stdout_loses_no_delivery() {
     for example in EXAMPLES {
-        let receiver = Setup::of(example).stdout_gone().start();
+        let receiver = Setup::of(example).close_stdout().start();
         handles(&receiver, 20);
-        eventually("the log says so, once", || receiver.logged("stdout is gone") == 1);
+        eventually("the log says so once", || receiver.logged("stdout is closed") == 1);
         receiver.stop();
     }
 }
@@ -45,7 +44,7 @@ fn handles(receiver: &Process, deliveries: usize) {
         assert!(answer.starts_with("HTTP/1.1 200"), "{number}: {answer}");
     };
     thread::scope(|scope| {
-        // Side by side: one that waits must not keep the test from seeing that all do.
+        // In parallel, so that a delivery that waits does not hide the others.
         (0..deliveries).for_each(|number| drop(scope.spawn(move || deliver(number))));
     });
 }

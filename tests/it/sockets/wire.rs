@@ -1,6 +1,6 @@
-//! Requests as bytes, right or wrong, and what comes back for them.
+//! Requests as bytes, valid and invalid, and their answers.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -8,17 +8,17 @@ use twenty_webhook_core::Signer;
 
 use crate::samples::secret;
 
-/// How long a receiver may take to end a connection that it has no reason to keep: the longest deadline in it is 10 s.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// How long a receiver may take to end a connection. Its own longest deadline is 10 seconds.
+const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// A signed delivery with `Connection: close`, to be spoiled.
+/// A signed delivery with `Connection: close`. The setters make it invalid.
 #[derive(Clone)]
 pub(super) struct Post {
     pub(super) start: String,
     pub(super) headers: Vec<u8>,
-    /// The line that says where the body ends.
+    /// The header line that says where the body ends.
     pub(super) framing: String,
-    /// What goes over the wire after the headers.
+    /// The bytes after the headers.
     pub(super) sent: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ impl Post {
         self
     }
 
-    /// Replaces something in the headers, which must be there.
+    /// Replaces `from` in the headers, which must contain it.
     pub(super) fn edit(mut self, from: &str, to: &[u8]) -> Self {
         let at = self.headers.windows(from.len()).position(|text| text == from.as_bytes()).unwrap();
         self.headers.splice(at..at + from.len(), to.iter().copied());
@@ -75,7 +75,7 @@ impl Post {
         self
     }
 
-    /// The body, as `encode` puts it into chunks.
+    /// Sends the body in chunks, as `encode` makes them.
     pub(super) fn chunked(mut self, encode: impl FnOnce(&[u8]) -> Vec<u8>) -> Self {
         self.sent = encode(&self.sent);
         self.framing("Transfer-Encoding: chunked")
@@ -105,17 +105,17 @@ impl Post {
 /// One thing that a client does.
 pub(super) enum Step {
     Send(Vec<u8>),
-    /// One byte a second, for as long as the connection lives.
+    /// One byte a second, until the connection ends.
     Drip(Vec<u8>),
-    /// Waits until these bytes have come back.
+    /// Waits until the answers contain this text.
     Await(&'static str),
-    /// No more will be sent.
+    /// Closes the client's side of the connection.
     CloseHalf,
 }
 
-/// The statuses that came back until the receiver ended the connection.
+/// The statuses that the client received, and how the connection ended.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(super) struct Exchange {
     pub(super) statuses: Vec<u16>,
     pub(super) end: End,
 }
@@ -123,26 +123,26 @@ pub(super) struct Heard {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
     Closed,
-    /// By which the system may have thrown away what was still on its way to us.
+    /// The system may have discarded answers that the client had not read.
     Reset,
     StillOpen,
 }
 
-/// Does the steps, and listens until the end. What cannot be sent any more is not: the receiver may hang up when it likes.
-pub(super) fn talk(mut stream: TcpStream, steps: Vec<Step>) -> Heard {
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    let mut heard = Vec::new();
+/// Runs the steps, and reads until the connection ends. The receiver may end it at any time, so the client stops sending after an error.
+pub(super) fn exchange(mut stream: TcpStream, steps: Vec<Step>) -> Exchange {
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
+    let mut received = Vec::new();
     for step in steps {
         let done = match step {
             Step::Send(bytes) => stream.write_all(&bytes).is_ok(),
             Step::Drip(bytes) => {
-                bytes.iter().all(|&byte| stream.write_all(&[byte]).is_ok() && quiet(&mut stream, &mut heard))
+                bytes.iter().all(|&byte| stream.write_all(&[byte]).is_ok() && is_quiet(&mut stream, &mut received))
             }
             Step::Await(text) => loop {
-                if String::from_utf8_lossy(&heard).contains(text) {
+                if String::from_utf8_lossy(&received).contains(text) {
                     break true;
                 }
-                if listen(&mut stream, &mut heard, PATIENCE) != Some(Listened::Data) {
+                if read(&mut stream, &mut received, TIMEOUT) != Some(Read::Data) {
                     break false;
                 }
             },
@@ -152,45 +152,46 @@ pub(super) fn talk(mut stream: TcpStream, steps: Vec<Step>) -> Heard {
             break;
         }
     }
-    let began = Instant::now();
+    let started = Instant::now();
     let end = loop {
-        match PATIENCE.checked_sub(began.elapsed()).and_then(|left| listen(&mut stream, &mut heard, left)) {
-            Some(Listened::Data) => {}
-            Some(Listened::End(end)) => break end,
+        let remaining = TIMEOUT.checked_sub(started.elapsed());
+        match remaining.and_then(|remaining| read(&mut stream, &mut received, remaining)) {
+            Some(Read::Data) => {}
+            Some(Read::End(end)) => break end,
             None => break End::StillOpen,
         }
     };
-    Heard { statuses: statuses(&heard), end }
+    Exchange { statuses: statuses(&received), end }
 }
 
 #[derive(PartialEq, Eq)]
-enum Listened {
+enum Read {
     Data,
     End(End),
 }
 
-/// Whether a second has passed and nothing has come.
-fn quiet(stream: &mut TcpStream, heard: &mut Vec<u8>) -> bool {
-    listen(stream, heard, Duration::from_secs(1)).is_none()
+/// Waits a second. Whether nothing arrived, and the connection is open.
+fn is_quiet(stream: &mut TcpStream, received: &mut Vec<u8>) -> bool {
+    read(stream, received, Duration::from_secs(1)).is_none()
 }
 
-/// `None` if there is nothing for that long.
-fn listen(stream: &mut TcpStream, heard: &mut Vec<u8>, patience: Duration) -> Option<Listened> {
-    stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).unwrap();
+/// Reads once. `None` after the timeout.
+fn read(stream: &mut TcpStream, received: &mut Vec<u8>, timeout: Duration) -> Option<Read> {
+    stream.set_read_timeout(Some(timeout.max(Duration::from_millis(1)))).unwrap();
     let mut buffer = [0; 4096];
     match stream.read(&mut buffer) {
-        Ok(0) => Some(Listened::End(End::Closed)),
+        Ok(0) => Some(Read::End(End::Closed)),
         Ok(len) => {
-            heard.extend_from_slice(&buffer[..len]);
-            Some(Listened::Data)
+            received.extend_from_slice(&buffer[..len]);
+            Some(Read::Data)
         }
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => None,
-        Err(_) => Some(Listened::End(End::Reset)),
+        Err(_) => Some(Read::End(End::Reset)),
     }
 }
 
-fn statuses(heard: &[u8]) -> Vec<u16> {
-    let text = String::from_utf8_lossy(heard);
+fn statuses(received: &[u8]) -> Vec<u16> {
+    let text = String::from_utf8_lossy(received);
     let lines = text.split("\r\n").filter_map(|line| line.strip_prefix("HTTP/1.1 ").or(line.strip_prefix("HTTP/1.0 ")));
     lines.map(|line| line[..3].parse().unwrap()).collect()
 }
@@ -199,7 +200,7 @@ pub(super) fn write(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).unwrap();
 }
 
-/// All that comes back until the receiver ends the connection; for a keep-alive connection, of all its requests.
+/// Reads until the receiver ends the connection: the answers to all requests on it.
 pub(super) fn read_answer(mut stream: TcpStream) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

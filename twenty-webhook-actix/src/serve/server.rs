@@ -17,22 +17,22 @@ use futures_util::future::{Either, LocalBoxFuture, join, select};
 
 use crate::TwentyWebhookMiddleware;
 
-/// Under the 10 seconds after which Docker kills.
+/// Less than the 10 seconds after which Docker kills a container.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(9);
 
-/// How long after the signal a connection may still bring its request.
+/// How long after the signal a connection may still send its request.
 const LAST_REQUEST_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How long actix may take to close a connection. With its default of one second, a server so busy that actix's cached clock is that late
-/// leaves the connections of refused bodies open for ever.
+/// How long actix may take to close a connection. With actix's default of one second, a busy server whose cached clock is a second late
+/// never closes the connections of refused bodies.
 const DISCONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Serves with an [`HttpServer`] so that no delivery is lost by the way it is served. Settings such as `workers` are kept. These are made:
-/// - No keep-alive: actix's deadline for headers, 5 seconds, holds for the first request of a connection only. And no delivery is sent
-///   on a connection that is being closed for having been idle.
-/// - A disconnect deadline of 10 seconds, half-closed connections, and `TCP_NODELAY`.
-/// - The signals are yours: see [`with_graceful_shutdown`](Serve::with_graceful_shutdown). By actix's default, SIGINT ends all
-///   handlers at once, and SIGTERM those whose sender has hung up.
+/// Serves with an [`HttpServer`], and loses no delivery on the way. It keeps settings such as `workers`, and changes these:
+/// - It turns keep-alive off. actix's deadline for headers, 5 seconds, applies only to the first request of a connection. And without
+///   keep-alive, Twenty never sends a delivery on an idle connection while the server closes it.
+/// - It gives a connection 10 seconds to close, handles requests on half-closed connections, and sets `TCP_NODELAY`.
+/// - It leaves signals to you: see [`with_graceful_shutdown`](Serve::with_graceful_shutdown). By default, actix drops all handlers on
+///   SIGINT, and on SIGTERM those whose sender has hung up.
 ///
 /// ```no_run
 /// use actix_web::{App, HttpResponse, HttpServer, Responder, web};
@@ -74,14 +74,17 @@ where
         .h1_allow_half_closed(true)
         .tcp_nodelay(true)
         .disable_signals()
-        // The deadline is ours.
+        // `Serve` has its own deadline.
         .shutdown_timeout(u64::MAX)
         .listen(listener)
         .map(HttpServer::run);
     Serve { server, signal: pending(), middlewares: Vec::new(), deadline: SHUTDOWN_DEADLINE }
 }
 
-/// A server to be awaited, that [`serve`] makes. Its error is that the server cannot start.
+/// A server to `.await`. [`serve`] makes it.
+///
+/// # Errors
+/// If the server cannot start.
 #[must_use = "a server does nothing unless it is awaited"]
 pub struct Serve<F = Pending<()>> {
     server: io::Result<Server>,
@@ -93,23 +96,23 @@ pub struct Serve<F = Pending<()>> {
 impl<F> Serve<F> {
     /// Shuts down when `signal` completes: see [`shutdown_signal`](crate::shutdown_signal).
     ///
-    /// It then accepts no more connections, and gives those that it has a second to bring their request. Then it waits for the requests and
-    /// handlers of the [middlewares](Self::drain), and stops actix gracefully. All of it together ends after the
+    /// It accepts no more connections, and gives the open ones a second to send their request. Then it waits for the requests and
+    /// handlers of the [middlewares](Self::drain), and stops actix gracefully. All of this ends at the
     /// [deadline](Self::shutdown_deadline).
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<G> {
         let Self { server, middlewares, deadline, .. } = self;
         Serve { server, signal, middlewares, deadline }
     }
 
-    /// Waits, on shutdown, for the handlers of this middleware and its clones too: actix drops one whose sender has hung up. May be
-    /// called for several middlewares.
+    /// On shutdown, also waits for the handlers of this middleware and its clones whose sender has hung up: actix would drop them. Call it
+    /// once for each middleware.
     pub fn drain(mut self, middleware: &TwentyWebhookMiddleware) -> Self {
         self.middlewares.push(middleware.clone());
         self
     }
 
-    /// Sets how long a shutdown may take in all: 9 seconds by default, because Docker kills after 10. What is not finished by then is
-    /// given up, and logged as an error. (Kubernetes and systemd wait longer by default, for 30 and 90 seconds.)
+    /// Sets how long a shutdown may take in all. The default is 9 seconds, because Docker kills after 10; Kubernetes waits 30 seconds and
+    /// systemd 90. At the deadline, the server drops all unfinished requests and logs an error.
     pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -124,7 +127,7 @@ impl<F: Future<Output = ()>> Serve<F> {
             Either::Left((ended, _)) => return ended,
             Either::Right(((), server)) => server,
         };
-        tracing::info!(target: "twenty_webhook", "shutting down: no more connections are accepted");
+        tracing::info!(target: "twenty_webhook", "shutting down: accepts no more connections");
         let shutdown = async {
             handle.pause().await;
             sleep(LAST_REQUEST_DEADLINE).await;
@@ -133,9 +136,9 @@ impl<F: Future<Output = ()>> Serve<F> {
             }
             handle.stop(true).await;
         };
-        // What is dropped unfinished is given up.
+        // At the deadline, dropping the server drops its requests.
         let Ok((ended, ())) = timeout(self.deadline, join(server, shutdown)).await else {
-            tracing::error!(target: "twenty_webhook", "not all requests were finished within {:?}: they are given up", self.deadline);
+            tracing::error!(target: "twenty_webhook", "the shutdown took longer than {:?}: dropped the unfinished requests", self.deadline);
             return Ok(());
         };
         ended
@@ -157,7 +160,7 @@ impl<F> Debug for Serve<F> {
     }
 }
 
-/// The future of a [`Serve`].
+/// The future of [`Serve`].
 pub struct ServeFuture(LocalBoxFuture<'static, io::Result<()>>);
 
 impl Future for ServeFuture {

@@ -4,13 +4,13 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
-/// How long to wait after a failure that is not of one connection, such as too many open files.
+/// The pause after a failure that affects every connection, such as too many open files.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// How often such failures are logged at most.
+/// The least time between two log lines about such failures.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Takes connections from a listener, whatever fails.
+/// Accepts connections from a listener, and goes on after errors.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     listener: TcpListener,
@@ -26,7 +26,7 @@ impl Acceptor {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => return stream,
-                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
                     self.log(&error);
                     sleep(RETRY).await;
@@ -35,10 +35,10 @@ impl Acceptor {
         }
     }
 
-    /// Closes the listener. Returns the connections that were waiting in its queue: with the last descriptor of the socket, the kernel
-    /// would reset them.
+    /// Closes the listener. Returns the connections that wait in its queue: the kernel resets them when the socket's last descriptor
+    /// closes.
     pub(super) fn close(self) -> impl Iterator<Item = TcpStream> {
-        // Asks the kernel, which may know of connections that the runtime was not told of yet.
+        // Asks the kernel: the runtime may not know of the newest connections yet.
         let listener = self.listener.into_std();
         std::iter::from_fn(move || {
             let listener = listener.as_ref().ok()?;
@@ -48,24 +48,24 @@ impl Acceptor {
                         stream.set_nonblocking(true).ok()?;
                         return TcpStream::from_std(stream).ok();
                     }
-                    Err(error) if is_of_one_connection(&error) => {}
+                    Err(error) if is_connection_error(&error) => {}
                     Err(_) => return None,
                 }
             }
         })
     }
 
-    /// Anybody can cause these, so they are not logged as often as they come.
+    /// Limits the rate of log lines, because any client can cause these errors.
     fn log(&mut self, error: &io::Error) {
         if self.logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
             self.logged = Some(Instant::now());
-            tracing::error!(target: "twenty_webhook", %error, "connections cannot be accepted: they wait in the kernel's queue");
+            tracing::error!(target: "twenty_webhook", %error, "cannot accept connections: they wait in the kernel's queue");
         }
     }
 }
 
-/// Whether the next connection may be fine.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether the error affects one connection only, so that the next `accept` may succeed.
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::ConnectionRefused

@@ -16,14 +16,14 @@ use tower_service::Service;
 
 use super::phase::{Phase, reached};
 
-/// How long a request's headers may take, and how long a connection may be idle between two requests. Longer than the 5 seconds after
-/// which Node drops an idle connection: so it is not this side that closes one just as the next delivery is sent on it.
+/// How long a request's headers may take, and how long a connection may be idle between two requests. Node drops an idle connection after
+/// 5 seconds. This is longer, so the server never closes a connection while Node sends the next delivery on it.
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The most that is read ahead on one connection, in bytes. It also limits a request's headers; Node takes 16 KiB of them.
+/// The most that is read ahead on one connection, in bytes. It also limits a request's headers; Node's own limit is 16 KiB.
 const READ_AHEAD: usize = 32 * 1024;
 
-/// How long a client may leave an answer untaken. hyper itself would wait without end, and with it the descriptor.
+/// How long a client may leave a response unread. hyper has no limit, so such clients would use up the file descriptors.
 #[cfg(target_os = "linux")]
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -43,7 +43,7 @@ where
             poll_fn(|cx| app.poll_ready(cx)).await?;
             let mut response = app.call(request.map(Body::new)).await?;
             if *now.borrow() != Phase::Serving {
-                // Or the client could send its next request just as the connection is closed.
+                // Without it, the client could send its next request while the connection closes.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, S::Error>(response)
@@ -53,7 +53,7 @@ where
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_DEADLINE)
-            // A client may close its side as soon as it has sent its request: that is no reason to drop the request.
+            // A client may close its side as soon as it has sent its request. The request still counts.
             .half_close(true)
             .max_buf_size(READ_AHEAD)
             .serve_connection(TokioIo::new(stream), service)
@@ -61,7 +61,7 @@ where
     );
     let serving = async {
         tokio::select! {
-            // First of all, what has arrived is read: hyper closes a connection that it has read nothing from.
+            // Reads what has arrived before a shutdown: `graceful_shutdown` closes a connection that hyper has not read from yet.
             biased;
             ended = &mut connection => return ended,
             () = reached(phase.clone(), Phase::Closing) => connection.as_mut().graceful_shutdown(),
@@ -79,9 +79,9 @@ where
     }
 }
 
-/// These fail only if the connection is gone.
+/// These calls fail only if the connection is gone.
 fn set_options(stream: &TcpStream) {
-    // An answer is one small write: there is nothing to wait for.
+    // A response is one small write: there is nothing to batch it with.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_DEADLINE));

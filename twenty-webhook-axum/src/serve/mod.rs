@@ -1,4 +1,4 @@
-//! Serving an app so that no delivery is lost by the way it is served.
+//! A server that loses no delivery on closed connections, idle clients or shutdown.
 
 mod accept;
 mod connection;

@@ -1,18 +1,18 @@
 use tokio::sync::watch;
 
-/// How far a server has come. It only goes forward.
+/// The phases of a server, in order. It never goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Serving,
-    /// No more connections come. Each one that is open may carry one more request.
+    /// Accepts no more connections. Each open one may carry one more request.
     Stopping,
-    /// Connections that carry no request are closed.
+    /// Closes connections that carry no request.
     Closing,
-    /// The deadline has passed: all connections are closed.
+    /// The deadline has passed: closes all connections.
     Ended,
 }
 
-/// Waits for a phase. A server that was dropped goes no further, and its connections end by themselves.
+/// Waits for a phase. Never returns if the server was dropped: its connections then end by themselves.
 pub(super) async fn reached(mut now: watch::Receiver<Phase>, phase: Phase) {
     if now.wait_for(|now| *now >= phase).await.is_err() {
         std::future::pending::<()>().await;

@@ -22,20 +22,20 @@ use super::connection::serve_connection;
 use super::phase::Phase;
 use crate::TwentyWebhookLayer;
 
-/// Under the 10 seconds after which Docker kills.
+/// Less than the 10 seconds after which Docker kills a container.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(9);
 
-/// How long after the signal a connection without a request may still bring one.
+/// How long after the signal a connection without a request may still send one.
 const LAST_REQUEST_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Serves an axum [`Router`], or any other tower service, over HTTP/1.1, so that no delivery is lost by the way it is served.
+/// Serves an axum [`Router`], or any other tower service, over HTTP/1.1, and loses no delivery on the way.
 ///
-/// Other than `axum::serve`, which has no setting for any of these, it
-/// - closes a connection whose request's headers take longer than 10 seconds, or (on Linux) whose client takes none of an answer for as
-///   long, so that such clients do not use up the descriptors,
+/// It does four things that `axum::serve` has no settings for. It
+/// - closes a connection after 10 seconds without complete headers, or (on Linux) after 10 seconds in which the client reads nothing of a
+///   response, so that such clients do not use up the file descriptors,
 /// - handles a request whose sender has already closed its side of the connection,
-/// - reads no more than 32 KiB ahead on a connection, headers included,
-/// - reads, on shutdown, what has already arrived: see [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
+/// - reads at most 32 KiB ahead on a connection, headers included,
+/// - on shutdown, reads what has already arrived: see [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
 ///
 /// ```no_run
 /// use axum::{Router, http::StatusCode, routing::post};
@@ -56,15 +56,13 @@ const LAST_REQUEST_DEADLINE: Duration = Duration::from_secs(1);
 /// }
 /// ```
 ///
-/// A `Router` that is missing its state is given `()` once, here, and not for each request.
-///
-/// Because a closed side is no reason to drop a request, a client that has gone altogether is noticed when the answer is written, not
-/// before. HTTP/2 and TLS are for a reverse proxy.
+/// A closed side does not end a request, so the server notices that a client is gone only when it writes the response. For HTTP/2 and
+/// TLS, use a reverse proxy.
 pub fn serve<S>(listener: TcpListener, app: S) -> Serve<S> {
     Serve { listener, app, signal: pending(), layers: Vec::new(), deadline: SHUTDOWN_DEADLINE }
 }
 
-/// A server to be awaited, that [`serve`] makes.
+/// A server to `.await`. [`serve`] makes it.
 #[must_use = "a server does nothing unless it is awaited"]
 pub struct Serve<S, F = Pending<()>> {
     listener: TcpListener,
@@ -77,25 +75,25 @@ pub struct Serve<S, F = Pending<()>> {
 impl<S, F> Serve<S, F> {
     /// Shuts down when `signal` completes: see [`shutdown_signal`](crate::shutdown_signal).
     ///
-    /// It then takes what the listener's queue holds, and closes the listener. For up to a second, connections that carry no request
-    /// may bring one; its answer is their last. Then requests are waited for, and the handlers of the [layers](Self::drain). All of it
-    /// together ends after the [deadline](Self::shutdown_deadline).
+    /// It accepts the connections in the listener's queue and closes the listener. For up to a second, each connection without a request
+    /// may send one; the response closes it. Then it waits for all requests, and for the handlers of the [layers](Self::drain). All of
+    /// this ends at the [deadline](Self::shutdown_deadline).
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<S, G> {
         let Self { listener, app, layers, deadline, .. } = self;
         Serve { listener, app, signal, layers, deadline }
     }
 
-    /// Waits, on shutdown, for the handlers of this layer and its clones too: one whose sender has hung up belongs to no connection any
-    /// more. May be called for several layers.
+    /// On shutdown, also waits for the handlers of this layer and its clones whose sender has hung up: they have no connection that the
+    /// server could wait for. Call it once for each layer.
     pub fn drain(mut self, layer: &TwentyWebhookLayer) -> Self {
         self.layers.push(layer.clone());
         self
     }
 
-    /// Sets how long a shutdown may take in all: 9 seconds by default, because Docker kills after 10. What is not finished by then is
-    /// given up, and logged as an error. (Kubernetes and systemd wait longer by default, for 30 and 90 seconds.)
+    /// Sets how long a shutdown may take in all. The default is 9 seconds, because Docker kills after 10; Kubernetes waits 30 seconds and
+    /// systemd 90. At the deadline, the server drops all unfinished requests and logs an error.
     ///
-    /// A handler that blocks its thread cannot be given up: the runtime waits for it when `main` ends.
+    /// It cannot drop a handler that blocks its thread: the runtime waits for it when `main` ends.
     pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -146,7 +144,7 @@ where
             }
         }
 
-        tracing::info!(target: "twenty_webhook", "shutting down: no more connections are accepted");
+        tracing::info!(target: "twenty_webhook", "shutting down: accepts no more connections");
         let now = Instant::now();
         let (deadline, last_requests) = (now + self.deadline, now + self.deadline.min(LAST_REQUEST_DEADLINE));
         phases.send_replace(Phase::Stopping);
@@ -162,13 +160,13 @@ where
         };
         if timeout_at(deadline, finished).await.is_err() {
             let (connections, deadline) = (connections.len(), self.deadline);
-            tracing::error!(target: "twenty_webhook", connections, "not all requests were finished within {deadline:?}: they are given up");
+            tracing::error!(target: "twenty_webhook", connections, "the shutdown took longer than {deadline:?}: dropped the unfinished requests");
         }
         phases.send_replace(Phase::Ended);
     }
 }
 
-/// A `Router` without its state builds its routes, and the layers on them, for each request.
+/// Gives a `Router` its state once: without it, axum would build the routes and their layers again for each request.
 fn with_state<S: 'static>(mut app: S) -> S {
     if let Some(router) = (&mut app as &mut dyn Any).downcast_mut::<Router>() {
         *router = mem::take(router).with_state(());
@@ -183,7 +181,7 @@ impl<S, F> fmt::Debug for Serve<S, F> {
     }
 }
 
-/// The future of a [`Serve`].
+/// The future of [`Serve`].
 pub struct ServeFuture(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Future for ServeFuture {

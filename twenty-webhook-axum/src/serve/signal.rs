@@ -1,9 +1,10 @@
-/// Waits for Ctrl-C or, on Unix, SIGTERM, which `docker stop`, Kubernetes and systemd send.
+/// Waits for Ctrl-C or, on Unix, for SIGTERM, which `docker stop`, Kubernetes and systemd send.
 ///
-/// It must run in a tokio runtime with I/O enabled.
+/// Needs a tokio runtime with I/O enabled.
 pub async fn shutdown_signal() {
     if let Err(error) = signalled().await {
-        tracing::error!(target: "twenty_webhook", %error, "signals cannot be listened to: this server stops only when it is killed");
+        tracing::error!(target: "twenty_webhook", %error, "cannot listen for signals: this server stops only when it is killed"
+        );
         std::future::pending::<()>().await;
     }
 }

@@ -5,6 +5,7 @@
 
 mod changes;
 mod destroyed;
+mod dry_run;
 mod manners;
 mod storm;
 mod support;

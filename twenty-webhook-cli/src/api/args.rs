@@ -5,7 +5,8 @@ use clap::Args;
 use reqwest::Url;
 
 use super::Api;
-use crate::send;
+use crate::send::{self, is_loopback};
+use crate::terminal;
 
 pub(crate) const VARIABLE: &str = "TWENTY_API_KEY";
 
@@ -40,10 +41,23 @@ impl ApiArgs {
     /// # Errors
     /// If the URL or the key is not given.
     pub(crate) fn api(&self) -> anyhow::Result<Api> {
+        let (url, key) = self.url_and_key()?;
+        Api::new(url, &key)
+    }
+
+    /// Both, for another client. Warns if the key would go over plain http.
+    ///
+    /// # Errors
+    /// If the URL or the key is not given.
+    pub(crate) fn url_and_key(&self) -> anyhow::Result<(&Url, String)> {
         let Some(url) = &self.url else {
             bail!("which Twenty? Give its address as --url https://crm.example.com, or in the variable TWENTY_URL");
         };
-        Api::new(url, &self.key()?)
+        let key = self.key()?;
+        if url.scheme() == "http" && !is_loopback(url) {
+            terminal::warn("The API key goes over plain http: everyone on the way can read it.");
+        }
+        Ok((url, key))
     }
 
     fn key(&self) -> anyhow::Result<String> {

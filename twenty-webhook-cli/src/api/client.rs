@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 use super::webhook::{self, NewWebhook, Webhook};
-use crate::send::{is_loopback, last_cause, new_client};
+use crate::send::{last_cause, new_client};
 use crate::terminal;
 
 /// Longer than Twenty takes.
@@ -49,9 +49,6 @@ impl Api {
         let mut base = base.clone();
         base.set_query(None);
         base.set_fragment(None);
-        if base.scheme() == "http" && !is_loopback(&base) {
-            terminal::warn("The API key goes over plain http: everyone on the way can read it.");
-        }
         Ok(Self { client, base, authorization })
     }
 
@@ -168,6 +165,6 @@ fn message(body: &Value) -> String {
 
 fn date(headers: &HeaderMap) -> Option<SystemTime> {
     let text = headers.get(DATE)?.to_str().ok()?;
-    let time = twenty_webhook_axum::jiff::fmt::rfc2822::parse(text).ok()?;
+    let time = twenty_webhook_axum::core::jiff::fmt::rfc2822::parse(text).ok()?;
     Some(SystemTime::from(time.timestamp()))
 }

@@ -1,6 +1,3 @@
-#[cfg(feature = "inbox")]
-use std::path::PathBuf;
-
 use clap::Args;
 use twenty_webhook_axum::EventPattern;
 
@@ -65,7 +62,7 @@ pub(crate) struct CanaryArgs {
     pub(super) canary: bool,
     /// The inbox to wait at: an SQLite file, or a URL of Postgres
     #[arg(long, value_name = "FILE|URL", requires = "canary", value_hint = clap::ValueHint::FilePath)]
-    pub(super) db: Option<PathBuf>,
+    pub(super) db: Option<String>,
     /// How many seconds to wait for each delivery of the canary
     #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "canary")]
     pub(super) wait: u64,

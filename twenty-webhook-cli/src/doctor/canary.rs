@@ -1,11 +1,12 @@
 use std::time::{Duration, Instant};
 
 use twenty_webhook_axum::{EventName, EventPattern};
-use twenty_webhook_inbox::{Inbox, JobFilter, PostgresConfig, SqliteConfig, Store};
+use twenty_webhook_inbox::{Inbox, JobFilter, Store};
 
 use super::args::CanaryArgs;
 use super::{Check, Report};
 use crate::api::{Api, Webhook};
+use crate::database::Database;
 use crate::terminal;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -22,12 +23,10 @@ pub(super) async fn run(args: &CanaryArgs, api: &Api, webhooks: &[Webhook], repo
         return report.add(&check.fix("add the operation note.* to a webhook, at least for now"));
     }
     let Some(db) = &args.db else { return Ok(()) };
-    let url = db.to_string_lossy();
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let inbox = async { PostgresConfig::new(&url)?.open_existing().await };
-        return send(args, api, &inbox.await?, report).await;
+    match Database::open(db).await? {
+        Database::Sqlite(inbox) => send(args, api, &inbox, report).await,
+        Database::Postgres(inbox) => send(args, api, &inbox, report).await,
     }
-    send(args, api, &SqliteConfig::new(db).open_existing().await?, report).await
 }
 
 async fn send(args: &CanaryArgs, api: &Api, inbox: &Inbox<impl Store>, report: &mut Report) -> anyhow::Result<()> {

@@ -9,23 +9,20 @@ mod show;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use serde_json::{Map, Value, json};
-use twenty_webhook_inbox::{Inbox, PostgresConfig, SqliteConfig, State, Store};
+use twenty_webhook_inbox::{Inbox, State, Store};
 
 pub(crate) use args::InboxArgs;
 use args::{Command, StateArg};
 
+use crate::database::Database;
 use crate::{NO, terminal};
 
 pub(crate) async fn run(args: InboxArgs) -> anyhow::Result<ExitCode> {
-    if args.db.starts_with("postgres://") || args.db.starts_with("postgresql://") {
-        // Without the URL, which holds a password.
-        let inbox = async { PostgresConfig::new(&args.db)?.open_existing().await };
-        return operate(&inbox.await.context("cannot open the inbox on Postgres")?, &args).await;
+    match Database::open(&args.db).await? {
+        Database::Sqlite(inbox) => operate(&inbox, &args).await,
+        Database::Postgres(inbox) => operate(&inbox, &args).await,
     }
-    let inbox = SqliteConfig::new(&args.db).open_existing().await;
-    operate(&inbox.context("cannot open the inbox; --db says where it is")?, &args).await
 }
 
 async fn operate(inbox: &Inbox<impl Store>, args: &InboxArgs) -> anyhow::Result<ExitCode> {

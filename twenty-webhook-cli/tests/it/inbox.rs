@@ -103,7 +103,7 @@ fn json_is_the_same_everywhere() {
     }
     assert_eq!(shown["body"]["eventName"], "company.created");
     let stored = shown["stored_at"].as_str().unwrap();
-    assert!(stored.parse::<twenty_webhook_axum::jiff::Timestamp>().is_ok() && stored.ends_with('Z'), "{stored}");
+    assert!(stored.parse::<twenty_webhook_axum::core::jiff::Timestamp>().is_ok() && stored.ends_with('Z'), "{stored}");
     assert!(shown["finished_at"].is_string() && shown["due_at"].is_null(), "{shown}");
 }
 

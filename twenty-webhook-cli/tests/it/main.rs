@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-#[cfg(feature = "inbox")]
+#[cfg(feature = "catch-up")]
+mod catch_up;
+#[cfg(feature = "catch-up")]
 mod completions;
 #[cfg(feature = "inbox")]
 mod doctor;

@@ -35,8 +35,10 @@ const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until 
 impl PostgresStore {
     pub(super) async fn run_claim(&self, claim: &Claim) -> Result<Claimed, sqlx::Error> {
         let order = claim.order.unwrap_or_default();
-        let mut tx = self.pool.begin().await?;
-        let due: Vec<i64> = sqlx::query_scalar(self.dialect.sql(CANDIDATES))
+        let mut tx = self.begin().await?;
+        let due: Vec<i64> = self
+            .dialect
+            .scalar(CANDIDATES)
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
             .bind(claim.order.is_some())
             .fetch_all(&mut *tx)
@@ -47,12 +49,14 @@ impl PostgresStore {
         }
         let gives_up_before = match order.gives_up_after {
             Some(after) => {
-                let now: i64 = sqlx::query_scalar(self.dialect.sql("SELECT {now}")).fetch_one(&mut *tx).await?;
+                let now: i64 = self.dialect.scalar("SELECT {now}").fetch_one(&mut *tx).await?;
                 now - millis(after)
             }
             None => i64::MIN,
         };
-        let judged = sqlx::query(self.dialect.sql(JUDGE))
+        let judged = self
+            .dialect
+            .query(JUDGE)
             .bind(&due)
             .bind(gives_up_before)
             .bind(claim.order.is_some())
@@ -65,7 +69,7 @@ impl PostgresStore {
             match self.burst(&mut tx, &candidate, order).await? {
                 Burst::One => ids.push(candidate.seq),
                 Burst::NotYet(at) => {
-                    let postpone = sqlx::query(self.dialect.sql(sql::POSTPONE)).bind(candidate.seq).bind(at);
+                    let postpone = self.dialect.query(sql::POSTPONE).bind(candidate.seq).bind(at);
                     postponed += postpone.execute(&mut *tx).await?.rows_affected();
                 }
                 Burst::Merged(seqs) => {
@@ -77,7 +81,7 @@ impl PostgresStore {
         let claimed = if ids.is_empty() {
             Vec::new()
         } else {
-            let update = sqlx::query(self.dialect.sql(CLAIM)).bind(&ids).bind(claim.token).bind(millis(claim.lease));
+            let update = self.dialect.query(CLAIM).bind(&ids).bind(claim.token).bind(millis(claim.lease));
             update.fetch_all(&mut *tx).await?
         };
         let parked = self.park(&mut tx, &park, order).await?;
@@ -89,7 +93,7 @@ impl PostgresStore {
 
     async fn burst(&self, tx: &mut PgConnection, candidate: &Candidate, order: Order) -> Result<Burst, sqlx::Error> {
         let (Some(quiet), Some((lane, scope))) = (order.coalesce, &candidate.burst) else { return Ok(Burst::One) };
-        let rows = sqlx::query(self.dialect.sql(sql::BURST)).bind(lane).bind(scope).fetch_all(tx).await?;
+        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(tx).await?;
         burst(candidate.seq, &rows, quiet)
     }
 
@@ -100,12 +104,12 @@ impl PostgresStore {
             return Ok(0);
         }
         let (seqs, blockers): (Vec<_>, Vec<_>) = park.iter().copied().unzip();
-        let follow = self.dialect.sql(
+        let follow = self.dialect.scalar(
             "UPDATE {jobs} SET has_followers = TRUE WHERE seq IN
                 (SELECT seq FROM {jobs} WHERE seq = ANY($1) AND state <= 2 ORDER BY seq FOR UPDATE SKIP LOCKED) RETURNING seq",
         );
-        let held: Vec<i64> = sqlx::query_scalar(follow).bind(&blockers).fetch_all(&mut *tx).await?;
-        let park = self.dialect.sql(
+        let held: Vec<i64> = follow.bind(&blockers).fetch_all(&mut *tx).await?;
+        let park = self.dialect.query(
             "UPDATE {jobs} SET
                 state = CASE WHEN $4 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL THEN 0 ELSE 1 END,
                 run_at = CASE WHEN $4 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
@@ -113,13 +117,8 @@ impl PostgresStore {
              FROM unnest($1::bigint[], $2::bigint[]) AS p (seq, blocker) JOIN {jobs} b ON b.seq = p.blocker
              WHERE {this}.seq = p.seq AND {this}.state = 0 AND b.state <= 2 AND p.blocker = ANY($3)",
         );
-        let parked = sqlx::query(park)
-            .bind(seqs)
-            .bind(blockers)
-            .bind(held)
-            .bind(order.gives_up_after.map(millis))
-            .execute(tx)
-            .await?;
+        let parked =
+            park.bind(seqs).bind(blockers).bind(held).bind(order.gives_up_after.map(millis)).execute(tx).await?;
         Ok(parked.rows_affected())
     }
 }

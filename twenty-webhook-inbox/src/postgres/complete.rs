@@ -22,7 +22,7 @@ impl PostgresStore {
             return Ok(false);
         }
         // A statement of its own: it sees what was parked until the one before it had its locks.
-        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(followed).execute(tx).await?;
+        let woken = self.dialect.query(sql::WAKE).bind(followed).execute(tx).await?;
         Ok(woken.rows_affected() > 0)
     }
 
@@ -33,7 +33,9 @@ impl PostgresStore {
         completions: &[Completion],
     ) -> Result<(u64, bool), sqlx::Error> {
         let columns: Vec<_> = completions.iter().map(|completion| sql::outcome(&completion.outcome)).collect();
-        let rows = sqlx::query(self.dialect.sql(COMPLETE))
+        let rows = self
+            .dialect
+            .query(COMPLETE)
             .bind(completions.iter().map(|completion| completion.id.number()).collect::<Vec<_>>())
             .bind(completions.iter().map(|completion| completion.token).collect::<Vec<_>>())
             .bind(columns.iter().map(|(state, ..)| *state).collect::<Vec<_>>())

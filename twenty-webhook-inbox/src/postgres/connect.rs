@@ -38,6 +38,7 @@ pub struct PostgresConfig {
     options: PgConnectOptions,
     schema: String,
     handlers: Option<PgPool>,
+    transaction_pooling: bool,
 }
 
 /// Longer than a server takes that is there.
@@ -52,6 +53,12 @@ const SESSION: &str =
     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
     set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '25000', false)";
 
+/// The same, for a session that other programs use between two transactions. The connection to the server is the pooler's.
+pub(super) const BEGIN: &str =
+    "BEGIN; SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+        ELSE current_setting('synchronous_commit') END, true),
+    set_config('idle_in_transaction_session_timeout', '15s', true), set_config('lock_timeout', '10s', true)";
+
 /// Of two programs that start at once, one would fail. The number is any that nobody else takes.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
 
@@ -62,18 +69,32 @@ impl PostgresConfig {
     /// If it is not a URL of a Postgres database.
     pub fn new(url: &str) -> Result<Self, InboxError> {
         let options = url.parse().map_err(InboxError::database)?;
-        Ok(Self { options, schema: "twenty_webhook".to_owned(), handlers: None })
+        Ok(Self { options, schema: "twenty_webhook".to_owned(), handlers: None, transaction_pooling: false })
     }
 
     /// In the database of this pool: see [`Inbox::on_postgres_pool`].
     pub fn on_pool(pool: &PgPool) -> Self {
         let options = PgConnectOptions::clone(&pool.connect_options());
-        Self { options, schema: "twenty_webhook".to_owned(), handlers: Some(pool.clone()) }
+        Self { options, schema: "twenty_webhook".to_owned(), handlers: Some(pool.clone()), transaction_pooling: false }
     }
 
     /// Sets the schema. Two inboxes in one database need two.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
+        self
+    }
+
+    /// For a server behind a pooler that hands out its sessions one transaction at a time: `PgBouncer` with `pool_mode = transaction`, of any
+    /// version. Without this, an inbox needs its sessions for itself.
+    ///
+    /// Each statement is then run in a transaction, which makes its own settings, and is prepared each time: that costs a few round trips to
+    /// the pooler. For [`run_in_transaction`](Inbox::run_in_transaction), a handler's own queries need
+    /// [`persistent(false)`](sqlx::query::Query::persistent), unless the pooler keeps prepared statements (`PgBouncer` 1.21 or newer with
+    /// `max_prepared_statements`); and `synchronous_commit` is the pooler's or the role's.
+    pub fn transaction_pooling(mut self) -> Self {
+        self.transaction_pooling = true;
+        // PgBouncer refuses a setting at the start of a session that it does not know.
+        self.options = self.options.extra_float_digits(None);
         self
     }
 
@@ -97,9 +118,7 @@ impl PostgresConfig {
         let connection = connecting.map_err(|_| InboxError::database("no answer from the server within 5 seconds"))?;
         let _ = connection.map_err(InboxError::database)?.close().await;
         let store = self.connect().await?;
-        let mut connection = store.pool.acquire().await.map_err(InboxError::database)?;
-        let version = self.version(&store, &mut connection).await.map_err(InboxError::database)?;
-        drop(connection);
+        let version = self.version(&store, &mut *store.reader().await?).await.map_err(InboxError::database)?;
         match version {
             0 => {
                 Err(InboxError::NotAnInbox(format!("the database has no schema {:?} with an inbox in it", self.schema)))
@@ -113,6 +132,7 @@ impl PostgresConfig {
 
     async fn connect(&self) -> Result<PostgresStore, InboxError> {
         // What operators ask is not tried again, so its connections are tested first.
+        let pool = |connections| pool(connections, self.transaction_pooling);
         let read = pool(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
         let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
@@ -144,32 +164,40 @@ impl PostgresConfig {
                 ("{skip_locked}", "FOR UPDATE SKIP LOCKED"),
             ],
         );
+        let dialect = if self.transaction_pooling { dialect.without_prepared() } else { dialect };
         let handlers = self.handlers.clone().unwrap_or_else(|| pool.clone());
-        Ok(PostgresStore { pool, intake: Arc::default(), read, handlers, dialect: Arc::new(dialect) })
+        let transaction_pooling = self.transaction_pooling;
+        Ok(PostgresStore {
+            pool,
+            intake: Arc::default(),
+            read,
+            handlers,
+            dialect: Arc::new(dialect),
+            transaction_pooling,
+        })
     }
 
     /// How many steps of the schema were made. None: it is no inbox.
     async fn version(&self, store: &PostgresStore, connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
         let is_there = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'settings')";
-        if !sqlx::query_scalar(is_there).bind(&self.schema).fetch_one(&mut *connection).await? {
+        if !store.dialect.scalar(is_there).bind(&self.schema).fetch_one(&mut *connection).await? {
             return Ok(0);
         }
-        let version = store.dialect.sql("SELECT value FROM {settings} WHERE name = 'version'");
-        let version: Option<String> = sqlx::query_scalar(version).fetch_optional(connection).await?;
+        let version = store.dialect.scalar("SELECT value FROM {settings} WHERE name = 'version'");
+        let version: Option<String> = version.fetch_optional(connection).await?;
         Ok(version.and_then(|version| version.parse().ok()).unwrap_or(0))
     }
 
     async fn migrate(&self, store: &PostgresStore) -> Result<(), sqlx::Error> {
-        let mut connection = store.pool.acquire().await?;
+        let mut tx = store.begin().await?;
         // No lock is taken for what is there already.
-        if self.version(store, &mut connection).await? >= SCHEMA.len() {
-            return Ok(());
+        if self.version(store, &mut tx).await? >= SCHEMA.len() {
+            return tx.rollback().await;
         }
-        let mut tx = connection.begin().await?;
-        sqlx::query(ONE_AT_A_TIME).execute(&mut *tx).await?;
+        store.dialect.query(ONE_AT_A_TIME).execute(&mut *tx).await?;
         let version = self.version(store, &mut tx).await?;
         if version == 0 {
-            sqlx::query(store.dialect.sql("CREATE SCHEMA IF NOT EXISTS {schema}")).execute(&mut *tx).await?;
+            store.dialect.query("CREATE SCHEMA IF NOT EXISTS {schema}").execute(&mut *tx).await?;
         }
         for (number, step) in SCHEMA.iter().enumerate().skip(version) {
             // An index is made in the schema of its table, so its name needs none.
@@ -177,12 +205,12 @@ impl PostgresConfig {
             if number == 0 {
                 // A queue changes all the time: its statistics are to follow.
                 let tune = "ALTER TABLE {jobs} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)";
-                sqlx::query(store.dialect.sql(tune)).execute(&mut *tx).await?;
+                store.dialect.query(tune).execute(&mut *tx).await?;
             }
         }
         let set = "INSERT INTO {settings} (name, value) VALUES ('version', $1)
                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        sqlx::query(store.dialect.sql(set)).bind(SCHEMA.len().to_string()).execute(&mut *tx).await?;
+        store.dialect.query(set).bind(SCHEMA.len().to_string()).execute(&mut *tx).await?;
         tx.commit().await
     }
 }
@@ -190,19 +218,24 @@ impl PostgresConfig {
 impl PostgresStore {
     pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
         let options = PgConnectOptions::clone(&self.pool.connect_options());
-        let pool = pool(1).connect_with(options).await.map_err(InboxError::database)?;
+        let pool = pool(1, self.transaction_pooling).connect_with(options).await.map_err(InboxError::database)?;
         Ok(Self { read: pool.clone(), pool, intake: Arc::default(), ..self.clone() })
     }
 }
 
-fn pool(connections: u32) -> PgPoolOptions {
+fn pool(connections: u32, transaction_pooling: bool) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ANSWER)
         // They are asked when they come back. What dies in between fails one statement, which is tried again.
         .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move { sqlx::query(SESSION).execute(connection).await.map(drop) })
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if transaction_pooling {
+                    return Ok(());
+                }
+                sqlx::query(SESSION).execute(connection).await.map(drop)
+            })
         })
         // A host that vanished says nothing for a quarter of an hour, and its connections would keep their places for so long.
         .after_release(|connection, _| {

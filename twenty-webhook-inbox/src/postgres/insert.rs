@@ -1,8 +1,9 @@
+use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 
 use crate::NewJob;
 use crate::new_job::lane;
-use crate::postgres::PostgresStore;
+use crate::postgres::{PostgresStore, connect};
 
 /// `{insert}` in other statements.
 pub(super) const ROWS: &str =
@@ -32,8 +33,8 @@ impl PostgresStore {
         let members = batches
             .flat_map(|(job, key)| job.record_ids().iter().map(|id| (&key.as_bytes()[..], lane(job.object(), id))));
         let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
-        let insert = self.dialect.sql(if member_keys.is_empty() { INSERT } else { INSERT_BATCHES });
-        let insert = sqlx::query(insert)
+        let insert = self.dialect.query(if member_keys.is_empty() { INSERT } else { INSERT_BATCHES });
+        let insert = insert
             .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
             .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
             .bind(text(NewJob::scope))
@@ -53,7 +54,13 @@ impl PostgresStore {
         };
         let mut connection = connection?;
         // One on which it failed, or that was left in the middle, is not used again.
-        insert.execute(&mut connection).await?;
+        if self.transaction_pooling {
+            let mut tx = connection.begin_with(connect::BEGIN).await?;
+            insert.execute(&mut *tx).await?;
+            tx.commit().await?;
+        } else {
+            insert.execute(&mut connection).await?;
+        }
         *intake = Some(connection);
         Ok(())
     }

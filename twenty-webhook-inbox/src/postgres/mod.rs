@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::postgres::{PgArguments, PgPool, PgRow, PgTransaction};
+use sqlx::query::Query;
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _};
 use tokio::sync::Mutex;
 
 pub use connect::PostgresConfig;
@@ -26,9 +27,7 @@ use crate::{
 /// open it makes the schema `twenty_webhook`, or the one that [`PostgresConfig::schema`] names, and must be allowed to. It touches nothing
 /// outside that schema, so your own tables, and other inboxes, may be in the same database.
 ///
-/// Settings are made for each session. Behind a pooler in transaction mode (`PgBouncer`) they are not kept: there, set
-/// `synchronous_commit`, `idle_in_transaction_session_timeout` and `lock_timeout` for the role (`ALTER ROLE … SET`), and let the pooler
-/// keep prepared statements (`max_prepared_statements`). All else works: no lock, listener or temporary table outlives a transaction.
+/// Behind a pooler in transaction mode (`PgBouncer`), say so: [`PostgresConfig::transaction_pooling`].
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
@@ -39,6 +38,7 @@ pub struct PostgresStore {
     /// What the user brought, for handlers in a transaction.
     handlers: PgPool,
     dialect: Arc<Dialect>,
+    transaction_pooling: bool,
 }
 
 impl PostgresStore {
@@ -57,7 +57,7 @@ impl PostgresStore {
         work: impl for<'a> FnOnce(&'a Self, &'a mut PgConnection) -> BoxFuture<'a, Result<T, sqlx::Error>> + Send,
     ) -> Result<T, InboxError> {
         let transaction = async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let done = work(self, &mut tx).await?;
             tx.commit().await?;
             Ok(done)
@@ -65,11 +65,34 @@ impl PostgresStore {
         transaction.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
-    async fn execute(&self, template: &'static str) -> Result<(), InboxError> {
-        sqlx::query(self.dialect.sql(template)).execute(&self.pool).await.map_err(InboxError::database)?;
-        Ok(())
+    async fn begin(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
+        self.begin_on(&self.pool).await
+    }
+
+    /// For statements that only read. Behind a pooler, all parts of one must reach the same session.
+    async fn reader(&self) -> Result<PgTransaction<'static>, InboxError> {
+        self.begin_on(&self.read).await.map_err(InboxError::database)
+    }
+
+    async fn begin_on(&self, pool: &PgPool) -> Result<PgTransaction<'static>, sqlx::Error> {
+        if self.transaction_pooling { pool.begin_with(connect::BEGIN).await } else { pool.begin().await }
+    }
+
+    /// One statement in a transaction. Returns how many rows it changed.
+    async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, InboxError> {
+        let execute = async {
+            let mut tx = self.begin().await?;
+            let changed = query.execute(&mut *tx).await?.rows_affected();
+            tx.commit().await?;
+            Ok(changed)
+        };
+        execute.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 }
+
+const RENEW: &str =
+    "UPDATE {jobs} SET lease_until = {now} + $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (seq, token)
+    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
 
 impl Store for PostgresStore {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
@@ -82,7 +105,7 @@ impl Store for PostgresStore {
 
     async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
         let complete = async {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let (_, woken) = self.run_complete(&mut tx, completions).await?;
             tx.commit().await?;
             Ok(woken)
@@ -92,8 +115,8 @@ impl Store for PostgresStore {
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
         let release = async {
-            let mut tx = self.pool.begin().await?;
-            let rows = sqlx::query(self.dialect.sql(sql::RELEASE_CLAIM)).bind(token).fetch_all(&mut *tx).await?;
+            let mut tx = self.begin().await?;
+            let rows = self.dialect.query(sql::RELEASE_CLAIM).bind(token).fetch_all(&mut *tx).await?;
             self.wake_followers(&mut tx, &rows).await?;
             tx.commit().await
         };
@@ -105,25 +128,23 @@ impl Store for PostgresStore {
     }
 
     async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
-        let renew = self.dialect.sql(
-            "UPDATE {jobs} SET lease_until = {now} + $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (seq, token)
-             WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq",
-        );
         let (ids, tokens): (Vec<_>, Vec<_>) = leases.iter().map(|(id, token)| (id.number(), *token)).unzip();
-        let renewed: Vec<i64> = sqlx::query_scalar(renew)
-            .bind(ids)
-            .bind(tokens)
-            .bind(millis(lease))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(InboxError::database)?;
-        Ok(renewed.into_iter().map(JobId::new).collect())
+        let renew = async {
+            let mut tx = self.begin().await?;
+            let renew = self.dialect.scalar(RENEW).bind(ids).bind(tokens).bind(millis(lease));
+            let renewed: Vec<i64> = renew.fetch_all(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(renewed.into_iter().map(JobId::new).collect())
+        };
+        renew.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
         let recover = async {
-            let mut tx = self.pool.begin().await?;
-            let rows = sqlx::query(self.dialect.sql(sql::RECOVER))
+            let mut tx = self.begin().await?;
+            let rows = self
+                .dialect
+                .query(sql::RECOVER)
                 .bind(millis(late))
                 .bind(i32::try_from(max_crashes).unwrap_or(i32::MAX))
                 .fetch_all(&mut *tx)
@@ -141,34 +162,32 @@ impl Store for PostgresStore {
             [(sql::DELETE_DONE, Some(maintenance.retention)), (sql::DELETE_DEAD, maintenance.dead_retention)]
         {
             let Some(retention) = retention else { continue };
-            let delete =
-                sqlx::query(self.dialect.sql(delete)).bind(millis(retention)).bind(i64::from(maintenance.limit));
-            most = most.max(delete.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected());
+            let delete = self.dialect.query(delete).bind(millis(retention)).bind(i64::from(maintenance.limit));
+            most = most.max(self.execute(delete).await?);
         }
-        for repair in sql::REPAIR_DUE {
-            self.execute(repair).await?;
+        self.execute(self.dialect.query(sql::REPAIR_LEASES).bind(millis(maintenance.lease))).await?;
+        let [due, due_crashed] = sql::REPAIR_DUE;
+        for statement in [due, due_crashed, sql::REPAIR_DONE, sql::WAKE_ALL] {
+            self.execute(self.dialect.query(statement)).await?;
         }
-        let leases = sqlx::query(self.dialect.sql(sql::REPAIR_LEASES)).bind(millis(maintenance.lease));
-        leases.execute(&self.pool).await.map_err(InboxError::database)?;
-        self.execute(sql::REPAIR_DONE).await?;
-        self.execute(sql::WAKE_ALL).await?;
         Ok(most >= u64::from(maintenance.limit))
     }
 
     async fn health(&self) -> Result<(), InboxError> {
-        let read = self.dialect.sql("SELECT 1 FROM {settings} LIMIT 1");
-        sqlx::query(read).fetch_optional(&self.read).await.map(drop).map_err(InboxError::database)
+        let read = self.dialect.query("SELECT 1 FROM {settings} LIMIT 1");
+        read.fetch_optional(&mut *self.reader().await?).await.map(drop).map_err(InboxError::database)
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
-        let counts = sqlx::query(self.dialect.sql(sql::COUNTS));
-        let row = counts.fetch_one(&self.read).await.map_err(InboxError::database)?;
+        let mut reader = self.reader().await?;
+        let counts = self.dialect.query(sql::COUNTS);
+        let row = counts.fetch_one(&mut *reader).await.map_err(InboxError::database)?;
         let mut counts = sql::counts(&row).map_err(InboxError::database)?;
         if counts.done > 100_000 {
             // As of the last vacuum or analyze, which come by themselves.
             let estimate = "SELECT coalesce(max(reltuples), 0)::bigint FROM pg_class WHERE oid = to_regclass($1)";
             let index = self.dialect.text("{schema}.done");
-            let estimate = sqlx::query_scalar(estimate).bind(index).fetch_one(&self.read);
+            let estimate = self.dialect.scalar(estimate).bind(index).fetch_one(&mut *reader);
             let estimate: i64 = estimate.await.map_err(InboxError::database)?;
             counts.done = counts.done.max(estimate.unsigned_abs());
         }
@@ -176,17 +195,16 @@ impl Store for PostgresStore {
     }
 
     async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {
-        let page = sqlx::query(self.dialect.sql(sql::page(filter)))
-            .bind(before.map_or(i64::MAX, JobId::number))
-            .bind(i64::from(limit));
+        let page =
+            self.dialect.query(sql::page(filter)).bind(before.map_or(i64::MAX, JobId::number)).bind(i64::from(limit));
         let page = if filter.lane().is_some() { page.bind(filter.lane()) } else { page };
-        let rows = page.fetch_all(&self.read).await.map_err(InboxError::database)?;
+        let rows = page.fetch_all(&mut *self.reader().await?).await.map_err(InboxError::database)?;
         rows.iter().map(sql::info).collect::<Result<_, _>>().map_err(InboxError::database)
     }
 
     async fn find(&self, id: JobId) -> Result<Option<(JobInfo, Option<Bytes>)>, InboxError> {
-        let find = self.dialect.sql("SELECT {info}, body FROM {jobs} WHERE seq = $1");
-        let row = sqlx::query(find).bind(id.number()).fetch_optional(&self.read).await.map_err(InboxError::database)?;
+        let find = self.dialect.query(sql::FIND).bind(id.number());
+        let row = find.fetch_optional(&mut *self.reader().await?).await.map_err(InboxError::database)?;
         let Some(row) = row else { return Ok(None) };
         let body: Option<Vec<u8>> = row.try_get("body").map_err(InboxError::database)?;
         Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
@@ -194,18 +212,19 @@ impl Store for PostgresStore {
 
     async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
         let ids: Vec<_> = ids.iter().map(|id| id.number()).collect();
-        let change = sqlx::query(self.dialect.sql(sql::change(change))).bind(ids);
-        let changed = change.execute(&self.pool).await.map_err(InboxError::database)?.rows_affected();
-        self.execute(sql::WAKE_ALL).await?;
+        let changed = self.execute(self.dialect.query(sql::change(change)).bind(ids)).await?;
+        self.execute(self.dialect.query(sql::WAKE_ALL)).await?;
         Ok(changed)
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), InboxError> {
-        self.execute(if paused { sql::PAUSE } else { sql::RESUME }).await
+        let set = self.dialect.query(if paused { sql::PAUSE } else { sql::RESUME });
+        self.execute(set).await.map(drop)
     }
 
     async fn is_paused(&self) -> Result<bool, InboxError> {
-        sqlx::query_scalar(self.dialect.sql(sql::IS_PAUSED)).fetch_one(&self.read).await.map_err(InboxError::database)
+        let is_paused = self.dialect.scalar(sql::IS_PAUSED);
+        is_paused.fetch_one(&mut *self.reader().await?).await.map_err(InboxError::database)
     }
 }
 

@@ -42,8 +42,8 @@ impl Inbox<PostgresStore> {
             let handle = async move {
                 let completions = job.completions(token, &Outcome::Done);
                 let mut tx = store.handlers.begin().await?;
-                let commit: String =
-                    sqlx::query_scalar("SELECT current_setting('synchronous_commit')").fetch_one(&mut *tx).await?;
+                let commit = store.dialect.scalar("SELECT current_setting('synchronous_commit')");
+                let commit: String = commit.fetch_one(&mut *tx).await?;
                 if commit == "off" {
                     return Err(InboxError::database("synchronous_commit is off: the commit might be lost").into());
                 }

@@ -8,8 +8,8 @@ use crate::sql::{self, millis, time};
 use crate::sqlite::{SqliteStore, Tx, json};
 use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
-/// Those that are due, the one that each has to wait for, and of those that crashed one of either kind. All under SQLite's one write lock,
-/// so what is true here is true until the commit.
+/// Due jobs, each with the job that it has to wait for, and of those that crashed once or more often one each. SQLite's write lock is held,
+/// so nothing changes until the commit.
 pub(super) const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
         SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq LIMIT $1)
         UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes = 1 AND run_at <= {now}
@@ -24,7 +24,7 @@ pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, l
 
 pub(super) const FOLLOW: &str = "UPDATE {jobs} SET has_followers = TRUE WHERE seq {ids} AND NOT has_followers";
 
-/// Behind one that waits for a retry, where order gives up: it is looked at again then.
+/// With `$2`, a job behind a failing one stays due, and is looked at again when order gives up.
 pub(super) const PARK: &str = "UPDATE {jobs} SET
     state = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL THEN 0 ELSE 1 END,
     run_at = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
@@ -37,12 +37,14 @@ impl SqliteStore {
         let order = claim.order.unwrap_or_default();
         let gives_up_before = match order.gives_up_after {
             Some(after) => {
-                let now: i64 = sqlx::query_scalar(self.dialect.sql("SELECT {now}")).fetch_one(&mut **tx).await?;
+                let now: i64 = self.dialect.scalar("SELECT {now}").fetch_one(&mut **tx).await?;
                 now - millis(after)
             }
             None => i64::MIN,
         };
-        let rows = sqlx::query(self.dialect.sql(CANDIDATES))
+        let rows = self
+            .dialect
+            .query(CANDIDATES)
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
             .bind(gives_up_before)
             .bind(claim.order.is_some())
@@ -56,7 +58,7 @@ impl SqliteStore {
             match self.burst(tx, &candidate, order).await? {
                 Burst::One => ids.push(candidate.seq),
                 Burst::NotYet(at) => {
-                    let postpone = sqlx::query(self.dialect.sql(sql::POSTPONE)).bind(candidate.seq).bind(at);
+                    let postpone = self.dialect.query(sql::POSTPONE).bind(candidate.seq).bind(at);
                     postponed += postpone.execute(&mut **tx).await?.rows_affected();
                 }
                 Burst::Merged(seqs) => {
@@ -68,8 +70,7 @@ impl SqliteStore {
         let claimed = if ids.is_empty() {
             Vec::new()
         } else {
-            let update =
-                sqlx::query(self.dialect.sql(CLAIM)).bind(json(&ids)).bind(claim.token).bind(millis(claim.lease));
+            let update = self.dialect.query(CLAIM).bind(json(&ids)).bind(claim.token).bind(millis(claim.lease));
             update.fetch_all(&mut **tx).await?
         };
         let parked = self.park(tx, &park, order).await?;
@@ -80,20 +81,20 @@ impl SqliteStore {
 
     async fn burst(&self, tx: &mut Tx, candidate: &Candidate, order: Order) -> Result<Burst, sqlx::Error> {
         let (Some(quiet), Some((lane, scope))) = (order.coalesce, &candidate.burst) else { return Ok(Burst::One) };
-        let rows = sqlx::query(self.dialect.sql(sql::BURST)).bind(lane).bind(scope).fetch_all(&mut **tx).await?;
+        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(&mut **tx).await?;
         burst(candidate.seq, &rows, quiet)
     }
 
-    /// Those that wait for another job are not looked at again until that one ends, and wakes them.
+    /// Parks jobs that wait for another one: no claim looks at them until that one ends and wakes them.
     async fn park(&self, tx: &mut Tx, park: &[(i64, i64)], order: Order) -> Result<u64, sqlx::Error> {
         if park.is_empty() {
             return Ok(0);
         }
         let pairs: serde_json::Value = park.iter().map(|(seq, blocker)| serde_json::json!([seq, blocker])).collect();
         let blockers: Vec<_> = park.iter().map(|(_, blocker)| *blocker).collect();
-        sqlx::query(self.dialect.sql(FOLLOW)).bind(json(&blockers)).execute(&mut **tx).await?;
+        self.dialect.query(FOLLOW).bind(json(&blockers)).execute(&mut **tx).await?;
         let gives_up_after = order.gives_up_after.map(millis);
-        let park = sqlx::query(self.dialect.sql(PARK)).bind(pairs.to_string()).bind(gives_up_after);
+        let park = self.dialect.query(PARK).bind(pairs.to_string()).bind(gives_up_after);
         let parked = park.execute(&mut **tx).await?;
         Ok(parked.rows_affected())
     }

@@ -20,7 +20,7 @@ impl SqliteStore {
         if followed.is_empty() {
             return Ok(false);
         }
-        let woken = sqlx::query(self.dialect.sql(sql::WAKE)).bind(json(&followed)).execute(&mut **tx).await?;
+        let woken = self.dialect.query(sql::WAKE).bind(json(&followed)).execute(&mut **tx).await?;
         Ok(woken.rows_affected() > 0)
     }
 
@@ -36,7 +36,7 @@ impl SqliteStore {
                 serde_json::json!([id.number(), token, state, delay, error, !matches!(outcome, Outcome::Released)])
             })
             .collect();
-        let rows = sqlx::query(self.dialect.sql(COMPLETE)).bind(rows.to_string()).fetch_all(&mut **tx).await?;
+        let rows = self.dialect.query(COMPLETE).bind(rows.to_string()).fetch_all(&mut **tx).await?;
         Ok((rows.len() as u64, self.wake_followers(tx, &rows).await?))
     }
 }

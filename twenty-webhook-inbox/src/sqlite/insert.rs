@@ -4,7 +4,7 @@ use crate::sqlite::{SqliteStore, Tx};
 
 impl SqliteStore {
     pub(super) async fn insert(&self, tx: &mut Tx, job: &NewJob) -> Result<(), sqlx::Error> {
-        let insert = self.dialect.sql(
+        let insert = self.dialect.query(
             "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11
              WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING",
@@ -14,7 +14,7 @@ impl SqliteStore {
             [one] => (Some(one), [].as_slice()),
             batch => (None, batch),
         };
-        let inserted = sqlx::query(insert)
+        let inserted = insert
             .bind(&job.key().as_bytes()[..])
             .bind(job.tenant())
             .bind(job.scope())
@@ -31,8 +31,9 @@ impl SqliteStore {
         if inserted.rows_affected() > 0 {
             for id in batch {
                 let lane = lane(job.object(), id);
-                let insert = self.dialect.sql("INSERT INTO {lanes} (lane, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-                sqlx::query(insert).bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
+                let insert =
+                    self.dialect.query("INSERT INTO {lanes} (lane, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+                insert.bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
             }
         }
         Ok(())

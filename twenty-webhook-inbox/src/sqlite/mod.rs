@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Row as _, Sqlite, Transaction};
 
@@ -71,6 +72,10 @@ impl SqliteStore {
         self.driver.run(async { transaction.await.map_err(|error: sqlx::Error| InboxError::database(error)) }).await
     }
 
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, InboxError> {
+        self.read.acquire().await.map_err(InboxError::database)
+    }
+
     /// One transaction of catch-up.
     async fn in_transaction<T: Send + 'static>(
         &self,
@@ -111,7 +116,7 @@ impl Store for SqliteStore {
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
         self.transaction(move |this, mut tx| async move {
-            let release = sqlx::query(this.dialect.sql(sql::RELEASE_CLAIM)).bind(token);
+            let release = this.dialect.query(sql::RELEASE_CLAIM).bind(token);
             let rows = release.fetch_all(&mut *tx).await?;
             this.wake_followers(&mut tx, &rows).await?;
             Ok(((), tx))
@@ -127,7 +132,9 @@ impl Store for SqliteStore {
         let leases: serde_json::Value =
             leases.iter().map(|(id, token)| serde_json::json!([id.number(), token])).collect();
         let _guard = self.write_lock.acquire().await;
-        let renewed: Vec<i64> = sqlx::query_scalar(self.dialect.sql(RENEW))
+        let renewed: Vec<i64> = self
+            .dialect
+            .scalar(RENEW)
             .bind(leases.to_string())
             .bind(millis(lease))
             .fetch_all(&self.write)
@@ -139,12 +146,12 @@ impl Store for SqliteStore {
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
         self.file.check()?;
-        let running = self.dialect.sql("SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 2)");
-        if !sqlx::query_scalar(running).fetch_one(&self.read).await.map_err(InboxError::database)? {
+        let running = self.dialect.scalar("SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 2)");
+        if !running.fetch_one(&self.read).await.map_err(InboxError::database)? {
             return Ok(0);
         }
         self.transaction(move |this, mut tx| async move {
-            let recover = sqlx::query(this.dialect.sql(sql::RECOVER)).bind(millis(late)).bind(max_crashes);
+            let recover = this.dialect.query(sql::RECOVER).bind(millis(late)).bind(max_crashes);
             let rows = recover.fetch_all(&mut *tx).await?;
             this.wake_followers(&mut tx, &rows).await?;
             Ok((rows.len() as u64, tx))
@@ -160,20 +167,22 @@ impl Store for SqliteStore {
 
     async fn health(&self) -> Result<(), InboxError> {
         self.file.check()?;
-        let read = self.dialect.sql("SELECT 1 FROM {settings} LIMIT 1");
-        sqlx::query(read).fetch_optional(&self.read).await.map_err(InboxError::database)?;
+        let read = self.dialect.query("SELECT 1 FROM {settings} LIMIT 1");
+        read.fetch_optional(&self.read).await.map_err(InboxError::database)?;
         // Whether it can be written to: a lock, and no change.
         self.transaction(|_, tx| async { Ok(((), tx)) }).await
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
-        let counts = self.dialect.sql(sql::COUNTS);
-        let row = sqlx::query(counts).fetch_one(&self.read).await.map_err(InboxError::database)?;
+        let counts = self.dialect.query(sql::COUNTS);
+        let row = counts.fetch_one(&self.read).await.map_err(InboxError::database)?;
         sql::counts(&row).map_err(InboxError::database)
     }
 
     async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {
-        let rows = sqlx::query(self.dialect.sql(sql::page(filter)))
+        let rows = self
+            .dialect
+            .query(sql::page(filter))
             .bind(before.map_or(i64::MAX, JobId::number))
             .bind(i64::from(limit))
             .bind(filter.lane())
@@ -184,8 +193,8 @@ impl Store for SqliteStore {
     }
 
     async fn find(&self, id: JobId) -> Result<Option<(JobInfo, Option<Bytes>)>, InboxError> {
-        let find = self.dialect.sql("SELECT {info}, body FROM {jobs} WHERE seq = $1");
-        let row = sqlx::query(find).bind(id.number()).fetch_optional(&self.read).await.map_err(InboxError::database)?;
+        let find = self.dialect.query(sql::FIND);
+        let row = find.bind(id.number()).fetch_optional(&self.read).await.map_err(InboxError::database)?;
         let Some(row) = row else { return Ok(None) };
         let body: Option<Vec<u8>> = row.try_get("body").map_err(InboxError::database)?;
         Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
@@ -194,25 +203,25 @@ impl Store for SqliteStore {
     async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
         let ids = json(&ids.iter().map(|id| id.number()).collect::<Vec<_>>());
         self.transaction(move |this, mut tx| async move {
-            let change = sqlx::query(this.dialect.sql(sql::change(change))).bind(ids);
+            let change = this.dialect.query(sql::change(change)).bind(ids);
             let changed = change.execute(&mut *tx).await?.rows_affected();
-            sqlx::query(this.dialect.sql(sql::WAKE_ALL)).execute(&mut *tx).await?;
+            this.dialect.query(sql::WAKE_ALL).execute(&mut *tx).await?;
             Ok((changed, tx))
         })
         .await
     }
 
     async fn set_paused(&self, paused: bool) -> Result<(), InboxError> {
-        let set = self.dialect.sql(if paused { sql::PAUSE } else { sql::RESUME });
-        self.transaction(|_, mut tx| async move {
-            sqlx::query(set).execute(&mut *tx).await?;
+        let set = if paused { sql::PAUSE } else { sql::RESUME };
+        self.transaction(move |this, mut tx| async move {
+            this.dialect.query(set).execute(&mut *tx).await?;
             Ok(((), tx))
         })
         .await
     }
 
     async fn is_paused(&self) -> Result<bool, InboxError> {
-        sqlx::query_scalar(self.dialect.sql(sql::IS_PAUSED)).fetch_one(&self.read).await.map_err(InboxError::database)
+        self.dialect.scalar(sql::IS_PAUSED).fetch_one(&self.read).await.map_err(InboxError::database)
     }
 }
 
@@ -224,16 +233,16 @@ impl SqliteStore {
             [(sql::DELETE_DONE, Some(maintenance.retention)), (sql::DELETE_DEAD, maintenance.dead_retention)]
         {
             let Some(retention) = retention else { continue };
-            let delete = sqlx::query(self.dialect.sql(delete)).bind(millis(retention)).bind(limit);
+            let delete = self.dialect.query(delete).bind(millis(retention)).bind(limit);
             most = most.max(delete.execute(&mut **tx).await?.rows_affected());
         }
         for repair in sql::REPAIR_DUE {
-            sqlx::query(self.dialect.sql(repair)).execute(&mut **tx).await?;
+            self.dialect.query(repair).execute(&mut **tx).await?;
         }
-        let leases = sqlx::query(self.dialect.sql(sql::REPAIR_LEASES)).bind(millis(maintenance.lease));
+        let leases = self.dialect.query(sql::REPAIR_LEASES).bind(millis(maintenance.lease));
         leases.execute(&mut **tx).await?;
-        sqlx::query(self.dialect.sql(sql::REPAIR_DONE)).execute(&mut **tx).await?;
-        sqlx::query(self.dialect.sql(sql::WAKE_ALL)).execute(&mut **tx).await?;
+        self.dialect.query(sql::REPAIR_DONE).execute(&mut **tx).await?;
+        self.dialect.query(sql::WAKE_ALL).execute(&mut **tx).await?;
         Ok(most >= u64::from(maintenance.limit))
     }
 }

@@ -70,7 +70,7 @@ async fn known(inbox: &impl CatchUpStore, id: &str) -> Known {
     inbox.known("w", "person", &[id.to_owned()]).await.unwrap().remove(0)
 }
 
-async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
+pub(crate) async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     // One token at a time holds the lease of a scope.
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());
     assert!(!inbox.lease("w", 2, LEASE).await.unwrap());
@@ -156,7 +156,7 @@ async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert!(inbox.commit(CatchUpCommit { events: vec![event], ..commit(3) }).await.is_err());
 }
 
-async fn adoption<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
+pub(crate) async fn adoption<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     let unknown = CatchUpScope::default();
     assert!(inbox.lease("", 1, LEASE).await.unwrap());
     let progress = vec![("watermark".to_owned(), "a".to_owned())];

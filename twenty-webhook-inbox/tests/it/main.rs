@@ -5,6 +5,7 @@
 
 mod actix;
 mod admin;
+mod ages;
 mod catch_up;
 mod child;
 #[cfg(feature = "dashboard")]
@@ -20,6 +21,8 @@ mod operations;
 mod order;
 mod order_model;
 mod outcomes;
+#[cfg(feature = "postgres")]
+mod pgbouncer;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod router;

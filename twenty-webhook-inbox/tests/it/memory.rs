@@ -40,7 +40,8 @@ struct Row {
     body: Option<Bytes>,
     due: Instant,
     lease: Option<(i64, Instant)>,
-    done: Option<Instant>,
+    /// The end of the last attempt.
+    finished: Option<Instant>,
 }
 
 impl Row {
@@ -118,7 +119,7 @@ impl Store for Memory {
                 };
                 table.last_id += 1;
                 let body = Some(new.body().clone());
-                table.rows.push(Row { new, info, body, due: Instant::now(), lease: None, done: None });
+                table.rows.push(Row { new, info, body, due: Instant::now(), lease: None, finished: None });
             }
             Ok(())
         })?
@@ -185,14 +186,14 @@ impl Store for Memory {
                     row.free();
                     continue;
                 }
-                (row.lease, row.info.attempts) = (None, row.info.attempts + 1);
+                (row.lease, row.info.attempts, row.finished) = (None, row.info.attempts + 1, Some(Instant::now()));
                 match outcome.clone() {
                     Outcome::Retry(after, error) => {
                         (row.info.state, row.info.last_error) = (State::Retrying, Some(error));
                         row.due = Instant::now() + after;
                     }
                     Outcome::Dead(error) => (row.info.state, row.info.last_error) = (State::Dead, Some(error)),
-                    _ => (row.info.state, row.done) = (State::Done, Some(Instant::now())),
+                    _ => row.info.state = State::Done,
                 }
             }
             true
@@ -243,7 +244,14 @@ impl Store for Memory {
     async fn maintain(&self, maintenance: &Maintenance) -> Result<bool, InboxError> {
         self.may_hang().await;
         self.with(|table| {
-            table.rows.retain(|row| row.done.is_none_or(|done| done.elapsed() <= maintenance.retention));
+            table.rows.retain(|row| {
+                let retention = match row.info.state {
+                    State::Done => Some(maintenance.retention),
+                    State::Dead => maintenance.dead_retention,
+                    State::Pending | State::Running | State::Retrying => None,
+                };
+                retention.zip(row.finished).is_none_or(|(retention, finished)| finished.elapsed() <= retention)
+            });
             false
         })
     }
@@ -390,6 +398,25 @@ async fn a_database_that_is_down_is_waited_for() {
     sleep(Duration::from_millis(300)).await;
     store.down.store(false, Ordering::SeqCst);
     until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_and_what_is_dead_are_deleted_past_their_retentions() {
+    let hours = Duration::from_hours;
+    let inbox = Inbox::on(Memory::default()).retention(hours(3)).dead_retention(hours(2));
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    inbox.store(&event("company.created", 1)).await.unwrap();
+    let handler = |event: WebhookEvent| async move {
+        if event.object() == "person" { ok() } else { Err(std::io::Error::other("no")) }
+    };
+    let running = Running::start(inbox.worker("test", handler).attempts(1).poll_every(Duration::from_mins(1)));
+    until(&inbox, |counts| counts.open() == 0).await;
+    for (done, dead) in [(1, 1), (1, 0), (0, 0)] {
+        sleep(hours(1) + Duration::from_mins(5)).await;
+        let counts = inbox.counts().await.unwrap();
+        assert_eq!((counts.done, counts.dead), (done, dead));
+    }
     running.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twenty_webhook_inbox::{Inbox, InboxError, JobFilter, SqliteConfig, WebhookEvent};
+use twenty_webhook_inbox::{CatchUpStore as _, Inbox, InboxError, JobFilter, SqliteConfig, WebhookEvent};
 
 use crate::support::{Place, Running, event, ok, until};
 
@@ -49,6 +49,44 @@ async fn an_operator_opens_what_is_there_and_makes_nothing() {
     assert!(matches!(existing.health().await, Err(InboxError::FileGone(_))));
 }
 
+/// An inbox of the first version: its jobs stay, and only who may make tables brings it up to date.
+#[tokio::test]
+async fn an_older_inbox_is_brought_up_to_date() {
+    let place = Place::new();
+    place.open().await.store(&event("person.created", 1)).await.unwrap();
+    for statement in FIRST_VERSION {
+        place.sql(statement.replace("{prefix}", "twenty_webhook_").replace("{index}", "twenty_webhook_")).await;
+    }
+    let opened = SqliteConfig::new(place.path()).open_existing().await.unwrap_err();
+    assert!(matches!(&opened, InboxError::NotAnInbox(why) if why.contains("older version")), "{opened}");
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    assert_eq!(inbox.counts().await.unwrap().pending, 1);
+    assert_eq!(inbox.progress("w", "watermark").await.unwrap(), None);
+}
+
+/// Undoes the second step.
+const FIRST_VERSION: [&str; 5] = [
+    "DROP INDEX {index}caught_up",
+    "ALTER TABLE {prefix}jobs DROP COLUMN caught_up",
+    "DROP TABLE {prefix}known",
+    "DROP TABLE {prefix}catch_up",
+    "UPDATE {prefix}settings SET value = '1' WHERE name = 'version'",
+];
+
+#[tokio::test]
+async fn a_pause_survives_a_restart() {
+    let place = Place::new();
+    place.open().await.pause().await.unwrap();
+    let inbox = place.open().await;
+    assert!(inbox.is_paused().await.unwrap());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    place.open().await.resume().await.unwrap();
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+}
+
 /// Taken while receivers write, and started from: what was handled is known, what was not is handled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_file_is_an_inbox() {
@@ -78,15 +116,52 @@ mod postgres {
     use std::time::Instant;
 
     use sqlx::{ConnectOptions as _, Connection as _, Row as _};
-    use twenty_webhook_inbox::{Change, Claim, Completion, JobId, Maintenance, Outcome, PostgresStore, State, Store};
+    use twenty_webhook_inbox::{
+        Change, Claim, Completion, JobId, Maintenance, Outcome, PostgresConfig, PostgresStore, State, Store,
+    };
 
     use super::*;
     use crate::child::Process;
-    use crate::postgres::Server;
+    use crate::postgres::{Server, skipped};
+
+    #[tokio::test]
+    async fn an_older_inbox_is_brought_up_to_date() {
+        let server = Server::start();
+        Inbox::postgres(&server.url()).await.unwrap().store(&event("person.created", 1)).await.unwrap();
+        let mut connection = server.connect().await;
+        for statement in FIRST_VERSION {
+            let statement = statement.replace("{prefix}", "twenty_webhook.").replace("{index}", "twenty_webhook.");
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        }
+        let opened = PostgresConfig::new(&server.url()).unwrap().open_existing().await.unwrap_err();
+        assert!(matches!(&opened, InboxError::NotAnInbox(why) if why.contains("older version")), "{opened}");
+        let inbox = Inbox::postgres(&server.url()).await.unwrap();
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        assert_eq!(inbox.counts().await.unwrap().pending, 1);
+        assert_eq!(inbox.progress("w", "watermark").await.unwrap(), None);
+        // A trigger that notifies would make every commit wait for the others.
+        let triggers = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal";
+        assert_eq!(sqlx::query_scalar::<_, i64>(triggers).fetch_one(&mut connection).await.unwrap(), 0);
+    }
+
+    /// As a program does that was stopped while it made the tables.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lock_that_is_never_released_holds_up_no_start_for_ever() {
+        let server = Server::start();
+        let mut other = server.connect().await;
+        sqlx::query("SELECT pg_advisory_lock(8020250712)").execute(&mut other).await.unwrap();
+        let url = server.url();
+        let opened = tokio::time::timeout(Duration::from_secs(30), Inbox::postgres(&url)).await;
+        let opened = opened.expect("it gives up").unwrap_err();
+        assert!(opened.to_string().contains("lock timeout"), "{opened}");
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_dump_is_an_inbox() {
         let server = Server::start();
+        if !server.has("pg_dump") {
+            return skipped("these programs of Postgres come without pg_dump");
+        }
         let inbox = Inbox::postgres(&server.url()).await.unwrap();
         inbox.store(&event("person.created", 1)).await.unwrap();
         let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));

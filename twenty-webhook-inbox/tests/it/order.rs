@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use twenty_webhook_inbox::{Backoff, Inbox, Job, JobFilter, Store, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, Claim, Inbox, Job, JobFilter, Store, WebhookEvent};
 
 use crate::support::{Place, Running, changed, ok, until, verified};
 
@@ -32,6 +32,8 @@ pub(crate) use on_both;
 
 on_both!(
     the_oldest_state_of_a_record_goes_first,
+    ties_go_by_event_date_and_then_by_arrival,
+    the_same_id_in_two_workspaces_is_two_records,
     a_retry_holds_up_the_later_ones_of_its_record_and_no_others,
     order_gives_up,
     a_late_event_is_stale_and_handled_unless_skipped,
@@ -113,6 +115,32 @@ async fn the_oldest_state_of_a_record_goes_first(inbox: Inbox<impl Store>) {
     assert_eq!(of("c"), ["c deleted 1", "c restored -", "c updated -"]);
 }
 
+async fn ties_go_by_event_date_and_then_by_arrival(inbox: Inbox<impl Store>) {
+    let date = |second: i64| twenty_webhook_core::jiff::Timestamp::from_second(1_700_000_000 + second).unwrap();
+    for (name, event_date) in [("third", 2), ("fourth", 2), ("second", 1), ("first", 0)] {
+        let (updated_at, event_date) = (date(9), date(event_date));
+        inbox
+            .store(&verified(format!(
+                r#"{{"eventName":"person.{name}","workspaceId":"w","eventDate":"{event_date}","record":{{"id":"a","updatedAt":"{updated_at}"}}}}"#
+            )))
+            .await
+            .unwrap();
+    }
+    assert_eq!(handled(&inbox).await, ["a first 9", "a second 9", "a third 9", "a fourth 9"]);
+}
+
+async fn the_same_id_in_two_workspaces_is_two_records(inbox: Inbox<impl Store>) {
+    for workspace in ["w", "x", "w"] {
+        let salt = getrandom::u64().unwrap();
+        let body = r#""eventName":"person.updated","record":{"id":"a"}"#;
+        inbox.store(&verified(format!(r#"{{"workspaceId":"{workspace}","salt":{salt},{body}}}"#))).await.unwrap();
+    }
+    let jobs = inbox.database().claim(&Claim::new(1, 8, Duration::from_mins(1))).await.unwrap().jobs;
+    let workspaces = jobs.iter().map(|job| WebhookEvent::from_stored(job.body.clone()).unwrap());
+    let workspaces: Vec<_> = workspaces.map(|event| event.workspace_id().unwrap().to_owned()).collect();
+    assert_eq!(workspaces, ["w", "x"], "the second of `w` waits for the first");
+}
+
 const QUICK: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
 
 async fn a_retry_holds_up_the_later_ones_of_its_record_and_no_others(inbox: Inbox<impl Store>) {
@@ -137,8 +165,8 @@ async fn a_retry_holds_up_the_later_ones_of_its_record_and_no_others(inbox: Inbo
     };
     let slow = Backoff::new(Duration::from_mins(10), Duration::from_mins(10));
     let running = Running::start(inbox.worker("test", handler.clone()).backoff(slow));
-    let counts = until(&inbox, |counts| counts.done == 2).await;
-    assert_eq!((counts.pending, counts.retrying), (1, 1), "the later one of its record waits, the others are done");
+    let counts = until(&inbox, |counts| counts.done == 2 && counts.retrying == 1).await;
+    assert_eq!(counts.pending, 1, "the later one of its record waits, the others are done");
     // An older one of its record overtakes it.
     store(&inbox, &[("person.updated", "a", Some(1))]).await;
     until(&inbox, |counts| counts.done == 3).await;
@@ -272,7 +300,7 @@ async fn a_record_is_handled_by_one_at_a_time(inbox: Inbox<impl Store>) {
 
 async fn a_crowd_behind_one_job_starves_no_other(inbox: Inbox<impl Store>) {
     let inbox = inbox.deadline(Duration::from_mins(1));
-    let crowd = (0..500).map(|n| changed("person.updated", "a", Some(n)));
+    let crowd = (0..200).map(|n| changed("person.updated", "a", Some(n)));
     let others = (0..50).map(|n| changed("person.updated", &format!("other {n}"), Some(1)));
     let events: Vec<_> = crowd.chain(others).collect();
     for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
@@ -287,12 +315,12 @@ async fn a_crowd_behind_one_job_starves_no_other(inbox: Inbox<impl Store>) {
     let counts = until(&inbox, |counts| counts.done == 50).await;
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     running.stop().await;
-    assert_eq!((counts.retrying, counts.pending), (1, 499), "of the crowd one has been tried");
+    assert_eq!((counts.retrying, counts.pending), (1, 199), "of the crowd one has been tried");
     // And nothing of it is forgotten, also when what it waits for is deleted.
     let retrying = JobFilter::in_state(twenty_webhook_inbox::State::Retrying);
     assert_eq!(inbox.delete(&retrying).await.unwrap(), 1);
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }).concurrency(32));
-    until(&inbox, |counts| counts.done == 50 + 499).await;
+    until(&inbox, |counts| counts.done == 50 + 199).await;
     running.stop().await;
 }
 

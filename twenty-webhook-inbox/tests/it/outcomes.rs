@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::{
-    Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, State, Store, WebhookEvent,
-    with_state,
+    Backoff, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State, Store,
+    Verifier, WebhookEvent, with_state,
 };
 
 use crate::order::on_both;
-use crate::support::{Place, Running, changed, event, ok, until};
+use crate::support::{Place, Running, body, changed, event, ok, until};
 
 on_both!(
     errors_say_what_becomes_of_the_job,
@@ -20,6 +21,7 @@ on_both!(
     a_lost_lease_is_another_workers,
     what_crashes_runs_apart,
     counts_know_the_oldest,
+    a_handler_knows_its_job,
 );
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -192,4 +194,30 @@ async fn counts_know_the_oldest(inbox: Inbox<impl Store>) {
     assert!(counts.oldest_pending.unwrap() < Duration::from_mins(1));
     assert_eq!((counts.oldest_dead, counts.oldest_retrying), (None, None));
     inbox.health().await.unwrap();
+}
+
+async fn a_handler_knows_its_job(inbox: Inbox<impl Store>) {
+    let secret = Secret::new("acme's").unwrap();
+    let body = body("person.created", 1);
+    let headers = Signer::new(secret.clone()).sign(body.as_bytes());
+    let event = Verifier::new(secret).tenant("acme").verify(&headers, body).unwrap().into_event().unwrap();
+    inbox.store(&event).await.unwrap();
+    let (jobs, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |_: WebhookEvent, job: Job| {
+        let attempt = job.attempt();
+        jobs.send(job).unwrap();
+        async move { if attempt == 1 { Err(std::io::Error::other("no")) } else { Ok(()) } }
+    };
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
+    let worker = inbox.worker("test", handler).backoff(backoff).poll_every(Duration::from_millis(10));
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    let [first, second] = [seen.recv().await.unwrap(), seen.recv().await.unwrap()];
+    assert_eq!((first.attempt(), second.attempt()), (1, 2));
+    let stored = inbox.jobs(&JobFilter::all()).await.unwrap().remove(0);
+    for job in [first, second] {
+        assert_eq!((job.id(), job.key(), job.stored_at()), (stored.id, stored.key, stored.stored_at));
+        assert_eq!((job.tenant(), job.merged().len(), job.is_stale()), (Some("acme"), 0, false));
+    }
 }

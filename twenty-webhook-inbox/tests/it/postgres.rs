@@ -1,7 +1,7 @@
-//! A real Postgres, started here from Debian's `postgresql`.
+//! A real Postgres: the one whose programs are on the `PATH`, or else Debian's newest.
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -17,19 +17,15 @@ use crate::support::{Running, Seen, event, free_port, ok, until};
 pub(crate) struct Server {
     programs: PathBuf,
     dir: TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let versions = std::fs::read_dir("/usr/lib/postgresql")
-            .expect("these tests need Postgres; on Debian and Ubuntu: apt-get install postgresql");
-        let programs = versions.map(|version| version.unwrap().path()).max().unwrap().join("bin");
+        let programs = programs();
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
-        if is_root() {
-            assert!(Command::new("chown").arg("postgres").arg(dir.path()).status().unwrap().success());
-        }
+        hand_over(dir.path());
         let server = Self { programs, dir, port };
         server.run("initdb", &["--username=postgres", "--auth=trust", "--encoding=UTF8"]);
         server.up();
@@ -66,43 +62,81 @@ impl Server {
     }
 
     pub(crate) fn input(&self, program: &str, args: &[&str], input: &[u8]) {
-        use std::io::Write;
         let mut command = Command::new(self.programs.join(program));
         let mut child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         assert!(child.wait().unwrap().success());
     }
 
-    /// Postgres refuses to run as root.
+    /// Whether it came with this program.
+    pub(crate) fn has(&self, program: &str) -> bool {
+        self.programs.join(program).is_file()
+    }
+
     fn run(&self, program: &str, args: &[&str]) {
-        let program = self.programs.join(program);
-        let mut command = if is_root() {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut command = unprivileged(&self.programs.join(program));
         let data = self.dir.path().join("data");
         let status = command.arg("--pgdata").arg(data).args(args).current_dir("/").stdout(Stdio::null()).status();
         assert!(status.unwrap().success());
     }
 }
 
-/// A new inbox on a server that tests share for as long as one of them runs.
-pub(crate) async fn shared_server() -> (Arc<Server>, Inbox<PostgresStore>) {
+/// A server that tests share for as long as one of them runs.
+pub(crate) fn shared() -> Arc<Server> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let server = {
-        let mut shared = SHARED.lock().unwrap();
-        shared.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Server::start());
-            *shared = Arc::downgrade(&server);
-            server
-        })
-    };
-    let schema = format!("inbox_{:x}", getrandom::u64().unwrap());
-    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(schema).open().await.unwrap();
+    let mut shared = SHARED.lock().unwrap();
+    shared.upgrade().unwrap_or_else(|| {
+        let server = Arc::new(Server::start());
+        *shared = Arc::downgrade(&server);
+        server
+    })
+}
+
+/// A new inbox on it.
+pub(crate) async fn shared_server() -> (Arc<Server>, Inbox<PostgresStore>) {
+    let server = shared();
+    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(new_schema()).open().await.unwrap();
     (server, inbox)
+}
+
+pub(crate) fn new_schema() -> String {
+    format!("inbox_{:x}", getrandom::u64().unwrap())
+}
+
+/// Where `initdb` and the others are. Debian has them in a folder for each version, and not on the `PATH`.
+fn programs() -> PathBuf {
+    if let Some(initdb) = on_path("initdb") {
+        return initdb.canonicalize().unwrap().parent().unwrap().to_owned();
+    }
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's `postgresql` is installed");
+    versions.map(|version| version.unwrap().path()).max().unwrap().join("bin")
+}
+
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// A command that Postgres and its tools run under: they refuse to be root.
+pub(crate) fn unprivileged(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(program);
+    command
+}
+
+/// Makes the folder the user's that `unprivileged` runs as.
+pub(crate) fn hand_over(folder: &Path) {
+    if is_root() {
+        assert!(Command::new("chown").arg("postgres").arg(folder).status().unwrap().success());
+    }
+}
+
+/// Says that a test did not run, past the test harness, which keeps what a test prints.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(io::stderr(), "SKIPPED: {why}");
 }
 
 fn is_root() -> bool {
@@ -205,6 +239,9 @@ async fn stopped_and_started() {
         let refused = inbox.store(&event("person.created", 999)).await;
         assert!(refused.is_err());
         assert!(began.elapsed() < Duration::from_millis(3_500), "{:?}", began.elapsed());
+        let began = Instant::now();
+        assert!(inbox.health().await.is_err());
+        assert!(began.elapsed() < Duration::from_millis(3_500), "{:?}", began.elapsed());
         server.up();
         let mut tries = 0;
         while let Err(error) = inbox.store(&event(&format!("person.{mode}"), 100)).await {
@@ -213,6 +250,7 @@ async fn stopped_and_started() {
         }
         stored.push("100".to_owned());
         until(&inbox, |counts| counts.open() == 0).await;
+        inbox.health().await.unwrap();
     }
     stored.sort();
     running.stop().await;
@@ -241,17 +279,22 @@ async fn a_commit_waits_for_the_disk() {
         };
         tokio::time::timeout(Duration::from_secs(10), until_it_is).await.expect("it is off, for others");
     };
+    let config = PostgresConfig::new(&server.url()).unwrap();
     let survived = async || Inbox::postgres(&server.url()).await.unwrap().counts().await.unwrap().pending;
-    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    let inboxes = [config.clone().open().await.unwrap(), config.clone().transaction_pooling().open().await.unwrap()];
     off().await;
-    inbox.store(&event("person.created", 1)).await.unwrap();
-    server.down("immediate");
-    server.up();
-    assert_eq!(survived().await, 1, "while it was open");
-    Inbox::postgres(&server.url()).await.unwrap().store(&event("person.created", 2)).await.unwrap();
-    server.down("immediate");
-    server.up();
-    assert_eq!(survived().await, 2, "before it was opened");
+    let mut stored = 0;
+    let opened = [config.clone().open().await.unwrap(), config.transaction_pooling().open().await.unwrap()];
+    for (inbox, when) in inboxes.iter().zip(["before"; 2]).chain(opened.iter().zip(["after"; 2])) {
+        stored += 1;
+        while let Err(error) = inbox.store(&event("person.created", stored)).await {
+            // Its connections are those of the server that was stopped.
+            assert!(matches!(error, InboxError::Database(_)), "{error}");
+        }
+        server.down("immediate");
+        server.up();
+        assert_eq!(survived().await, stored as u64, "opened {when} it was turned off");
+    }
 }
 
 /// A program's own tables, and another inbox, may be in the same database.
@@ -263,6 +306,9 @@ async fn one_database_holds_two_inboxes_and_tables_of_others() {
     let other = PostgresConfig::new(&server.url()).unwrap().schema("it's \"another\"");
     let missing = other.clone().open_existing().await.unwrap_err();
     assert!(matches!(missing, InboxError::NotAnInbox(_)), "{missing}");
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%another%'";
+    let schemas: i64 = sqlx::query_scalar(schemas).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(schemas, 0, "who only looks makes nothing");
     let other = other.open().await.unwrap();
     let inbox = Inbox::postgres(&server.url()).await.unwrap();
     inbox.store(&event("person.created", 1)).await.unwrap();

@@ -212,6 +212,53 @@ async fn a_handler_whose_lease_is_lost_is_cancelled() {
     assert_eq!((counts.running, counts.retrying, counts.dead), (1, 0, 0), "and left to the other one");
 }
 
+/// Whatever it was that ended its process twice, nothing else is lost by the third time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_crashed_twice_runs_alone() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    for number in 0..40 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    place.sql("UPDATE twenty_webhook_jobs SET crashes = 2 WHERE seq IN (11, 21)").await;
+    let active = Arc::new(AtomicUsize::new(0));
+    let handler = move |event: WebhookEvent| {
+        let active = active.clone();
+        async move {
+            active.fetch_add(1, Ordering::SeqCst);
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                let crashed = ["10", "20"].contains(&event.record_id().unwrap());
+                assert!(!crashed || active.load(Ordering::SeqCst) == 1, "another one runs beside it");
+            }
+            active.fetch_sub(1, Ordering::SeqCst);
+            ok()
+        }
+    };
+    // Two workers of one process.
+    let workers = [0, 1].map(|_| Running::start(inbox.worker("test", handler.clone()).attempts(1)));
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    assert_eq!((counts.done, counts.dead), (40, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_crashes_too_often_is_dead() {
+    let place = Place::new();
+    let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    inbox.store(&event("person.created", 2)).await.unwrap();
+    place.sql("UPDATE twenty_webhook_jobs SET state = 2, crashes = seq, lease_token = 7, lease_until = 0").await;
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() });
+    let running = Running::start(worker.recover_after(Duration::from_secs(3)).max_crashes(3));
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    assert_eq!((counts.done, counts.dead), (1, 1));
+    assert_eq!(inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap()[0].crashes, 3);
+}
+
 /// Ctrl-C while the program is still starting.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_to_stop_before_it_has_begun_stops_at_once() {

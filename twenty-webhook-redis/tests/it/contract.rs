@@ -6,7 +6,7 @@ use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
 
-/// Redis keeps its own time, so time can only be waited for.
+/// Redis has its own clock, so `pass` has to wait.
 impl Harness for Server {
     type Guard = RedisReplayGuard;
 
@@ -28,9 +28,9 @@ async fn redis() {
     check(&Server::start()).await;
 }
 
-struct BesideMemory(Server);
+struct WithFallback(Server);
 
-impl Harness for BesideMemory {
+impl Harness for WithFallback {
     type Guard = InsecureOrElse<RedisReplayGuard, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {
@@ -47,6 +47,6 @@ impl Harness for BesideMemory {
 }
 
 #[tokio::test]
-async fn redis_beside_memory() {
-    check(&BesideMemory(Server::start())).await;
+async fn redis_with_a_fallback_in_memory() {
+    check(&WithFallback(Server::start())).await;
 }

@@ -4,7 +4,7 @@ use twenty_webhook_core::{Claim, Clock, ReplayGuard, UnixMillis};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
-use crate::{delivery, handled, id, is_completed, lease, until};
+use crate::{delivery, expires_at, handled, id, is_completed, lease};
 
 const MINUTE: u64 = 60_000;
 
@@ -12,54 +12,54 @@ fn in_minutes(minutes: u64) -> UnixMillis {
     Clock::system().now().saturating_add(Duration::from_millis(minutes * MINUTE))
 }
 
-/// How long the one key lives on, to the nearest minute.
-fn life(server: &Server, case: &str) -> i64 {
-    let left = server.number(&format!("PTTL twenty-webhook:{}", id(case)));
-    if left < 0 { left } else { (left + 30_000) / 60_000 }
+/// The time to live of a delivery's key, in minutes. Negative if it has none.
+fn time_to_live(server: &Server, case: &str) -> i64 {
+    let millis = server.number(&format!("PTTL twenty-webhook:{}", id(case)));
+    if millis < 0 { millis } else { (millis + 30_000) / 60_000 }
 }
 
 #[tokio::test]
-async fn an_entry_lives_until_its_signature_is_no_longer_fresh_and_a_minute_more() {
+async fn an_entry_lives_a_minute_longer_than_its_signature() {
     let server = Server::start();
     let guard = server.guard();
     let running = lease(guard.claim(&delivery("a", in_minutes(5))).await);
-    assert_eq!(life(&server, "a"), 6);
+    assert_eq!(time_to_live(&server, "a"), 6);
     guard.complete(running).await.unwrap();
-    assert_eq!(life(&server, "a"), 6);
+    assert_eq!(time_to_live(&server, "a"), 6);
     let _ = guard.claim(&delivery("a", in_minutes(10))).await.unwrap();
-    assert_eq!(life(&server, "a"), 11);
+    assert_eq!(time_to_live(&server, "a"), 11);
     let _ = guard.claim(&delivery("a", in_minutes(7))).await.unwrap();
-    assert_eq!(life(&server, "a"), 11, "an earlier `until` takes nothing away");
+    assert_eq!(time_to_live(&server, "a"), 11, "an earlier `expires_at` does not shorten it");
 }
 
 #[tokio::test]
-async fn an_entry_lives_for_as_long_as_its_lease() {
+async fn an_entry_lives_as_long_as_its_lease() {
     let server = Server::start();
     let guard = server.guard().lease(Duration::from_secs(20 * 60));
     let running = lease(guard.claim(&delivery("a", in_minutes(5))).await);
-    assert_eq!(life(&server, "a"), 21);
+    assert_eq!(time_to_live(&server, "a"), 21);
     let _ = guard.claim(&delivery("a", in_minutes(30))).await.unwrap();
-    assert_eq!(life(&server, "a"), 31, "a copy that is signed anew extends it while it runs");
+    assert_eq!(time_to_live(&server, "a"), 31, "a newly signed copy extends it while the handler runs");
     guard.release(running).await.unwrap();
-    assert_eq!(life(&server, "a"), 31, "what was released may come again as any of its copies");
+    assert_eq!(time_to_live(&server, "a"), 31, "after a release, any copy may still arrive");
 }
 
 #[tokio::test]
-async fn no_entry_lives_for_ever() {
+async fn every_entry_expires() {
     let server = Server::start();
     let guard = server.guard().lease(Duration::MAX);
     let last = UnixMillis::from_millis(u64::MAX);
     let running = lease(guard.claim(&delivery("a", last)).await);
-    assert!(life(&server, "a") > 0);
+    assert!(time_to_live(&server, "a") > 0);
     assert!(matches!(guard.claim(&delivery("a", last)).await, Ok(Claim::InProgress { .. })));
     guard.complete(running).await.unwrap();
-    assert!(life(&server, "a") > 0);
+    assert!(time_to_live(&server, "a") > 0);
     assert!(matches!(guard.claim(&delivery("a", last)).await, Ok(Claim::Completed)));
 }
 
-/// The claim is judged by the server's clock, the same for all receivers: one that is behind lets nothing in again.
+/// The guard uses the server's clock, so a receiver whose clock is slow does not accept an expired delivery.
 #[tokio::test]
-async fn what_is_no_longer_fresh_is_refused_whether_it_is_remembered_or_not() {
+async fn an_expired_delivery_is_refused_with_or_without_an_entry() {
     let server = Server::start();
     let guard = server.guard();
     let soon = Clock::system().now().saturating_add(Duration::from_millis(500));
@@ -73,7 +73,7 @@ async fn what_is_no_longer_fresh_is_refused_whether_it_is_remembered_or_not() {
 }
 
 #[tokio::test]
-async fn prefixes_keep_webhooks_apart() {
+async fn prefixes_separate_webhooks() {
     let server = Server::start();
     let (sales, support) = (server.guard().prefix("sales:"), server.guard().prefix("support:"));
     handled(&sales, "a").await;
@@ -84,9 +84,9 @@ async fn prefixes_keep_webhooks_apart() {
 }
 
 #[tokio::test]
-async fn nothing_printed_holds_the_password() {
+async fn debug_and_errors_do_not_show_the_password() {
     let guard = RedisReplayGuard::new("redis://me:hunter2@127.0.0.1:1/0").unwrap();
-    let error = guard.claim(&delivery("a", until())).await.unwrap_err();
+    let error = guard.claim(&delivery("a", expires_at())).await.unwrap_err();
     for text in [format!("{guard:?}"), format!("{error:?}"), error.to_string()] {
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("127.0.0.1:1"), "{text}");
@@ -99,15 +99,15 @@ async fn nothing_printed_holds_the_password() {
 
 #[cfg(not(feature = "tls"))]
 #[test]
-fn tls_without_the_feature_is_told_at_once() {
+fn a_tls_url_without_the_feature_is_an_error() {
     assert!(RedisReplayGuard::new("rediss://localhost").unwrap_err().to_string().contains("TLS"));
 }
 
-/// The server speaks no TLS, so this is refused; but the provider is there, and nothing panics.
+/// The server has no TLS, so the claim fails. But there is a crypto provider, so nothing panics.
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn tls_with_the_feature_is_spoken() {
+async fn a_tls_url_with_the_feature_connects_with_tls() {
     let server = Server::start();
     let guard = RedisReplayGuard::new(&server.url().replace("redis:", "rediss:")).unwrap();
-    assert!(guard.claim(&delivery("a", until())).await.is_err());
+    assert!(guard.claim(&delivery("a", expires_at())).await.is_err());
 }

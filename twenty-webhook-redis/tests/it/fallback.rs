@@ -3,17 +3,17 @@ use std::time::Duration;
 use twenty_webhook_core::{MemoryReplayGuard, ReplayGuard};
 
 use crate::server::Server;
-use crate::{delivery, handled, is_completed, lease, until};
+use crate::{delivery, expires_at, handled, is_completed, lease};
 
 #[tokio::test]
-async fn with_a_fallback_an_outage_loses_nothing_and_repeats_nothing_here() {
+async fn with_a_fallback_an_outage_loses_and_repeats_no_delivery() {
     let mut server = Server::start();
     let guard = server
         .guard()
         .timeout(Duration::from_millis(200))
         .insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
     handled(&guard, "before").await;
-    let running = lease(guard.claim(&delivery("running", until())).await);
+    let running = lease(guard.claim(&delivery("running", expires_at())).await);
     server.stop();
     assert!(is_completed(&guard, "before").await);
     guard.complete(running).await.unwrap();
@@ -23,6 +23,6 @@ async fn with_a_fallback_an_outage_loses_nothing_and_repeats_nothing_here() {
     server.restart();
     for case in ["before", "running", "during"] {
         assert!(is_completed(&guard, case).await, "{case}");
-        assert!(is_completed(&server.guard(), case).await, "{case}: the other receivers are told");
+        assert!(is_completed(&server.guard(), case).await, "{case}: known to other receivers");
     }
 }

@@ -1,4 +1,4 @@
-//! The guard against a real `redis-server`, on good days and bad ones.
+//! Tests of the guard with a real `redis-server`: contract, entries, outages, several receivers and processes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -18,11 +18,11 @@ use twenty_webhook_core::{Claim, Clock, GuardError, ReplayGuard, ReplayKey, Unix
 
 /// The key of the delivery with this body.
 fn id(case: &str) -> ReplayKey {
-    delivery(case, until()).replay_key()
+    delivery(case, expires_at()).replay_key()
 }
 
-/// Five minutes from now.
-fn until() -> UnixMillis {
+/// When a delivery expires that was sent now: in 5 minutes.
+fn expires_at() -> UnixMillis {
     Clock::system().now().saturating_add(Duration::from_secs(300))
 }
 
@@ -35,10 +35,10 @@ fn lease<L: std::fmt::Debug>(claim: Result<Claim<L>, GuardError>) -> L {
 }
 
 async fn handled(guard: &impl ReplayGuard<Lease: std::fmt::Debug>, case: &str) {
-    let lease = lease(guard.claim(&delivery(case, until())).await);
+    let lease = lease(guard.claim(&delivery(case, expires_at())).await);
     guard.complete(lease).await.unwrap();
 }
 
 async fn is_completed(guard: &impl ReplayGuard, case: &str) -> bool {
-    matches!(guard.claim(&delivery(case, until())).await, Ok(Claim::Completed))
+    matches!(guard.claim(&delivery(case, expires_at())).await, Ok(Claim::Completed))
 }

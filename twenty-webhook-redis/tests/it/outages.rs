@@ -11,23 +11,23 @@ use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::proxy::{Failure, Proxy};
 use crate::server::Server;
-use crate::{delivery, handled, is_completed, lease, until};
+use crate::{delivery, expires_at, handled, is_completed, lease};
 
 const TIMEOUT: Duration = Duration::from_millis(800);
 
-/// The guard gives up in time, and says where.
+/// Asserts that a claim fails in time, and that the error contains the address. Returns its text.
 async fn gives_up(guard: &RedisReplayGuard) -> String {
-    let from = Instant::now();
-    let error = guard.claim(&delivery("refused", until())).await.unwrap_err();
-    // Half a second for a busy machine.
-    assert!(from.elapsed() < TIMEOUT + Duration::from_millis(500), "it took {:?}", from.elapsed());
+    let started = Instant::now();
+    let error = guard.claim(&delivery("refused", expires_at())).await.unwrap_err();
+    // Half a second more, for a busy machine.
+    assert!(started.elapsed() < TIMEOUT + Duration::from_millis(500), "it took {:?}", started.elapsed());
     assert!(matches!(error, GuardError::Unavailable(_)));
     assert!(error.to_string().contains("Redis at 127.0.0.1:"), "{error}");
     error.to_string()
 }
 
 #[tokio::test]
-async fn not_there_at_the_start() {
+async fn a_server_that_starts_later() {
     let mut server = Server::not_yet_started();
     let guard = server.guard().timeout(TIMEOUT);
     assert!(gives_up(&guard).await.contains("refused"));
@@ -36,24 +36,24 @@ async fn not_there_at_the_start() {
 }
 
 #[tokio::test]
-async fn stopped_and_restarted_empty() {
+async fn a_server_that_restarts_without_its_data() {
     let mut server = Server::start();
     let guard = server.guard().timeout(TIMEOUT);
     handled(&guard, "a").await;
-    let running = lease(guard.claim(&delivery("b", until())).await);
-    let failed = lease(guard.claim(&delivery("c", until())).await);
+    let running = lease(guard.claim(&delivery("b", expires_at())).await);
+    let failed = lease(guard.claim(&delivery("c", expires_at())).await);
     server.stop();
     gives_up(&guard).await;
     server.restart();
-    // No delivery is lost to the connection that broke, nor to what was found out while the server was away.
+    // The broken connection loses no delivery, nor does the outage.
     guard.complete(running).await.unwrap();
     guard.release(failed).await.unwrap();
-    assert!(is_completed(&guard, "b").await, "it is told anew what was completed");
+    assert!(is_completed(&guard, "b").await, "the server learns again what was completed");
     handled(&guard, "c").await;
 }
 
 #[tokio::test]
-async fn restarted_while_nobody_looked() {
+async fn a_server_that_restarts_between_two_calls() {
     let mut server = Server::start();
     let guard = server.guard().timeout(TIMEOUT);
     handled(&guard, "a").await;
@@ -76,10 +76,10 @@ async fn a_restart_shorter_than_the_timeout_is_waited_for() {
 }
 
 #[tokio::test]
-async fn paused() {
+async fn a_server_that_is_paused() {
     let server = Server::start();
     let guard = server.guard().timeout(TIMEOUT);
-    let running = lease(guard.claim(&delivery("a", until())).await);
+    let running = lease(guard.claim(&delivery("a", expires_at())).await);
     server.pause();
     gives_up(&guard).await;
     gives_up(&guard).await;
@@ -88,9 +88,9 @@ async fn paused() {
     handled(&guard, "b").await;
 }
 
-/// None waits for the others.
+/// The calls time out together, not one after another.
 #[tokio::test(flavor = "multi_thread")]
-async fn paused_with_a_hundred_waiting() {
+async fn a_hundred_calls_to_a_paused_server_time_out_together() {
     let server = Server::start();
     let guard = Arc::new(server.guard().timeout(TIMEOUT));
     handled(&guard, "a").await;
@@ -106,38 +106,40 @@ async fn paused_with_a_hundred_waiting() {
 }
 
 #[tokio::test]
-async fn asleep_for_less_than_the_timeout() {
+async fn a_server_that_blocks_for_less_than_the_timeout() {
     let server = Arc::new(Server::start());
     let guard = server.guard().timeout(Duration::from_secs(4));
     handled(&guard, "a").await;
-    let asleep = Arc::clone(&server);
-    let sleep = tokio::task::spawn_blocking(move || asleep.command("DEBUG SLEEP 0.5"));
+    let blocked = Arc::clone(&server);
+    let sleep = tokio::task::spawn_blocking(move || blocked.command("DEBUG SLEEP 0.5"));
     tokio::time::sleep(Duration::from_millis(100)).await;
     handled(&guard, "b").await;
     assert_eq!(sleep.await.unwrap(), "+OK");
 }
 
 #[tokio::test]
-async fn there_but_never_answering() {
+async fn a_server_that_never_answers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     gives_up(&RedisReplayGuard::new(&url).unwrap().timeout(TIMEOUT)).await;
 }
 
 #[tokio::test]
-async fn out_of_memory() {
+async fn a_server_out_of_memory_still_completes_and_releases() {
     let server = Server::start();
     let guard = server.guard().timeout(TIMEOUT);
     handled(&guard, "a").await;
-    let (running, failed) =
-        (lease(guard.claim(&delivery("b", until())).await), lease(guard.claim(&delivery("c", until())).await));
+    let (running, failed) = (
+        lease(guard.claim(&delivery("b", expires_at())).await),
+        lease(guard.claim(&delivery("c", expires_at())).await),
+    );
     server.command("CONFIG SET maxmemory-policy noeviction");
     server.command("CONFIG SET maxmemory 1");
     assert!(gives_up(&guard).await.contains("OOM"));
     assert!(is_completed(&guard, "a").await, "duplicates are still known");
     guard.complete(running).await.unwrap();
     guard.release(failed).await.unwrap();
-    assert!(is_completed(&guard, "b").await, "what was let in can still be completed");
+    assert!(is_completed(&guard, "b").await, "a running delivery can still be completed");
     server.command("CONFIG SET maxmemory 0");
     handled(&guard, "c").await;
 }
@@ -146,7 +148,7 @@ async fn out_of_memory() {
 async fn too_many_clients() {
     let server = Server::start();
     let guard = server.guard().timeout(TIMEOUT);
-    // The one that sets it is gone before the guard comes.
+    // This command's own connection closes before the guard connects.
     server.command("CONFIG SET maxclients 1");
     let other = std::net::TcpStream::connect(server.url().trim_start_matches("redis://")).unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -158,7 +160,7 @@ async fn too_many_clients() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_right_later() {
+async fn a_password_that_becomes_right_later() {
     let server = Server::start();
     let url = server.url().replace("redis://", "redis://:late@");
     let guard = RedisReplayGuard::new(&url).unwrap().timeout(TIMEOUT);
@@ -167,9 +169,9 @@ async fn a_password_that_is_right_later() {
     handled(&guard, "a").await;
 }
 
-/// As when the primary has become a replica, and another takes its place behind the same address.
+/// As in a failover, when the primary behind the address is a replica for a short time.
 #[tokio::test]
-async fn read_only_for_a_moment() {
+async fn a_server_that_is_read_only_for_less_than_the_timeout() {
     let server = Server::start();
     let guard = server.guard().timeout(Duration::from_secs(5));
     handled(&guard, "a").await;
@@ -211,13 +213,13 @@ async fn the_answer_is_503_and_the_next_delivery_is_handled() {
 }
 
 #[tokio::test]
-async fn a_claim_is_not_lost_with_its_answer() {
-    for failure in [Failure::Breaks, Failure::FallsSilent] {
+async fn a_claim_whose_answer_is_lost_is_retried() {
+    for failure in [Failure::Closes, Failure::Stalls] {
         let server = Server::start();
-        let proxy = Proxy::that_swallows_an_answer(&server, failure).await;
+        let proxy = Proxy::that_drops_an_answer(&server, failure).await;
         let guard = RedisReplayGuard::new(&proxy.url()).unwrap();
-        let held = lease(guard.claim(&delivery("a", until())).await);
-        assert!(proxy.has_swallowed(), "the claim was made twice");
+        let held = lease(guard.claim(&delivery("a", expires_at())).await);
+        assert!(proxy.has_dropped_one(), "so the claim was sent twice");
         guard.complete(held).await.unwrap();
         assert!(is_completed(&guard, "a").await);
     }

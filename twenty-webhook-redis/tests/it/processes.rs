@@ -1,4 +1,4 @@
-//! Receivers as processes of their own, which share a Redis, and die.
+//! Receivers in separate processes that share a Redis. Some are killed.
 
 use std::env;
 use std::future;
@@ -25,7 +25,7 @@ const SECRET: &str = "s3cret";
 const LEASE: Duration = Duration::from_secs(2);
 
 #[test]
-fn of_copies_at_two_processes_of_the_example_one_is_handled() {
+fn two_processes_of_the_example_handle_each_delivery_once() {
     let server = Server::start();
     let example = built_example();
     let start = || Receiver::start(Command::new(&example).env("REDIS_URL", server.url()));
@@ -50,7 +50,7 @@ fn of_copies_at_two_processes_of_the_example_one_is_handled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_receiver_was_handling_is_handled_by_another_after_the_lease() {
+async fn another_receiver_takes_over_from_a_killed_one_after_the_lease() {
     let server = Server::start();
     let body = r#"{"eventName":"person.created","record":{"id":"1"}}"#;
     let mut killed = Receiver::start(
@@ -59,7 +59,7 @@ async fn what_a_killed_receiver_was_handling_is_handled_by_another_after_the_lea
             .env("REDIS_URL", server.url()),
     );
     let addr = killed.addr;
-    // The connection stays open: hyper drops a request whose sender hangs up before it was read.
+    // The connection stays open, because hyper drops a request whose sender hangs up before it was read.
     let mut sender = TcpStream::connect(addr).unwrap();
     sender.write_all(&request(body)).unwrap();
     killed.wait_for("handling");
@@ -83,7 +83,7 @@ async fn what_a_killed_receiver_was_handling_is_handled_by_another_after_the_lea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "started by what_a_killed_receiver_was_handling_is_handled_by_another_after_the_lease"]
+#[ignore = "started by another_receiver_takes_over_from_a_killed_one_after_the_lease"]
 async fn a_receiver_whose_handler_never_ends() {
     let addr = serve(&env::var("REDIS_URL").unwrap(), async |_: Webhook| -> StatusCode {
         println!("handling");
@@ -105,7 +105,7 @@ async fn serve<T: 'static>(redis: &str, handler: impl Handler<T, ()>) -> SocketA
     addr
 }
 
-/// A process that says on stderr where it listens, and on stdout what it handles.
+/// A process that prints its address to stderr and the events it handles to stdout.
 struct Receiver {
     process: Child,
     addr: SocketAddr,
@@ -128,13 +128,13 @@ impl Receiver {
                 break url.split_once('/').unwrap().0.parse().unwrap();
             }
         };
-        // So that it never waits for somebody to read its log.
+        // Reads its log, so that the pipe never blocks it.
         thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
         let stdout = BufReader::new(process.stdout.take().unwrap());
         Self { process, addr, stdout }
     }
 
-    /// Reads what it prints, up to this word.
+    /// Reads its output up to this word.
     fn wait_for(&mut self, word: &str) {
         let mut printed = String::new();
         while !printed.contains(word) {
@@ -142,7 +142,7 @@ impl Receiver {
         }
     }
 
-    /// Shuts it down, for the lines that it printed.
+    /// Shuts it down. Returns the lines that it printed.
     fn stop(mut self) -> Vec<String> {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());

@@ -9,44 +9,46 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::handled;
 use crate::server::Server;
 
-/// A line to the server that fails once: after a script was run there, and before its answer is here.
+/// A proxy to the server that fails once, after the server ran a script and before the guard gets the answer.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    swallowed: Arc<AtomicBool>,
+    dropped: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) enum Failure {
-    Breaks,
-    /// It stays open, and nothing comes any more.
-    FallsSilent,
+    /// The connection closes.
+    Closes,
+    /// The connection stays open, without any more answers.
+    Stalls,
 }
 
 impl Proxy {
-    pub(crate) async fn that_swallows_an_answer(server: &Server, then: Failure) -> Self {
-        // Loaded before, so that the first script of the guard is run at once.
+    pub(crate) async fn that_drops_an_answer(server: &Server, failure: Failure) -> Self {
+        // Loads the scripts, so that the guard's first `EVALSHA` runs one.
         handled(&server.guard(), "load the scripts").await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, swallowed) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
-        let (target, flag) = (server.url().trim_start_matches("redis://").to_owned(), Arc::clone(&swallowed));
+        let (address, dropped) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+        let (target, flag) = (server.url().trim_start_matches("redis://").to_owned(), Arc::clone(&dropped));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(line(client, TcpStream::connect(target.clone()).await.unwrap(), Arc::clone(&flag), then));
+                let server = TcpStream::connect(target.clone()).await.unwrap();
+                tokio::spawn(forward(client, server, Arc::clone(&flag), failure));
             }
         });
-        Self { address, swallowed }
+        Self { address, dropped }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    pub(crate) fn has_swallowed(&self) -> bool {
-        self.swallowed.load(SeqCst)
+    pub(crate) fn has_dropped_one(&self) -> bool {
+        self.dropped.load(SeqCst)
     }
 }
 
-async fn line(mut client: TcpStream, mut server: TcpStream, swallowed: Arc<AtomicBool>, then: Failure) {
+async fn forward(mut client: TcpStream, mut server: TcpStream, dropped: Arc<AtomicBool>, failure: Failure) {
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     let answers = copy(&mut from_server, &mut to_client);
@@ -54,7 +56,7 @@ async fn line(mut client: TcpStream, mut server: TcpStream, swallowed: Arc<Atomi
         let mut request = vec![0; 4096];
         while let Ok(len @ 1..) = from_client.read(&mut request).await {
             to_server.write_all(&request[..len]).await.unwrap();
-            if request[..len].windows(7).any(|word| word == b"EVALSHA") && !swallowed.swap(true, SeqCst) {
+            if request[..len].windows(7).any(|word| word == b"EVALSHA") && !dropped.swap(true, SeqCst) {
                 return true;
             }
         }
@@ -65,9 +67,9 @@ async fn line(mut client: TcpStream, mut server: TcpStream, swallowed: Arc<Atomi
         fails = requests => fails,
     };
     if fails {
-        // The answer: it was run.
+        // The answer shows that the script has run.
         let _ = from_server.read(&mut [0; 4096]).await;
-        if matches!(then, Failure::FallsSilent) {
+        if matches!(failure, Failure::Stalls) {
             future::pending::<()>().await;
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use twenty_webhook_redis::RedisReplayGuard;
 
-/// A `redis-server` of its own on a free port, which keeps nothing on disk, and ends with this.
+/// A `redis-server` on a free port, without files. It ends when this is dropped.
 pub(crate) struct Server {
     port: u16,
     process: Option<Child>,
@@ -23,7 +23,7 @@ impl Server {
         Self { port: free_port(), process: None }
     }
 
-    /// Starts it, empty, on the port that it had.
+    /// Starts it without data, on the same port as before.
     pub(crate) fn restart(&mut self) {
         self.stop();
         let process = Command::new("redis-server")
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    /// Makes it stand still, with its connections open.
+    /// Pauses the process. Its connections stay open.
     pub(crate) fn pause(&self) {
         self.signal("-STOP");
     }
@@ -75,20 +75,20 @@ impl Server {
         RedisReplayGuard::new(&self.url()).unwrap()
     }
 
-    /// Sends one command on a connection of its own, and reads the first line or bulk string of the answer.
-    pub(crate) fn command(&self, words: &str) -> String {
+    /// Sends one command on a new connection. Returns the answer, which must fit into one read.
+    pub(crate) fn command(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        write!(stream, "{words}\r\n").unwrap();
+        write!(stream, "{command}\r\n").unwrap();
         let mut answer = [0; 4096];
         let len = stream.read(&mut answer).unwrap();
         String::from_utf8_lossy(&answer[..len]).trim_end().to_owned()
     }
 
-    /// For commands that answer with a number.
-    pub(crate) fn number(&self, words: &str) -> i64 {
-        let answer = self.command(words);
-        answer.trim_start_matches(':').parse().unwrap_or_else(|_| panic!("{words}: {answer}"))
+    /// Sends a command whose answer is a number.
+    pub(crate) fn number(&self, command: &str) -> i64 {
+        let answer = self.command(command);
+        answer.trim_start_matches(':').parse().unwrap_or_else(|_| panic!("{command}: {answer}"))
     }
 }
 
@@ -98,7 +98,7 @@ impl Drop for Server {
     }
 }
 
-/// Free, and below the ports that the system gives to clients: while a server is down, none of them can take its place.
+/// A free port below those that the system gives to clients, so that no client takes it while the server is down.
 fn free_port() -> u16 {
     let random = || 20_000 + u16::try_from(getrandom::u32().unwrap() % 10_000).unwrap();
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();

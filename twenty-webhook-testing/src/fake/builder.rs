@@ -10,7 +10,7 @@ use super::state::Shared;
 use super::{FakeTwenty, Role, rest};
 use crate::sample::Version;
 
-/// Settings of a [`FakeTwenty`] that cannot change. Made by [`FakeTwenty::builder`].
+/// Settings of a [`FakeTwenty`] that cannot change after the start. [`FakeTwenty::builder`] makes one.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FakeTwentyBuilder {
@@ -24,43 +24,43 @@ pub struct FakeTwentyBuilder {
 }
 
 impl FakeTwentyBuilder {
-    /// Sets the clock, for all dates, timestamps and windows of time. The default is the system's. Time-outs of sockets are real.
+    /// Sets the clock for all dates, timestamps and rate limits. The default is the system's clock. Timeouts of sockets use real time.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets the version, for what is sent. The default is the newest.
+    /// Sets the version of Twenty. The default is the newest.
     pub fn version(mut self, version: Version) -> Self {
         self.version = version;
         self
     }
 
-    /// Sets how long a receiver has to answer, in real time. The default is 5 seconds, as in Twenty.
+    /// Sets how long a call waits for an answer, in real time. The default is 5 seconds, as in Twenty.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
         self
     }
 
-    /// Sets how many workers run jobs, each one job at a time. The default is 1.
+    /// Sets the number of workers. Each runs one job at a time. The default is 1.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
         self
     }
 
-    /// Makes records that have an id, dates, and what they are given, for tests with very many.
+    /// Makes records with only an id, dates and the given fields. For tests with very many records.
     pub fn bare_records(mut self) -> Self {
         self.bare_records = true;
         self
     }
 
-    /// Sets what ids, made-up values and random choices are made of. The default is 0.
+    /// Sets the seed of ids, made-up values and random choices. The default is 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Sets where the REST API listens. The default is a free port on 127.0.0.1.
+    /// Sets the address of the REST API. The default is a free port on 127.0.0.1.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
@@ -69,7 +69,7 @@ impl FakeTwentyBuilder {
     /// Starts it.
     ///
     /// # Panics
-    /// If the port is taken, or there can be no thread.
+    /// If the address is in use, or a thread cannot be started.
     #[track_caller]
     pub fn start(self) -> FakeTwenty {
         let shared = Arc::new(Shared::new(self.clock, self.version, self.call_timeout, self.bare_records, self.seed));
@@ -85,7 +85,7 @@ impl FakeTwentyBuilder {
                     tokio::spawn(Arc::clone(&serving).work());
                 }
                 tokio::spawn(rest::serve(listener, serving));
-                // An error says that the handle was dropped.
+                // An error means that the handle was dropped.
                 let _ = stopped.await;
             });
         };

@@ -17,11 +17,11 @@ use crate::sample::Version;
 const MOST_REDIRECTS: usize = 5;
 const LONGEST_ANSWER: usize = 1024 * 1024;
 
-/// Calls webhooks as axios does.
+/// Calls webhooks like axios.
 #[derive(Clone, Debug)]
 pub(super) struct Client(hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>);
 
-/// A call, ready to be signed and sent.
+/// A call that is ready to be signed and sent.
 pub(super) struct Request {
     pub(super) target_url: String,
     pub(super) body: Bytes,
@@ -36,7 +36,7 @@ impl Client {
     pub(super) fn new() -> Self {
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            // Node's agent keeps a connection for as long.
+            // As long as Node's agent keeps a connection.
             .pool_idle_timeout(Duration::from_secs(5))
             .http1_title_case_headers(true)
             .build_http();
@@ -55,7 +55,7 @@ impl Client {
         let (mut method, mut body) = (Method::POST, as_on_the_wire(&request.body, request.version));
         let mut url = request.target_url;
         for _ in 0..=MOST_REDIRECTS {
-            let Ok(uri) = url.parse::<Uri>() else { return Outcome::Failed(format!("{url} is no URL")) };
+            let Ok(uri) = url.parse::<Uri>() else { return Outcome::Failed(format!("{url} is not a URL")) };
             let mut message = http::Request::new(Full::new(body.clone()));
             *message.method_mut() = method.clone();
             *message.uri_mut() = uri.clone();
@@ -75,7 +75,7 @@ impl Client {
             let Some(location) = location.filter(|_| parts.status.is_redirection()) else {
                 return Outcome::Answered(parts.status.as_u16());
             };
-            // A 301, 302 or 303 becomes a GET without a body, which delivers nothing.
+            // After a 301, 302 or 303, axios sends a GET without the body.
             if !matches!(parts.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
                 (method, body) = (Method::GET, Bytes::new());
             }
@@ -107,7 +107,7 @@ impl Request {
     }
 }
 
-/// The body after axios: it drops some keys, which were signed all the same, so that nobody can verify it.
+/// The body that axios sends. axios drops some keys after the body was signed, so the signature no longer matches.
 fn as_on_the_wire(body: &Bytes, version: Version) -> Bytes {
     let dropped: &[&str] =
         if version >= Version::V2_21 { &["__proto__", "constructor", "prototype"] } else { &["__proto__"] };
@@ -149,7 +149,7 @@ fn is_private_address(address: IpAddr) -> bool {
     }
 }
 
-/// A `Location`: a whole URL, or a path on the same server.
+/// Resolves a `Location`: a complete URL, or a path on the same server.
 fn resolve(base: &Uri, location: &str) -> String {
     if location.contains("://") {
         return location.to_owned();

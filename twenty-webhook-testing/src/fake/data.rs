@@ -2,16 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sample::{Fields, Kind, OBJECTS, Object};
 
-/// An object and its records, also those in the trash.
+/// An object and its records, including those in the trash.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) object: Object,
     pub(super) rows: BTreeMap<String, Fields>,
-    /// The ids of records that no webhook and no API key gets to see.
+    /// The ids of records that are hidden from all webhooks and API keys.
     pub(super) private: BTreeSet<String>,
 }
 
-/// All objects, by their singular names.
+/// All objects by singular name.
 #[derive(Debug)]
 pub(super) struct Data(BTreeMap<String, Table>);
 
@@ -66,7 +66,7 @@ impl Table {
         self.fields().any(|(field, _)| field == name)
     }
 
-    /// Makes custom fields of those that the object does not have.
+    /// Adds a custom field for each name that the object does not have.
     pub(super) fn add_fields<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
         for name in names {
             if !self.has_field(name) {

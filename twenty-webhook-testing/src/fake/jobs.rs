@@ -10,17 +10,17 @@ use super::state::{Shared, State};
 use super::{Call, Outcome};
 use crate::sample::{Envelope, Fields, Name, metadata_state, updated_fields};
 
-/// How many calls of a job are under way at once.
+/// How many calls of a job run concurrently.
 const CONCURRENT_CALLS: usize = 20;
 
-/// What the queue holds.
+/// A job in the queue.
 #[derive(Clone, Debug)]
 pub(super) enum Job {
-    /// Makes bodies of changes, for each webhook that subscribes to them.
+    /// Makes the bodies of changes for each webhook that subscribes to them.
     FanOut(FanOut),
-    /// Sends bodies, and waits for the slowest.
+    /// Sends bodies and waits for the slowest call.
     Calls(Vec<Planned>),
-    /// One that waits until a time of the server's clock.
+    /// A job that is due at a time of the server's clock.
     Later(UnixMillis, Box<Job>),
 }
 
@@ -32,7 +32,7 @@ pub(super) struct FanOut {
     pub(super) is_rerun: bool,
 }
 
-/// A call that is to be made.
+/// A planned call.
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
     pub(super) webhook_id: String,
@@ -50,11 +50,11 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// Runs one job after another, for ever.
+    /// Runs one job after another, without end.
     pub(super) async fn work(self: Arc<Self>) {
         loop {
             let Some(job) = self.next_job() else {
-                // A clock that was injected rings no bell, so look again soon.
+                // An injected clock cannot wake this task, so check again soon.
                 let _ = timeout(Duration::from_millis(5), self.wake.notified()).await;
                 continue;
             };
@@ -90,7 +90,9 @@ impl Shared {
         let FanOut { name, items, .. } = &fan_out;
         let sent = Name { action: self.version.action_as_sent(&name.action).to_owned(), ..name.clone() };
         let mut calls = Vec::new();
-        for webhook in state.webhooks.iter().filter(|webhook| webhook.wants(&sent.object, &sent.action, self.version)) {
+        for webhook in
+            state.webhooks.iter().filter(|webhook| webhook.subscribes_to(&sent.object, &sent.action, self.version))
+        {
             let envelope = Envelope {
                 target_url: webhook.target_url.clone(),
                 workspace_id: self.workspace_id.clone(),
@@ -126,15 +128,15 @@ impl Shared {
     }
 
     async fn call_all(self: &Arc<Self>, calls: Vec<Planned>) {
-        let mut under_way = JoinSet::new();
+        let mut in_flight = JoinSet::new();
         for call in calls {
-            if under_way.len() >= CONCURRENT_CALLS {
-                under_way.join_next().await;
+            if in_flight.len() >= CONCURRENT_CALLS {
+                in_flight.join_next().await;
             }
             let this = Arc::clone(self);
-            under_way.spawn(async move { this.call(call).await });
+            in_flight.spawn(async move { this.call(call).await });
         }
-        while under_way.join_next().await.is_some() {}
+        while in_flight.join_next().await.is_some() {}
     }
 
     async fn call(&self, planned: Planned) {
@@ -145,7 +147,7 @@ impl Shared {
         };
         let mut state = self.state();
         let now = self.now(&state.faults);
-        if !planned.is_rerun && sent_at_all(&outcome) {
+        if !planned.is_rerun && was_sent(&outcome) {
             state.calls = state.calls.wrapping_add(1);
             if is_nth(state.calls, state.faults.rerun_every) {
                 self.enqueue(&mut state, now, Job::Calls(vec![Planned { is_rerun: true, ..planned.clone() }]));
@@ -155,7 +157,7 @@ impl Shared {
         state.ledger.calls.push(Call { webhook_id, change, body, sent_at, is_rerun, outcome });
     }
 
-    /// The request, unless the call is dropped.
+    /// The request, or why the call is dropped.
     fn prepare(&self, planned: &Planned) -> Result<super::calls::Request, (UnixMillis, Outcome)> {
         let mut state = self.state();
         let now = self.now(&state.faults);
@@ -183,7 +185,7 @@ impl Shared {
     }
 }
 
-fn sent_at_all(outcome: &Outcome) -> bool {
+fn was_sent(outcome: &Outcome) -> bool {
     !matches!(outcome, Outcome::RateLimited | Outcome::PrivateAddress)
 }
 

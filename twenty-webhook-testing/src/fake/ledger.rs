@@ -4,41 +4,41 @@ use std::fmt;
 use bytes::Bytes;
 use twenty_webhook_core::{DeliveryId, UnixMillis};
 
-/// What changed, what was sent, and what was dropped: for a test to compare with what was handled.
+/// Everything that changed, was sent and was dropped, for a test to compare with what was handled.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Ledger {
-    /// Each change of a record or of the data model, in order.
+    /// The changes of records and of the data model, in order.
     pub changes: Vec<Change>,
-    /// Each call of a webhook, in the order in which they ended.
+    /// The calls of webhooks, in the order in which they ended.
     pub calls: Vec<Call>,
 }
 
-/// A change.
+/// A change of a record or of the data model.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Change {
-    /// The name of its event, whether or not that was sent.
+    /// The name of its event, even if none was emitted.
     pub name: String,
-    /// The object, or `metadata.…`.
+    /// The object's singular name, or `metadata.…`.
     pub object: String,
     /// The record's id.
     pub record_id: String,
     /// The record's `updatedAt` after the change.
     pub updated_at: String,
-    /// Whether Twenty made an event of it.
-    pub fate: Fate,
+    /// Whether Twenty emitted an event for it.
+    pub emission: Emission,
 }
 
-/// Whether Twenty made an event of a change.
+/// Whether Twenty emitted an event for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fate {
-    /// It did. Whether that arrived is told by the [`Call`]s.
-    Announced,
-    /// It was one of many that were destroyed in one call, and not the first.
-    OneForMany,
-    /// This version, or a fault, makes no event of a delete or restore.
+pub enum Emission {
+    /// It emitted one. The [`Call`]s show whether it arrived.
+    Emitted,
+    /// Many records were destroyed in one call, and Twenty emitted an event for the first one only.
+    OnlyFirstOfMany,
+    /// This version or a fault emits no event for a delete or restore.
     NoSuchEvent,
     /// No field changed.
     NothingChanged,
@@ -50,54 +50,54 @@ pub enum Fate {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Call {
-    /// The webhook.
+    /// The webhook's id.
     pub webhook_id: String,
-    /// The change, as its index in [`Ledger::changes`].
+    /// The index of the change in [`Ledger::changes`].
     pub change: usize,
-    /// What was signed.
+    /// The signed body.
     pub body: Bytes,
-    /// The timestamp that was signed.
+    /// The signed timestamp.
     pub sent_at: UnixMillis,
-    /// Whether it was a job that ran again.
+    /// Whether a repeated job made the call.
     pub is_rerun: bool,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What came of a call. Twenty never repeats it, whatever that was.
+/// The result of a call. Twenty never retries a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was answered with this status, after redirects.
+    /// The final status, after redirects.
     Answered(u16),
-    /// No answer in time. It may have been handled.
+    /// No answer in time. The delivery may have been handled.
     TimedOut,
-    /// The connection failed, or broke off: why.
+    /// The connection failed, for this reason.
     Failed(String),
-    /// Over the rate limit: it was not sent.
+    /// Not sent, because it was over the rate limit.
     RateLimited,
-    /// The target is a private address: it was not sent.
+    /// Not sent, because the target is a private address.
     PrivateAddress,
 }
 
 impl Call {
-    /// The id of what was signed.
+    /// The id of the signed body.
     pub fn delivery_id(&self) -> DeliveryId {
         DeliveryId::of(&self.body)
     }
 
-    /// Whether the receiver said that it has it.
+    /// Whether the receiver answered 2xx.
     pub fn was_accepted(&self) -> bool {
         matches!(self.outcome, Outcome::Answered(200..300))
     }
 
-    /// Whether the receiver may have got it. Otherwise it was dropped before a connection was made.
+    /// Whether Twenty made the call. Otherwise it dropped the call before connecting.
     pub fn was_sent(&self) -> bool {
         !matches!(self.outcome, Outcome::RateLimited | Outcome::PrivateAddress)
     }
 }
 
-/// The body's length only.
+/// Shows only the length of the body.
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
@@ -117,13 +117,13 @@ impl Ledger {
         self.calls.iter().filter(move |call| call.webhook_id == webhook_id)
     }
 
-    /// The ids of the deliveries that this webhook's receiver accepted, each once however often it was sent.
+    /// The ids of the deliveries that this webhook's receiver accepted. Repeated deliveries count once.
     pub fn accepted(&self, webhook_id: &str) -> HashSet<DeliveryId> {
         self.calls_to(webhook_id).filter(|call| call.was_accepted()).map(Call::delivery_id).collect()
     }
 
-    /// The changes that this webhook's receiver has not accepted an event of: those that Twenty made none of, that were dropped, that failed,
-    /// or that it did not subscribe to.
+    /// The changes for which this webhook's receiver accepted no event: none was emitted, the webhook does not subscribe to it, or the call
+    /// was dropped or failed.
     pub fn missed(&self, webhook_id: &str) -> Vec<&Change> {
         let accepted: HashSet<_> =
             self.calls_to(webhook_id).filter(|call| call.was_accepted()).map(|call| call.change).collect();

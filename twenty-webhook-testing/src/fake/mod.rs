@@ -1,4 +1,4 @@
-//! A Twenty in the test's process: records, webhooks that lose events as the real ones do, and the REST API.
+//! A fake Twenty in the test's process: records, webhooks that lose events like the real ones, and the REST API.
 
 mod builder;
 mod calls;
@@ -16,7 +16,7 @@ mod webhooks;
 
 pub use builder::FakeTwentyBuilder;
 pub use faults::{ApiFailure, Faults};
-pub use ledger::{Call, Change, Fate, Ledger, Outcome};
+pub use ledger::{Call, Change, Emission, Ledger, Outcome};
 pub use rate::RateLimit;
 pub use role::Role;
 pub use twenty::FakeTwenty;

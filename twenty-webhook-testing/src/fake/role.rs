@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-/// What an API key may do. The default may do everything.
+/// The permissions of an API key. The default has all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Role {
     forbidden: BTreeSet<String>,

@@ -13,7 +13,7 @@ use super::webhooks::Webhook;
 use super::{ApiFailure, Faults, Ledger, Role};
 use crate::sample::{Random, Version};
 
-/// What the handle, the workers and the REST API share.
+/// State that the handle, the workers and the REST API share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) clock: Clock,
@@ -22,11 +22,11 @@ pub(super) struct Shared {
     pub(super) bare_records: bool,
     pub(super) workspace_id: String,
     pub(super) client: Client,
-    /// How many jobs wait or run.
+    /// The number of jobs that wait or run.
     pub(super) pending: watch::Sender<usize>,
-    /// How many requests to the REST API are let through yet; `None` for all.
+    /// How many more requests the REST API lets through. `None` lets all through.
     pub(super) gate: watch::Sender<Option<usize>>,
-    /// Rings when a job is added, or the queue resumes.
+    /// Notified when a job is added or the queue resumes.
     pub(super) wake: Notify,
     state: Mutex<State>,
 }
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) faults: Faults,
     pub(super) data: Data,
     pub(super) webhooks: Vec<Webhook>,
-    /// By the key.
+    /// Roles by API key.
     pub(super) roles: HashMap<String, Role>,
     pub(super) queue: VecDeque<Job>,
     pub(super) is_paused: bool,
@@ -91,13 +91,13 @@ impl Shared {
     pub(super) async fn pass_gate(&self) {
         let mut gate = self.gate.subscribe();
         loop {
-            // The sender lives as long as this.
-            let _ = gate.wait_for(|left| *left != Some(0)).await;
+            // It cannot fail: `self` owns the sender.
+            let _ = gate.wait_for(|remaining| *remaining != Some(0)).await;
             let mut has_passed = false;
-            self.gate.send_if_modified(|left| {
-                has_passed = *left != Some(0);
-                *left = left.map(|left| left.saturating_sub(1));
-                left.is_some()
+            self.gate.send_if_modified(|remaining| {
+                has_passed = *remaining != Some(0);
+                *remaining = remaining.map(|remaining| remaining.saturating_sub(1));
+                remaining.is_some()
             });
             if has_passed {
                 return;
@@ -105,7 +105,7 @@ impl Shared {
         }
     }
 
-    /// What the server's own clock shows.
+    /// The time of the server's own clock.
     pub(super) fn now(&self, faults: &Faults) -> UnixMillis {
         let now = self.clock.now().as_millis();
         UnixMillis::from_millis(now.saturating_add_signed(faults.clock_skew_millis))

@@ -13,7 +13,7 @@ use super::state::Shared;
 use super::webhooks::Webhook;
 use super::{ApiFailure, FakeTwentyBuilder, Faults, Ledger, Role};
 
-/// A Twenty in the test's process: records in memory, webhooks that are delivered over HTTP, and the REST API.
+/// A fake Twenty in the test's process: records in memory, webhooks over HTTP, and the REST API.
 ///
 /// ```no_run
 /// use serde_json::json;
@@ -35,41 +35,44 @@ use super::{ApiFailure, FakeTwentyBuilder, Faults, Ledger, Role};
 /// # }
 /// ```
 ///
-/// It delivers as the real one does: a call has 5 seconds, a failed one is never repeated, up to 20 of a job are under way at once, and a
-/// job waits for the slowest of the one before it. What else goes wrong is switched on by [`Faults`].
+/// It delivers like the real one: a call has 5 seconds, a failed call is never retried, up to 20 calls of a job run concurrently, and the
+/// next job waits for the slowest call. [`Faults`] switches on further faults.
 ///
-/// It runs in a thread of its own, so it can be used in tests of any runtime, and of none. It stops when it is dropped.
+/// It runs in its own thread, so it works with any runtime and without one. It stops when it is dropped.
 pub struct FakeTwenty {
     pub(super) shared: Arc<Shared>,
     pub(super) address: SocketAddr,
     pub(super) api_key: String,
-    /// It stops when this is dropped.
+    /// Dropping it stops the thread.
     pub(super) _stop: oneshot::Sender<()>,
 }
 
 impl FakeTwenty {
-    /// Starts one with the defaults.
+    /// Starts one with the default settings.
+    ///
+    /// # Panics
+    /// If it cannot listen on 127.0.0.1, or a thread cannot be started.
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// Settings that cannot change later.
+    /// Settings that cannot change after the start.
     pub fn builder() -> FakeTwentyBuilder {
         FakeTwentyBuilder::default()
     }
 
-    /// The base of its API: `http://127.0.0.1:…`.
+    /// The base URL of its API: `http://127.0.0.1:…`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// An API key that may do everything.
+    /// An API key with all permissions.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// Another API key, with a role.
+    /// Adds an API key with a role, and returns it.
     pub fn add_api_key(&self, role: Role) -> String {
         let mut state = self.shared.state();
         let key = format!("key-{}", state.random.hex(16));
@@ -77,12 +80,12 @@ impl FakeTwenty {
         key
     }
 
-    /// Gives an API key another role.
+    /// Sets the role of an API key.
     pub fn set_role(&self, api_key: &str, role: Role) {
         self.shared.state().roles.insert(api_key.to_owned(), role);
     }
 
-    /// Takes an API key away: its requests are answered with 401.
+    /// Revokes an API key. Its requests get 401.
     pub fn revoke(&self, api_key: &str) {
         self.shared.state().roles.remove(api_key);
     }
@@ -93,18 +96,18 @@ impl FakeTwenty {
         self.shared.wake.notify_one();
     }
 
-    /// Makes the next requests to the REST API fail, one after another.
+    /// Makes the next requests to the REST API fail, each in one of these ways.
     pub fn fail_next(&self, failures: impl IntoIterator<Item = ApiFailure>) {
         self.shared.state().api_failures.extend(failures);
     }
 
-    /// The requests that the REST API has had, as `GET /rest/people?limit=200`, in the order of arrival.
+    /// The requests to the REST API in order of arrival, for example `GET /rest/people?limit=200`.
     pub fn api_requests(&self) -> Vec<String> {
         self.shared.state().api_requests.clone()
     }
 
-    /// Lets so many more requests to the REST API through, and keeps those after them waiting, so that a test can change something between two
-    /// pages: wait until [`api_requests`](Self::api_requests) has the next one. [`release_requests`](Self::release_requests) ends it.
+    /// Lets `requests` more requests to the REST API through and holds the later ones, so that a test can change something between two
+    /// pages. Wait until [`api_requests`](Self::api_requests) has the held request. [`release_requests`](Self::release_requests) ends it.
     pub fn hold_requests_after(&self, requests: usize) {
         self.shared.gate.send_replace(Some(requests));
     }
@@ -114,17 +117,17 @@ impl FakeTwenty {
         self.shared.gate.send_replace(None);
     }
 
-    /// Adds a custom object to the data model, which is an event too.
+    /// Adds a custom object to the data model, and emits the event for it.
     pub fn add_object(&self, singular: &str, plural: &str) {
         self.shared.add_object(singular, plural);
     }
 
-    /// Announces a change of the data model, as `("fieldMetadata", "updated", "Launch date")`.
+    /// Emits an event for a change of the data model, for example `("fieldMetadata", "updated", "Launch date")`.
     pub fn change_data_model(&self, metadata_name: &str, action: &str, label: &str) {
         self.shared.change_data_model(metadata_name, action, label);
     }
 
-    /// Adds a webhook, and returns its id. Without a secret (`""`) its deliveries are unsigned.
+    /// Adds a webhook and returns its id. With an empty secret, its deliveries are unsigned.
     pub fn add_webhook<O: Into<String>>(
         &self,
         target_url: impl Into<String>,
@@ -144,18 +147,18 @@ impl FakeTwenty {
         id
     }
 
-    /// Creates a record, and returns its id. Fields that the object does not have become custom fields of it; those that are not given
-    /// have made-up values. The dates can be given too, as an import does.
+    /// Creates a record and returns its id. Fields that the object does not have become custom fields; fields that you do not give are made
+    /// up. You can also set the dates, as an import does.
     ///
     /// # Panics
-    /// If there is no such object, the id is taken, or `fields` is no JSON object. So do the other methods that change records; they panic too
-    /// if there is no record with one of the ids.
+    /// If the object does not exist, the id exists already, or `fields` is not a JSON object. The other methods that change records also
+    /// panic if a record does not exist.
     #[track_caller]
     pub fn create(&self, object: &str, fields: Value) -> String {
         self.create_many(object, [fields]).remove(0)
     }
 
-    /// Creates records in one call, and returns their ids.
+    /// Creates records in one call and returns their ids.
     ///
     /// # Panics
     /// As [`create`](Self::create).
@@ -165,7 +168,7 @@ impl FakeTwenty {
         done(self.shared.create(object, records))
     }
 
-    /// Sets the same fields of records in one call.
+    /// Sets the same fields in several records in one call.
     ///
     /// # Panics
     /// As [`create`](Self::create).
@@ -183,7 +186,7 @@ impl FakeTwenty {
         done(self.shared.delete(object, &owned(ids)));
     }
 
-    /// Takes records out of the trash in one call.
+    /// Restores records from the trash in one call.
     ///
     /// # Panics
     /// As [`create`](Self::create).
@@ -201,10 +204,10 @@ impl FakeTwenty {
         done(self.shared.destroy(object, &owned(ids)));
     }
 
-    /// Makes a record private: no webhook tells of it any more, and no API key sees it.
+    /// Makes a record private: it sends no more events, and no API key sees it.
     ///
     /// # Panics
-    /// If there is no such object.
+    /// If the object does not exist.
     #[track_caller]
     pub fn make_private(&self, object: &str, id: &str) {
         let mut state = self.shared.state();
@@ -212,54 +215,55 @@ impl FakeTwenty {
         table.private.insert(id.to_owned());
     }
 
-    /// The records of an object as they are now, also those in the trash, in the order of their ids.
+    /// The current records of an object, including those in the trash, ordered by id.
     pub fn records(&self, object: &str) -> Vec<Value> {
         let state = self.shared.state();
         let rows = state.data.table(object).map(|table| table.rows.values());
         rows.into_iter().flatten().map(|record| serde_json::to_value(record).unwrap_or_default()).collect()
     }
 
-    /// Keeps jobs in the queue, until [`resume`](Self::resume): a lag of the queue, as long as the test likes.
+    /// Pauses the queue until [`resume`](Self::resume).
     pub fn pause(&self) {
         self.shared.state().is_paused = true;
     }
 
-    /// Runs jobs again.
+    /// Resumes the queue.
     pub fn resume(&self) {
         self.shared.state().is_paused = false;
         self.shared.wake.notify_one();
     }
 
-    /// Waits until no job waits or runs. It waits for ever while the queue is paused, or lags by a clock that stands still.
+    /// Waits until no job waits or runs. It never returns while the queue is paused, or while a lag waits for a clock that the test does not
+    /// advance.
     pub async fn idle(&self) {
-        // The sender lives as long as this.
+        // It cannot fail: `self` owns the sender.
         let _ = self.shared.pending.subscribe().wait_for(|pending| *pending == 0).await;
     }
 
-    /// The same where there is no runtime. Not for a test whose receiver runs in the same thread.
+    /// Like [`idle`](Self::idle), but blocks the thread. Do not use it if the receiver runs in the same thread.
     ///
     /// # Panics
-    /// If there are jobs still after `limit`.
+    /// If jobs remain after `limit`.
     #[track_caller]
     pub fn wait_until_idle(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         while *self.shared.pending.borrow() > 0 {
-            assert!(Instant::now() < deadline, "there are jobs still after {limit:?}");
+            assert!(Instant::now() < deadline, "jobs remain after {limit:?}");
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// What changed, what was sent, and what was dropped, so far.
+    /// Everything that changed, was sent and was dropped so far.
     pub fn ledger(&self) -> Ledger {
         self.shared.state().ledger.clone()
     }
 
-    /// How many changes there were so far, without a copy of the ledger.
+    /// The number of changes so far, without a copy of the ledger.
     pub fn changes(&self) -> usize {
         self.shared.state().ledger.changes.len()
     }
 
-    /// What the server's clock shows: the injected one, and its skew.
+    /// The time of the server's clock: the injected clock and its skew.
     pub fn now(&self) -> UnixMillis {
         self.shared.now(&self.shared.state().faults)
     }
@@ -283,7 +287,7 @@ fn done<T>(result: Result<T, ChangeError>) -> T {
 fn members(fields: Value) -> Map<String, Value> {
     match fields {
         Value::Object(fields) => fields,
-        _ => panic!("fields are a JSON object"),
+        _ => panic!("fields must be a JSON object"),
     }
 }
 

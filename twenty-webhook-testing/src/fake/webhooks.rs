@@ -11,15 +11,15 @@ pub(super) struct Webhook {
     pub(super) target_url: String,
     pub(super) operations: Vec<String>,
     pub(super) description: Option<String>,
-    /// An empty one sends unsigned deliveries.
+    /// With an empty secret, deliveries are unsigned.
     pub(super) secret: String,
-    /// The secret before a change, and until when it still signs.
+    /// The secret before a change, and when it expires.
     pub(super) cached_secret: Option<(String, UnixMillis)>,
 }
 
 impl Webhook {
-    /// Whether it subscribes to an event, by exact membership of `operations`.
-    pub(super) fn wants(&self, object: &str, action: &str, version: Version) -> bool {
+    /// Whether it subscribes to an event. `operations` must contain one of the matching names exactly.
+    pub(super) fn subscribes_to(&self, object: &str, action: &str, version: Version) -> bool {
         let has = |operation: &str| self.operations.iter().any(|own| own == operation);
         let exact = has(&format!("{object}.{action}"));
         if object == "workflowRun" && action == "updated" && version >= Version::V2_43 {
@@ -39,12 +39,12 @@ impl Webhook {
 
     pub(super) fn secret_at(&self, now: UnixMillis) -> &str {
         match &self.cached_secret {
-            Some((secret, until)) if now < *until => secret,
+            Some((secret, expires_at)) if now < *expires_at => secret,
             _ => &self.secret,
         }
     }
 
-    /// As the API shows it.
+    /// The webhook as the API shows it.
     pub(super) fn to_json(&self, faults: &Faults) -> Value {
         json!({
             "id": self.id,

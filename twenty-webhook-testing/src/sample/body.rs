@@ -2,12 +2,12 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// A JSON object that is written member by member, in order and without blanks, as `JSON.stringify` does.
+/// A JSON object with members in order, written without spaces as by `JSON.stringify`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Body(Vec<(String, Box<RawValue>)>);
 
 impl Body {
-    /// Adds a member. What serializes to null is written as null.
+    /// Adds a member. It may be null.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
         let json = to_raw_value(&value).expect("a value with text for keys serializes");
@@ -15,7 +15,7 @@ impl Body {
         self
     }
 
-    /// Adds a member if there is a value, as `JSON.stringify` leaves out what is undefined.
+    /// Adds a member if there is a value, as `JSON.stringify` omits undefined members.
     #[must_use]
     pub(crate) fn with_some(self, name: &str, value: Option<impl Serialize>) -> Self {
         match value {
@@ -24,7 +24,7 @@ impl Body {
         }
     }
 
-    /// Replaces a member, or adds it; null takes it away.
+    /// Replaces or adds a member. Null removes it.
     #[must_use]
     pub(crate) fn replacing(mut self, name: &str, value: &Value) -> Self {
         let at = self.0.iter().position(|(key, _)| key == name);

@@ -14,7 +14,7 @@ use super::records::Dates;
 use super::{DEFAULT_DATE, Form, SampleError, Version, older};
 use crate::SignedRequest;
 
-/// A sample event of this name: `person.created`, `rocket.updated`, `metadata.fieldMetadata.updated`.
+/// A sample event with this name, for example `person.created`, `rocket.updated` or `metadata.fieldMetadata.updated`.
 ///
 /// ```
 /// use serde_json::json;
@@ -25,12 +25,12 @@ use crate::SignedRequest;
 /// assert!(won.changed("stage") && !won.changed("amount"));
 /// let deal: Opportunity = won.record()?;
 /// assert_eq!(deal.stage.as_deref(), Some("WON"));
-/// assert!(deal.amount.is_some(), "what is not given has a realistic value");
+/// assert!(deal.amount.is_some(), "other fields have realistic values");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Panics
-/// At the line that called it, if `name` is not `OBJECT.ACTION` or `metadata.NAME.ACTION`. [`EventBuilder::parse`] returns an error
+/// At the caller's line, if `name` is not `OBJECT.ACTION` or `metadata.NAME.ACTION`. [`EventBuilder::parse`] returns an error
 /// instead.
 #[track_caller]
 pub fn event(name: &str) -> EventBuilder {
@@ -40,10 +40,10 @@ pub fn event(name: &str) -> EventBuilder {
     }
 }
 
-/// Builds the body of an event. Made by [`event`].
+/// Builds the body of an event. [`event`] makes one.
 ///
-/// Everything that is not set has a made-up, realistic value, which is the same each time: the same builder makes the same bytes. Another
-/// [`seed`](Self::seed) is another record with other values. Two events with the same seed are about the same record.
+/// Values that you do not set are made up and realistic. The same builder always makes the same bytes. Another [`seed`](Self::seed)
+/// gives another record with other values; two events with the same seed are about the same record.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EventBuilder {
@@ -60,7 +60,7 @@ pub struct EventBuilder {
 }
 
 impl EventBuilder {
-    /// As [`event`].
+    /// Like [`event`], but returns an error.
     ///
     /// # Errors
     /// If `name` is not `OBJECT.ACTION` or `metadata.NAME.ACTION`.
@@ -84,7 +84,7 @@ impl EventBuilder {
         self.name.to_string()
     }
 
-    /// Sets members of the record, beside those that are made up: of a `json!` object, where null is sent as null, or of a record, as
+    /// Sets fields of the record; the others stay made up. Takes a `json!` object, where null is sent as null, or a record, as
     /// [`Person::build`](twenty_webhook_core::records::Person::build) makes it.
     ///
     /// # Panics
@@ -95,13 +95,13 @@ impl EventBuilder {
         self
     }
 
-    /// Sets the fields that Twenty lists as changed. Without it, an update lists those that [`record`](Self::record) set.
+    /// Sets the fields that `updatedFields` lists. By default, an update lists those that [`record`](Self::record) sets.
     pub fn changed<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         self.changed = Some(fields.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Adds an item, with its own record and changed fields, to a [batch](Form::Batch).
+    /// Adds an item with its own record and changed fields, and makes the event a [batch](Form::Batch).
     ///
     /// # Panics
     /// If `fields` does not serialize to a JSON object.
@@ -111,38 +111,37 @@ impl EventBuilder {
         self.form(Form::Batch)
     }
 
-    /// Sets the form. Without it, the event is as Twenty sends it today.
+    /// Sets the form of the body. The default is the form that Twenty sends today.
     pub fn form(mut self, form: Form) -> Self {
         self.form = Some(form);
         self
     }
 
-    /// Sets the version of Twenty whose record is to be sent. The default is the newest.
+    /// Sets the version of Twenty that sends the record. The default is the newest.
     pub fn version(mut self, version: Version) -> Self {
         self.version = version;
         self
     }
 
-    /// Sets what the made-up values and ids are made of. The default is 0.
+    /// Sets the seed of made-up values and ids. The default is 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Sets when the change happened: the event's date, from which the dates of the record follow. The default is
-    /// 2026-09-14T09:02:12.004Z.
+    /// Sets the event's date. The record's dates follow from it. The default is 2026-09-14T09:02:12.004Z.
     pub fn at(mut self, at: UnixMillis) -> Self {
         self.at = at;
         self
     }
 
-    /// Sets the URL that the body names as its target.
+    /// Sets `targetUrl` of the body.
     pub fn target_url(mut self, url: impl Into<String>) -> Self {
         self.target_url = url.into();
         self
     }
 
-    /// Sets any other member of the body, as `apiKeyId`; null takes it away.
+    /// Sets any other member of the body, for example `apiKeyId`. Null removes it.
     pub fn member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.members.push((name.into(), value.into()));
         self
@@ -151,7 +150,7 @@ impl EventBuilder {
     /// The body.
     ///
     /// # Panics
-    /// At the line that called it, if the form does not fit the name. [`try_build`](Self::try_build) returns an error instead.
+    /// At the caller's line, if the form does not fit the name. [`try_build`](Self::try_build) returns an error instead.
     #[track_caller]
     pub fn build(&self) -> Bytes {
         match self.try_build() {
@@ -160,7 +159,7 @@ impl EventBuilder {
         }
     }
 
-    /// The event as a handler gets it when it is read back from storage: without a delivery.
+    /// The event without a delivery, as a handler gets it from storage.
     ///
     /// # Panics
     /// As [`build`](Self::build).
@@ -169,7 +168,7 @@ impl EventBuilder {
         WebhookEvent::from_stored(self.build()).expect("a sample is an event")
     }
 
-    /// A request that delivers the event, signed with `secret`, sent now.
+    /// A request with the event, signed with `secret` and sent now.
     ///
     /// # Panics
     /// As [`build`](Self::build).
@@ -181,8 +180,8 @@ impl EventBuilder {
     /// The body.
     ///
     /// # Errors
-    /// If the form does not fit the name: one for records with a change of the data model, or the other way about, or an action that was
-    /// not there in 2024.
+    /// If the form does not fit the name: a form for records with a change of the data model or vice versa, or a form of 2024 with an action
+    /// that did not exist then.
     pub fn try_build(&self) -> Result<Bytes, SampleError> {
         let is_metadata = self.name.metadata().is_some();
         let form = self.form.unwrap_or(if is_metadata { Form::Metadata } else { Form::Record });
@@ -251,7 +250,7 @@ impl EventBuilder {
     /// The record as this version sends it, with `fields` set.
     fn sample_item(&self, number: u64, fields: &Map<String, Value>, changed: Option<&[String]>) -> Item {
         let (object, action) = (Object::named(&self.name.object), self.name.action.as_str());
-        // Twenty sends a moment after the change.
+        // Twenty sends shortly after the change.
         let changed_at = UnixMillis::from_millis(self.at.as_millis().saturating_sub(127));
         let dates = Dates {
             created: if action == "created" { changed_at } else { days_before(self.at, 30) },
@@ -264,7 +263,7 @@ impl EventBuilder {
         (self.version.record_as_sent(&object.singular, action, record), updated_fields(self.version, action, &changed))
     }
 
-    /// A piece of the data model before and after its change, and what changed.
+    /// An object of the data model before and after its change, and what changed.
     fn data_model(&self, random: &mut Random) -> (Fields, Fields, Vec<String>) {
         let (id, made, now) = (random.uuid(), iso(days_before(self.at, 30)), iso(self.at));
         let before = metadata_state(&id, "Start", &made, &made);
@@ -276,7 +275,7 @@ impl EventBuilder {
     }
 }
 
-/// The fields that were given; without any, those that people change.
+/// The given fields, or else fields that users often change.
 fn usually_changed(object: &Object, given: &Map<String, Value>) -> Vec<String> {
     let own = |name: &&String| !["id", "createdAt", "updatedAt", "deletedAt"].contains(&name.as_str());
     let given: Vec<_> = given.keys().filter(own).cloned().collect();

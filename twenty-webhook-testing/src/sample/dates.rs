@@ -8,12 +8,12 @@ pub(crate) fn iso(at: UnixMillis) -> String {
     formatted(at, "%FT%T.%3fZ")
 }
 
-/// `2026-09-14T09:02:12Z`, as in Twenty's docs.
+/// `2026-09-14T09:02:12Z`, as Twenty's docs write it.
 pub(super) fn in_seconds(at: UnixMillis) -> String {
     formatted(at, "%FT%TZ")
 }
 
-/// `2024-08-23T17:39:11.606+00:00`, as in 2024.
+/// `2024-08-23T17:39:11.606+00:00`, as Twenty wrote it in 2024.
 pub(super) fn with_offset(at: UnixMillis) -> String {
     formatted(at, "%FT%T.%3f+00:00")
 }
@@ -26,7 +26,7 @@ pub(super) fn days_after(at: UnixMillis, days: u64) -> UnixMillis {
     UnixMillis::from_millis(at.as_millis().saturating_add(days * DAY))
 }
 
-/// A time beyond what a date can say becomes 1970.
+/// A time out of a date's range becomes 1970.
 fn formatted(at: UnixMillis, format: &str) -> String {
     let millis = i64::try_from(at.as_millis()).unwrap_or(0);
     Timestamp::from_millisecond(millis).unwrap_or_default().strftime(format).to_string()

@@ -8,29 +8,29 @@ use super::name::Name;
 use super::random::Random;
 use super::version::Version;
 
-/// What every body says of its webhook and of the change, beside the record.
+/// The members of a body other than the record: the webhook, the date, the author.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) target_url: String,
     pub(crate) workspace_id: String,
     pub(crate) webhook_id: String,
     pub(crate) event_date: UnixMillis,
-    /// `userId` and the like.
+    /// `userId`, `workspaceMemberId` or `apiKeyId`.
     pub(crate) author: Vec<(&'static str, String)>,
 }
 
-/// A record as it is sent, and which of its fields changed.
+/// A record as it is sent, and its changed fields.
 pub(crate) type Item = (Option<Fields>, Option<Vec<String>>);
 
 impl Envelope {
-    /// The body of a record's change, as it is sent today.
+    /// The body for a change of one record, as it is sent today.
     pub(crate) fn record(&self, name: &Name, (record, updated_fields): &Item) -> Body {
         self.head("eventName", &name.to_string(), &name.object)
             .with("record", record)
             .with_some("updatedFields", updated_fields.as_ref())
     }
 
-    /// The body of several records' changes, as it was sent in October 2025.
+    /// The body for changes of several records, as it was sent in October 2025.
     pub(crate) fn batch(&self, name: &Name, items: &[Item]) -> Body {
         let item = |(record, updated_fields): &Item| {
             Body::default().with("record", record).with_some("updatedFields", updated_fields.as_ref())
@@ -39,7 +39,7 @@ impl Envelope {
         self.head("eventName", &name.to_string(), &name.object).with("items", list).with("batchSize", items.len())
     }
 
-    /// The body of a change of the data model, as it is sent today. `state` is the thing after the change, `before` what it was.
+    /// The body for a change of the data model, as it is sent today. `before` and `state` are the object before and after the change.
     pub(crate) fn metadata(&self, name: &Name, before: &Fields, state: &Fields, changed: &[String]) -> Body {
         let mut properties = Body::default();
         if name.action == "updated" {
@@ -69,7 +69,7 @@ impl Envelope {
             .with("event", event)
     }
 
-    /// The members before the record. `key` is `eventName`, or what it was called before.
+    /// The members before the record. `key` is `eventName` or its earlier name.
     pub(super) fn head(&self, key: &str, name: &str, object: &str) -> Body {
         let mut body = self
             .named(key, name)
@@ -88,7 +88,7 @@ impl Envelope {
     }
 }
 
-/// The id of an object in the data model: the same for the same name.
+/// The id of an object in the data model. The same name gives the same id.
 pub(crate) fn object_metadata_id(object: &str) -> String {
     let seed = object
         .bytes()
@@ -96,7 +96,7 @@ pub(crate) fn object_metadata_id(object: &str) -> String {
     Random::new(seed).uuid()
 }
 
-/// The fields that `version` lists as changed for `action`; `changed` are those of an update.
+/// The `updatedFields` that `version` sends for `action`. `changed` are the fields of an update.
 pub(crate) fn updated_fields(version: Version, action: &str, changed: &[String]) -> Option<Vec<String>> {
     match action {
         "updated" => Some(changed.to_vec()),
@@ -105,7 +105,7 @@ pub(crate) fn updated_fields(version: Version, action: &str, changed: &[String])
     }
 }
 
-/// The state of a piece of the data model, made up.
+/// A made-up object of the data model.
 pub(crate) fn metadata_state(id: &str, label: &str, created_at: &str, updated_at: &str) -> Fields {
     let mut state = Fields::default();
     for (name, value) in [

@@ -1,7 +1,7 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-/// The members of a JSON object, in order, as `JSON.stringify` writes them.
+/// The members of a JSON object in order, as `JSON.stringify` writes them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Fields(Vec<(String, Value)>);
 
@@ -28,7 +28,7 @@ impl Fields {
         self.0.retain(|(key, _)| key != name);
     }
 
-    pub(crate) fn keep(&mut self, names: &[&str]) {
+    pub(crate) fn retain(&mut self, names: &[&str]) {
         self.0.retain(|(key, _)| names.contains(&key.as_str()));
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The forms that a webhook's body has, or has had.
+/// The forms of a webhook's body, today and in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Form {
@@ -9,11 +9,11 @@ pub enum Form {
     Record,
     /// A change of the data model, as Twenty sends it today.
     Metadata,
-    /// What Twenty's docs show, and Twenty does not send.
+    /// The form in Twenty's docs, which Twenty does not send.
     Documented,
     /// Several records in one body, as in October 2025.
     Batch,
-    /// A change of the data model in the form of a record's, as it was at first.
+    /// A change of the data model in the form for records, as Twenty first sent it.
     EarlyMetadata,
     /// `company.create`, with edges and type names, as in August 2024.
     August2024,
@@ -22,7 +22,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// All of them.
+    /// All forms.
     pub const ALL: [Self; 7] = [
         Self::Record,
         Self::Metadata,
@@ -46,7 +46,7 @@ impl Form {
         }
     }
 
-    /// Whether it is one of the forms of changes of the data model.
+    /// Whether the form is for changes of the data model.
     pub fn is_metadata(self) -> bool {
         matches!(self, Self::Metadata | Self::EarlyMetadata)
     }
@@ -58,7 +58,7 @@ impl fmt::Display for Form {
     }
 }
 
-/// From the name that [`as_str`](Form::as_str) gives.
+/// Parses the name that [`as_str`](Form::as_str) returns.
 impl FromStr for Form {
     type Err = UnknownForm;
 
@@ -67,7 +67,7 @@ impl FromStr for Form {
     }
 }
 
-/// The text names no [`Form`].
+/// The text is not the name of a [`Form`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a form is one of record, metadata, documented, batch, early-metadata, 2024-08 and 2024-01")]
 pub struct UnknownForm(());

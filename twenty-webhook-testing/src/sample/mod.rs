@@ -1,4 +1,4 @@
-//! Sample values: made up, realistic, and the same for the same seed.
+//! Sample events with realistic values. The same seed gives the same bytes.
 
 mod body;
 mod builder;

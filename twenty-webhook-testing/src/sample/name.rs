@@ -2,10 +2,10 @@ use std::fmt;
 
 use super::SampleError;
 
-/// `person.created`, `metadata.fieldMetadata.updated`.
+/// The name of an event: `person.created`, `metadata.fieldMetadata.updated`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
-    /// With `metadata.` before it for a change of the data model.
+    /// With the prefix `metadata.` for a change of the data model.
     pub(crate) object: String,
     pub(crate) action: String,
 }
@@ -21,12 +21,12 @@ impl Name {
         Ok(Self { object: object.to_owned(), action: action.to_owned() })
     }
 
-    /// The piece of the data model, as `fieldMetadata`, if that is what it is about.
+    /// `fieldMetadata` of `metadata.fieldMetadata`. `None` for a record.
     pub(crate) fn metadata(&self) -> Option<&str> {
         self.object.strip_prefix("metadata.")
     }
 
-    /// `create` for `created`, as it was written in 2024.
+    /// `create` for `created`, as Twenty wrote it in 2024.
     pub(super) fn verb(&self) -> Option<&'static str> {
         Some(match self.action.as_str() {
             "created" => "create",

@@ -7,11 +7,11 @@ pub(crate) struct Object {
     pub(crate) singular: String,
     #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the API has plural names"))]
     pub(crate) plural: String,
-    /// Beside those that every record has.
+    /// Without the fields that every record has.
     pub(crate) fields: Vec<(String, Kind)>,
     /// Whether its records have `createdBy`, `updatedBy`, `position` and `searchVector`.
     pub(crate) has_common_fields: bool,
-    #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the metadata API tells it"))]
+    #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the metadata API has it"))]
     pub(crate) is_custom: bool,
 }
 
@@ -53,8 +53,8 @@ impl Kind {
         ("richtext", Self::RichText),
     ];
 
-    /// As the metadata API spells it.
-    #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the metadata API tells types"))]
+    /// The type's name in the metadata API.
+    #[cfg_attr(not(feature = "fake-twenty"), expect(dead_code, reason = "only the metadata API has types"))]
     pub(crate) fn as_metadata(self) -> &'static str {
         match self {
             Self::Text => "TEXT",
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// The standard objects of Twenty 2.43: singular, plural, and fields, of which those without a type are text.
+/// The standard objects of Twenty 2.43: singular name, plural name, fields. A field without a type is text.
 const STANDARD: &[(&str, &str, &str)] = &[
     (
         "company",
@@ -194,15 +194,15 @@ const STANDARD: &[(&str, &str, &str)] = &[
     ("blocklist", "blocklists", "handle scope workspaceMemberId:relation"),
 ];
 
-/// Of these, records have no `createdBy`, `updatedBy`, `position` and `searchVector`.
+/// Objects whose records have no `createdBy`, `updatedBy`, `position` and `searchVector`.
 const WITHOUT_COMMON_FIELDS: [&str; 2] = ["messageSuppression", "campaignDelivery"];
 
-/// By their singular names.
+/// The standard objects by singular name.
 pub(crate) static OBJECTS: LazyLock<BTreeMap<&str, Object>> = LazyLock::new(|| {
     STANDARD.iter().map(|(singular, plural, fields)| (*singular, Object::standard(singular, plural, fields))).collect()
 });
 
-/// The singular names of Twenty's standard objects that send events, as `person`, in alphabetical order.
+/// The singular names of Twenty's standard objects that send events, for example `person`, in alphabetical order.
 pub fn standard_objects() -> impl Iterator<Item = &'static str> {
     OBJECTS.keys().copied()
 }
@@ -223,12 +223,12 @@ impl Object {
         }
     }
 
-    /// A custom object: a name is the one field of its own.
+    /// A custom object. Its only own field is `name`.
     pub(crate) fn custom(singular: &str, plural: &str) -> Self {
         Self { is_custom: true, ..Self::standard(singular, plural, "name") }
     }
 
-    /// The standard object of this name, or a custom one.
+    /// The standard object with this name, or a custom one.
     pub(crate) fn named(singular: &str) -> Self {
         OBJECTS.get(singular).cloned().unwrap_or_else(|| Self::custom(singular, &format!("{singular}s")))
     }

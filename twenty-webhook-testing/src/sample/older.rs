@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::name::Name;
 use super::random::Random;
 
-/// What the docs show for a person. It knows no other object.
+/// The body that the docs show for a person, used for every object.
 pub(super) fn documented(name: &Name, at: UnixMillis, changes: &Map<String, Value>, random: &mut Random) -> Body {
     let mut data = Fields::default();
     data.set("id", random.hex(4));
@@ -22,7 +22,7 @@ pub(super) fn documented(name: &Name, at: UnixMillis, changes: &Map<String, Valu
     Body::default().with("event", name.to_string()).with("data", data).with("timestamp", in_seconds(at))
 }
 
-/// A record as `pg_graphql` gave it: with edges, type names, and other dates.
+/// A record as `pg_graphql` returned it: with edges, type names, and other dates.
 pub(super) fn record_of_2024(name: &Name, at: UnixMillis, changes: &Map<String, Value>, random: &mut Random) -> Fields {
     let links = json!({ "primaryLinkLabel": "", "primaryLinkUrl": "", "secondaryLinks": null, "__typename": "Links" });
     let mut record = Fields::default();

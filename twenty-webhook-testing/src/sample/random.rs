@@ -1,4 +1,4 @@
-/// Random numbers that are the same for the same seed.
+/// Random values. The same seed gives the same values.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(fastrand::Rng);
 

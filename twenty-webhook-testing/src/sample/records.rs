@@ -7,7 +7,7 @@ use super::objects::Object;
 use super::random::Random;
 use super::values::sample_value;
 
-/// When a sample record was created, changed, and moved to the trash.
+/// The times at which a record was created, updated and moved to the trash.
 pub(crate) struct Dates {
     pub(crate) created: UnixMillis,
     pub(crate) updated: UnixMillis,
@@ -15,7 +15,7 @@ pub(crate) struct Dates {
 }
 
 impl Object {
-    /// A record whose every field has a made-up value.
+    /// A record with a made-up value for each field.
     pub(crate) fn sample(&self, dates: &Dates, random: &mut Random) -> Fields {
         let mut record = Self::bare(random.uuid(), dates);
         for (name, kind) in &self.fields {
@@ -31,7 +31,7 @@ impl Object {
         record
     }
 
-    /// A record of id and dates.
+    /// A record with id and dates only.
     pub(crate) fn bare(id: String, dates: &Dates) -> Fields {
         let mut record = Fields::default();
         record.set("id", id);

@@ -10,7 +10,7 @@ const LAST_NAMES: [&str; 6] = ["Lovelace", "Moreau", "Hopper", "Novák", "Tanaka
 const COMPANIES: [&str; 5] = ["Analytical Engines", "Northwind", "Blue Harbour", "Société Générique", "Kestrel & Sons"];
 const CITIES: [&str; 4] = ["London", "Nantes", "Osaka", "Lagos"];
 
-/// A made-up value of a field.
+/// A made-up value for a field.
 pub(super) fn sample_value(object: &Object, name: &str, kind: Kind, dates: &Dates, random: &mut Random) -> Value {
     match kind {
         Kind::Text => text(object, name, random).into(),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 
-/// A version of Twenty, as far as its bodies differ.
+/// Versions of Twenty that send different bodies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Version {
@@ -19,7 +19,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// The action under which this version sends `action`.
+    /// The name that this version sends for `action`.
     pub(crate) fn action_as_sent(self, action: &str) -> &str {
         match (self, action) {
             (Self::V1_8, "restored") => "deleted",
@@ -27,11 +27,11 @@ impl Version {
         }
     }
 
-    /// What this version sends of a record for `action`, if anything.
+    /// The fields of a record that this version sends for `action`. `None` for `"record": null`.
     pub(crate) fn record_as_sent(self, object: &str, action: &str, mut record: Fields) -> Option<Fields> {
         match (self, action) {
             (Self::V0_42, "deleted" | "destroyed") => return None,
-            (Self::V1_8, "deleted" | "restored") => record.keep(&["id"]),
+            (Self::V1_8, "deleted" | "restored") => record.retain(&["id"]),
             _ => self.shape(object, &mut record),
         }
         Some(record)
@@ -42,7 +42,7 @@ impl Version {
         self >= Self::V2_21
     }
 
-    /// Gives a record the shape that it has in this version.
+    /// Converts a record to the shape of this version.
     pub(crate) fn shape(self, object: &str, record: &mut Fields) {
         if self >= Self::V2_21 {
             return;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use twenty_webhook_testing::{ApiFailure, FakeTwenty, RateLimit, Role, TestClock, Version};
 
-use crate::support::{ask, get, try_ask};
+use crate::support::{get, request, try_request};
 
 const BY_ID: &str = "order_by=id[AscNullsFirst]";
 
@@ -27,7 +27,7 @@ async fn a_list_is_paged_by_cursor_to_its_end() {
         }
         cursor = answer.cursor().unwrap().to_owned();
     }
-    // More than 200 is clamped, silently.
+    // A limit over 200 is silently reduced to 200.
     assert_eq!(pages, [200, 200, 50]);
     assert!(seen.is_sorted() && seen.iter().collect::<HashSet<_>>() == ids.iter().collect());
     assert_eq!(get(&twenty, "/rest/people").await.ids("people").len(), 60);
@@ -102,7 +102,7 @@ async fn filters_hold_for_what_they_say() {
         ("or(id[eq]:a,id[eq]:b)", "a b"),
         ("and(id[eq]:a,id[eq]:b)", ""),
         ("domainName.primaryLinkUrl[startsWith]:https", "a b"),
-        // Any spelling of the same instant.
+        // Another notation of the same time.
         (r#"createdAt[gte]:"2026-06-01T02:00:00+02:00""#, "b"),
         (r#"or(updatedAt[gte]:"2999-01-01T00:00:00.000Z",createdAt[lt]:"2026-02-01T00:00:00.000Z")"#, "a"),
         ("accountOwnerId[is]:NULL", ""),
@@ -114,7 +114,7 @@ async fn filters_hold_for_what_they_say() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_understand_is_400() {
+async fn an_invalid_query_is_answered_400() {
     let twenty = FakeTwenty::start();
     let deep = format!("/rest/people?filter={}id[eq]:1{}", "and(".repeat(1000), ")".repeat(1000));
     for path in [
@@ -164,19 +164,19 @@ async fn a_record_looks_as_in_a_webhook() {
 }
 
 #[tokio::test]
-async fn records_are_written_through_the_api_too() {
+async fn records_can_be_written_through_the_api() {
     let twenty = FakeTwenty::start();
     let key = twenty.api_key();
-    let made = ask(&twenty, key, "POST", "/rest/notes", json!({ "title": "canary" })).await;
+    let made = request(&twenty, key, "POST", "/rest/notes", json!({ "title": "canary" })).await;
     assert_eq!((made.status, &made.body["data"]["createNote"]["title"]), (201, &json!("canary")));
     let id = made.body["data"]["createNote"]["id"].as_str().unwrap().to_owned();
     let path = format!("/rest/notes/{id}");
-    assert_eq!(ask(&twenty, key, "PATCH", &path, json!({ "title": "changed" })).await.status, 200);
-    assert_eq!(ask(&twenty, key, "DELETE", &format!("{path}?soft_delete=true"), Value::Null).await.status, 200);
-    assert_eq!(ask(&twenty, key, "PATCH", &format!("/rest/restore/notes/{id}"), Value::Null).await.status, 200);
-    assert_eq!(ask(&twenty, key, "DELETE", &path, Value::Null).await.status, 200);
+    assert_eq!(request(&twenty, key, "PATCH", &path, json!({ "title": "changed" })).await.status, 200);
+    assert_eq!(request(&twenty, key, "DELETE", &format!("{path}?soft_delete=true"), Value::Null).await.status, 200);
+    assert_eq!(request(&twenty, key, "PATCH", &format!("/rest/restore/notes/{id}"), Value::Null).await.status, 200);
+    assert_eq!(request(&twenty, key, "DELETE", &path, Value::Null).await.status, 200);
     assert_eq!(get(&twenty, &path).await.status, 404);
-    let many = ask(&twenty, key, "POST", "/rest/batch/notes", json!([{ "title": "1" }, { "title": "2" }])).await;
+    let many = request(&twenty, key, "POST", "/rest/batch/notes", json!([{ "title": "1" }, { "title": "2" }])).await;
     assert_eq!(many.body["data"]["createNotes"].as_array().unwrap().len(), 2);
     let names: Vec<_> = twenty.ledger().changes.iter().map(|change| change.name.clone()).collect();
     let actions = ["created", "updated", "deleted", "restored", "destroyed", "created", "created"];
@@ -188,12 +188,12 @@ async fn records_are_written_through_the_api_too() {
         ("DELETE", "/rest/notes/nothing", Value::Null, 404),
         ("PUT", "/rest/notes", json!({}), 404),
     ] {
-        assert_eq!(ask(&twenty, key, method, path, body).await.status, status, "{method} {path}");
+        assert_eq!(request(&twenty, key, method, path, body).await.status, status, "{method} {path}");
     }
 }
 
 #[tokio::test]
-async fn the_data_model_tells_plural_names_and_custom_objects() {
+async fn the_data_model_has_plural_names_and_custom_objects() {
     let twenty = FakeTwenty::start();
     twenty.add_object("rocket", "rocketz");
     let (mut objects, mut cursor) = (Vec::new(), String::new());
@@ -216,61 +216,61 @@ async fn the_data_model_tells_plural_names_and_custom_objects() {
 }
 
 #[tokio::test]
-async fn webhooks_are_made_changed_and_deleted() {
+async fn webhooks_can_be_created_updated_and_deleted() {
     let twenty = FakeTwenty::start();
     let key = twenty.api_key();
     let body = json!({ "targetUrl": "https://example.com/hook", "operations": ["person.*"], "description": "mine", "secret": "s" });
-    let made = ask(&twenty, key, "POST", "/rest/metadata/webhooks", body.clone()).await;
+    let made = request(&twenty, key, "POST", "/rest/metadata/webhooks", body.clone()).await;
     assert_eq!(made.status, 201);
     let id = made.body["id"].as_str().unwrap().to_owned();
     for (name, value) in body.as_object().unwrap() {
         assert_eq!(&made.body[name], value);
     }
     let path = format!("/rest/metadata/webhooks/{id}");
-    let changed = ask(&twenty, key, "PATCH", &path, json!({ "operations": ["*.*"] })).await;
+    let changed = request(&twenty, key, "PATCH", &path, json!({ "operations": ["*.*"] })).await;
     assert_eq!((&changed.body["operations"], &changed.body["secret"]), (&json!(["*.*"]), &json!("s")));
     assert_eq!(get(&twenty, "/rest/metadata/webhooks").await.body["data"]["webhooks"][0]["id"], id);
     assert_eq!(get(&twenty, "/rest/webhooks").await.body[0]["id"], id);
-    assert_eq!(ask(&twenty, key, "PATCH", &path, json!({ "targetUrl": "nowhere" })).await.status, 400);
-    assert_eq!(ask(&twenty, key, "DELETE", &path, Value::Null).await.status, 200);
+    assert_eq!(request(&twenty, key, "PATCH", &path, json!({ "targetUrl": "nowhere" })).await.status, 400);
+    assert_eq!(request(&twenty, key, "DELETE", &path, Value::Null).await.status, 200);
     assert_eq!(get(&twenty, &path).await.status, 404);
-    let made = ask(&twenty, key, "POST", "/rest/webhooks", json!({ "targetUrl": "https://example.com/" })).await;
+    let made = request(&twenty, key, "POST", "/rest/webhooks", json!({ "targetUrl": "https://example.com/" })).await;
     assert_eq!(made.body["secret"].as_str().unwrap().len(), 64);
     twenty.set_faults(|faults| (faults.hide_secrets, faults.no_generated_secret) = (true, true));
-    let made = ask(&twenty, key, "POST", "/rest/webhooks", json!({ "targetUrl": "https://example.com/" })).await;
+    let made = request(&twenty, key, "POST", "/rest/webhooks", json!({ "targetUrl": "https://example.com/" })).await;
     assert_eq!(made.body["secret"], Value::Null);
     twenty.set_faults(|faults| faults.hide_secrets = false);
     assert_eq!(get(&twenty, "/rest/webhooks").await.body[1]["secret"], "");
 }
 
 #[tokio::test]
-async fn a_key_sees_what_its_role_lets_it() {
+async fn a_key_sees_only_what_its_role_allows() {
     let twenty = FakeTwenty::start();
     let seen = twenty.create("person", json!({}));
     let hidden = twenty.create("person", json!({}));
     let role = Role::default().forbid("company").hide("task").hide_record(&hidden).without_webhooks();
     let key = twenty.add_api_key(role);
-    let status = async |path: &str| ask(&twenty, &key, "GET", path, Value::Null).await.status;
+    let status = async |path: &str| request(&twenty, &key, "GET", path, Value::Null).await.status;
     assert_eq!(status("/rest/companies").await, 403);
     assert_eq!(status("/rest/tasks").await, 404);
     assert_eq!(status("/rest/webhooks").await, 403);
     assert_eq!(status(&format!("/rest/people/{hidden}")).await, 404);
-    assert_eq!(ask(&twenty, &key, "GET", "/rest/people", Value::Null).await.ids("people"), [&seen]);
+    assert_eq!(request(&twenty, &key, "GET", "/rest/people", Value::Null).await.ids("people"), [&seen]);
     assert_eq!(get(&twenty, "/rest/people").await.ids("people").len(), 2);
-    let objects = ask(&twenty, &key, "GET", "/rest/metadata/objects?limit=200", Value::Null).await;
+    let objects = request(&twenty, &key, "GET", "/rest/metadata/objects?limit=200", Value::Null).await;
     assert!(objects.body["data"]["objects"].as_array().unwrap().iter().all(|object| object["nameSingular"] != "task"));
-    // Narrowed in the middle.
+    // The role changes between two requests.
     twenty.set_role(&key, Role::default().forbid("person"));
     assert_eq!(status("/rest/people").await, 403);
     twenty.revoke(&key);
     assert_eq!(status("/rest/people").await, 401);
-    assert_eq!(ask(&twenty, "no such key", "GET", "/rest/people", Value::Null).await.status, 401);
+    assert_eq!(request(&twenty, "no such key", "GET", "/rest/people", Value::Null).await.status, 401);
     twenty.make_private("person", &seen);
     assert_eq!(get(&twenty, "/rest/people").await.ids("people"), [&hidden]);
 }
 
 #[tokio::test]
-async fn limits_of_the_api() {
+async fn the_api_has_a_rate_limit_and_an_allowance() {
     let clock = TestClock::default();
     let twenty = FakeTwenty::builder().clock(clock.clock()).start();
     let other = twenty.add_api_key(Role::default());
@@ -281,7 +281,7 @@ async fn limits_of_the_api() {
     clock.advance(Duration::from_millis(500));
     let limited = get(&twenty, "/rest/people").await;
     assert_eq!((limited.status, &limited.headers["retry-after"]), (429, &http::HeaderValue::from_static("60")));
-    assert_eq!(ask(&twenty, &other, "GET", "/rest/people", Value::Null).await.status, 200);
+    assert_eq!(request(&twenty, &other, "GET", "/rest/people", Value::Null).await.status, 200);
     twenty.set_faults(|faults| faults.no_retry_after = true);
     assert!(!get(&twenty, "/rest/people").await.headers.contains_key("retry-after"));
     clock.advance(Duration::from_secs(60));
@@ -299,36 +299,36 @@ async fn requests_can_be_held_between_two_pages() {
     let first = get(&twenty, &format!("/rest/people?{BY_ID}&limit=1")).await;
     let path = format!("/rest/people?{BY_ID}&limit=1&starting_after={}", first.cursor().unwrap());
     let second = async { get(&twenty, &path).await };
-    let meanwhile = async {
+    let change = async {
         while twenty.api_requests().len() < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         twenty.create("person", json!({ "id": "ffffffff" }));
         twenty.release_requests();
     };
-    let (second, ()) = tokio::join!(second, meanwhile);
+    let (second, ()) = tokio::join!(second, change);
     assert_eq!((&second.body["totalCount"], &second.body["pageInfo"]["hasNextPage"]), (&json!(3), &json!(true)));
 }
 
 #[tokio::test]
-async fn a_request_can_be_made_to_fail_in_each_way() {
+async fn requests_can_fail_in_each_way() {
     let twenty = FakeTwenty::start();
     let failures = [500, 429].map(ApiFailure::Status).into_iter();
     twenty.fail_next(failures.chain([ApiFailure::NotJson, ApiFailure::CutOff, ApiFailure::Endless, ApiFailure::Hang]));
     assert_eq!(get(&twenty, "/rest/people").await.status, 500);
     assert_eq!(get(&twenty, "/rest/people").await.headers["retry-after"], "1");
     for _ in 0..2 {
-        assert!(try_ask(&twenty, twenty.api_key(), "GET", "/rest/people", Value::Null).await.is_none());
+        assert!(try_request(&twenty, twenty.api_key(), "GET", "/rest/people", Value::Null).await.is_none());
     }
     for _ in 0..2 {
-        let asked = try_ask(&twenty, twenty.api_key(), "GET", "/rest/people", Value::Null);
-        assert!(timeout(Duration::from_millis(50), asked).await.is_err(), "no end");
+        let response = try_request(&twenty, twenty.api_key(), "GET", "/rest/people", Value::Null);
+        assert!(timeout(Duration::from_millis(50), response).await.is_err(), "the answer has no end");
     }
     assert_eq!(get(&twenty, "/rest/people").await.status, 200);
 }
 
 #[tokio::test]
-async fn records_of_many_are_lean_and_found_fast() {
+async fn many_bare_records_are_listed_quickly() {
     let twenty = FakeTwenty::builder().bare_records().start();
     twenty.create_many("person", (0..20_000).map(|_| json!({})));
     let filter = r#"and(or(updatedAt[gte]:"2999-01-01T00:00:00.000Z",createdAt[gte]:"2999-01-01T00:00:00.000Z"),or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL))"#;

@@ -1,15 +1,15 @@
-//! What `FakeTwenty` sends, and when.
+//! The deliveries of `FakeTwenty`, and their order.
 
 use std::time::Duration;
 
 use serde_json::json;
 use twenty_webhook_core::{Secret, Verifier};
-use twenty_webhook_testing::{FakeTwenty, Fate, Outcome, TestClock, Version};
+use twenty_webhook_testing::{Emission, FakeTwenty, Outcome, TestClock, Version};
 
 use crate::support::Receiver;
 
 #[tokio::test]
-async fn a_change_is_a_signed_delivery_as_the_real_one() {
+async fn a_change_sends_a_signed_delivery() {
     let (clock, receiver) = (TestClock::default(), Receiver::start().await);
     let twenty = FakeTwenty::builder().clock(clock.clock()).start();
     let webhook = twenty.add_webhook(receiver.at("/204"), ["person.*"], "s3cret");
@@ -32,14 +32,14 @@ async fn a_change_is_a_signed_delivery_as_the_real_one() {
     assert_eq!(event.updated_fields(), None);
 
     let ledger = twenty.ledger();
-    assert_eq!((ledger.changes[0].name.as_str(), ledger.changes[0].fate), ("person.created", Fate::Announced));
+    assert_eq!((ledger.changes[0].name.as_str(), ledger.changes[0].emission), ("person.created", Emission::Emitted));
     assert_eq!(ledger.calls[0].outcome, Outcome::Answered(204));
     assert!(ledger.accepted(&webhook).contains(&event.delivery_id()));
     assert!(ledger.missed(&webhook).is_empty());
 }
 
 #[tokio::test]
-async fn each_kind_of_change_has_its_event_and_its_changed_fields() {
+async fn each_kind_of_change_sends_its_event_and_its_changed_fields() {
     let (clock, receiver) = (TestClock::default(), Receiver::start().await);
     let twenty = FakeTwenty::builder().clock(clock.clock()).start();
     let webhook = twenty.add_webhook(receiver.at("/204"), ["*.*"], "s3cret");
@@ -76,7 +76,7 @@ async fn each_kind_of_change_has_its_event_and_its_changed_fields() {
     assert!(twenty.records("opportunity").is_empty());
     let missed = twenty.ledger();
     let missed = missed.missed(&webhook);
-    assert_eq!((missed.len(), missed[0].fate), (1, Fate::NothingChanged));
+    assert_eq!((missed.len(), missed[0].emission), (1, Emission::NothingChanged));
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn subscriptions_match_by_exact_membership() {
 }
 
 #[tokio::test]
-async fn a_failed_call_is_never_repeated_and_a_slow_one_is_given_up() {
+async fn a_failed_call_is_not_retried_and_a_slow_one_times_out() {
     let receiver = Receiver::start().await;
     let twenty = FakeTwenty::builder().call_timeout(Duration::from_secs(1)).start();
     let failing = twenty.add_webhook(receiver.at("/503"), ["*.*"], "s3cret");
@@ -142,7 +142,7 @@ async fn a_failed_call_is_never_repeated_and_a_slow_one_is_given_up() {
 }
 
 #[tokio::test]
-async fn twenty_of_a_job_are_under_way_at_once_and_jobs_run_one_after_another() {
+async fn a_job_makes_twenty_concurrent_calls_and_jobs_run_one_after_another() {
     let receiver = Receiver::start().await;
     let twenty = FakeTwenty::start();
     twenty.add_webhook(receiver.at("/held"), ["person.*"], "s3cret");
@@ -150,7 +150,7 @@ async fn twenty_of_a_job_are_under_way_at_once_and_jobs_run_one_after_another() 
     receiver.wait_for(20).await;
     receiver.release();
     twenty.idle().await;
-    assert_eq!((receiver.arrived().len(), receiver.most_at_once()), (45, 20));
+    assert_eq!((receiver.arrived().len(), receiver.max_concurrency()), (45, 20));
 
     let one_by_one = Receiver::start().await;
     twenty.add_webhook(one_by_one.at("/held"), ["company.*"], "s3cret");
@@ -160,11 +160,11 @@ async fn twenty_of_a_job_are_under_way_at_once_and_jobs_run_one_after_another() 
     one_by_one.wait_for(1).await;
     one_by_one.release();
     twenty.idle().await;
-    assert_eq!((one_by_one.arrived().len(), one_by_one.most_at_once()), (3, 1));
+    assert_eq!((one_by_one.arrived().len(), one_by_one.max_concurrency()), (3, 1));
 }
 
 #[tokio::test]
-async fn a_redirect_keeps_the_post_or_loses_it() {
+async fn a_redirect_turns_the_post_into_a_get_except_307_and_308() {
     let receiver = Receiver::start().await;
     let twenty = FakeTwenty::start();
     for status in ["301", "302", "303", "307", "308"] {
@@ -197,7 +197,7 @@ async fn without_a_secret_a_delivery_is_unsigned() {
 }
 
 #[tokio::test]
-async fn a_key_that_axios_drops_makes_a_delivery_that_cannot_be_verified() {
+async fn a_delivery_with_a_key_that_axios_drops_cannot_be_verified() {
     let (clock, receiver) = (TestClock::default(), Receiver::start().await);
     let twenty = FakeTwenty::builder().clock(clock.clock()).start();
     twenty.add_webhook(receiver.at("/204"), ["*.*"], "s3cret");
@@ -219,15 +219,15 @@ fn it_needs_no_runtime_and_stops_when_it_is_dropped() {
     twenty.wait_until_idle(Duration::from_secs(10));
     assert_eq!(twenty.ledger().calls.len(), 1);
     drop(twenty);
-    let gone = std::time::Instant::now() + Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while std::net::TcpStream::connect(&address).is_ok() {
-        assert!(std::time::Instant::now() < gone, "it listens still");
+        assert!(std::time::Instant::now() < deadline, "it still listens");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 #[test]
 #[should_panic(expected = "there is no object `rocket`")]
-fn an_object_that_is_not_in_the_data_model_is_a_mistake_of_the_test() {
+fn an_unknown_object_panics() {
     FakeTwenty::start().create("rocket", json!({}));
 }

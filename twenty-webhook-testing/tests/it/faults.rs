@@ -1,13 +1,13 @@
-//! Each thing that goes wrong, and that the ledger knows of it.
+//! Each fault, and its entries in the ledger.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
 use twenty_webhook_core::UnixMillis;
-use twenty_webhook_testing::{Call, FakeTwenty, Fate, Outcome, RateLimit, TestClock, Version};
+use twenty_webhook_testing::{Call, Emission, FakeTwenty, Outcome, RateLimit, TestClock, Version};
 
-use crate::support::{Receiver, ask};
+use crate::support::{Receiver, request};
 
 async fn start(clock: &TestClock) -> (Receiver, FakeTwenty, String) {
     let receiver = Receiver::start().await;
@@ -17,7 +17,7 @@ async fn start(clock: &TestClock) -> (Receiver, FakeTwenty, String) {
 }
 
 #[tokio::test]
-async fn the_rate_limit_drops_what_is_over_it_until_the_next_window() {
+async fn the_rate_limit_drops_calls_until_the_next_window() {
     let clock = TestClock::default();
     let (receiver, twenty, webhook) = start(&clock).await;
     twenty.set_faults(|faults| faults.rate_limit = Some(RateLimit::per_minute(3)));
@@ -34,7 +34,7 @@ async fn the_rate_limit_drops_what_is_over_it_until_the_next_window() {
 }
 
 #[tokio::test]
-async fn with_two_webhooks_the_later_one_starves() {
+async fn the_rate_limit_drops_the_calls_of_the_second_webhook_first() {
     let clock = TestClock::default();
     let (_receiver, twenty, first) = start(&clock).await;
     let second = twenty.add_webhook("http://127.0.0.1:1/", ["*.*"], "s3cret");
@@ -47,14 +47,14 @@ async fn with_two_webhooks_the_later_one_starves() {
 }
 
 #[tokio::test]
-async fn three_clocks_tell_the_lag() {
+async fn the_lag_shows_in_the_three_times_of_a_delivery() {
     let clock = TestClock::default();
     let (receiver, twenty, _) = start(&clock).await;
     twenty.set_faults(|faults| faults.lag = Duration::from_secs(60));
     twenty.create("person", json!({}));
     let changed_at = clock.now();
     clock.advance(Duration::from_secs(60));
-    // The fan-out is due, and then the sending is not yet.
+    // The fan-out is due now, the call later.
     while twenty.ledger().calls.is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
         clock.advance(Duration::from_secs(10));
@@ -83,7 +83,7 @@ async fn a_paused_queue_sends_nothing_until_it_resumes() {
 }
 
 #[tokio::test]
-async fn reordering_sends_all_in_another_order() {
+async fn reordering_sends_all_events_in_another_order() {
     let clock = TestClock::default();
     let (receiver, twenty, webhook) = start(&clock).await;
     twenty.set_faults(|faults| faults.reorder = 10);
@@ -99,7 +99,7 @@ async fn reordering_sends_all_in_another_order() {
 }
 
 #[tokio::test]
-async fn a_job_that_runs_again_sends_the_same_body_with_a_new_signature() {
+async fn a_repeated_call_sends_the_same_body_with_a_new_signature() {
     let clock = TestClock::default();
     let (receiver, twenty, webhook) = start(&clock).await;
     twenty.set_faults(|faults| faults.rerun_every = 2);
@@ -117,7 +117,7 @@ async fn a_job_that_runs_again_sends_the_same_body_with_a_new_signature() {
 }
 
 #[tokio::test]
-async fn a_fan_out_that_runs_again_has_another_event_date() {
+async fn a_repeated_fan_out_has_another_event_date() {
     let clock = TestClock::default();
     let (receiver, twenty, _) = start(&clock).await;
     twenty.set_faults(|faults| (faults.rerun_fan_out_every, faults.lag) = (1, Duration::from_millis(1)));
@@ -132,7 +132,7 @@ async fn a_fan_out_that_runs_again_has_another_event_date() {
 }
 
 #[tokio::test]
-async fn one_destroyed_for_many_but_for_the_old_version() {
+async fn all_but_the_oldest_version_send_one_destroyed_for_many_records() {
     for (version, expected) in [(Version::V2_43, 1), (Version::V2_21, 1), (Version::V0_42, 5)] {
         let receiver = Receiver::start().await;
         let twenty = FakeTwenty::builder().version(version).start();
@@ -143,14 +143,14 @@ async fn one_destroyed_for_many_but_for_the_old_version() {
         assert_eq!(receiver.arrived().len(), expected, "{version:?}");
         assert!(twenty.records("person").is_empty());
         let ledger = twenty.ledger();
-        let hidden = ledger.changes.iter().filter(|change| change.fate == Fate::OneForMany).count();
+        let hidden = ledger.changes.iter().filter(|change| change.emission == Emission::OnlyFirstOfMany).count();
         assert_eq!(hidden, 5 - expected);
         assert_eq!(ledger.calls_to(&webhook).count(), expected);
     }
 }
 
 #[tokio::test]
-async fn deletes_restores_and_private_records_may_send_nothing() {
+async fn deletes_restores_and_private_records_may_emit_no_event() {
     let clock = TestClock::default();
     let (receiver, twenty, _) = start(&clock).await;
     twenty.set_faults(|faults| (faults.no_deleted, faults.no_restored) = (true, true));
@@ -161,12 +161,12 @@ async fn deletes_restores_and_private_records_may_send_nothing() {
     twenty.update("person", &[&id], json!({ "city": "Osaka" }));
     twenty.idle().await;
     assert_eq!(receiver.names(), ["person.created"]);
-    let fates: Vec<_> = twenty.ledger().changes.iter().map(|change| change.fate).collect();
-    assert_eq!(fates, [Fate::Announced, Fate::NoSuchEvent, Fate::NoSuchEvent, Fate::Private]);
+    let emissions: Vec<_> = twenty.ledger().changes.iter().map(|change| change.emission).collect();
+    assert_eq!(emissions, [Emission::Emitted, Emission::NoSuchEvent, Emission::NoSuchEvent, Emission::Private]);
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_down_and_a_private_address_get_nothing() {
+async fn a_receiver_that_is_down_and_a_private_address_get_no_delivery() {
     let clock = TestClock::default();
     let (receiver, twenty, webhook) = start(&clock).await;
     twenty.set_faults(|faults| faults.receiver_down = true);
@@ -184,12 +184,12 @@ async fn a_receiver_that_is_down_and_a_private_address_get_nothing() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_the_old_secret_still_signs_for_a_while() {
+async fn after_a_rotation_the_old_secret_signs_until_the_cache_expires() {
     let clock = TestClock::default();
     let (receiver, twenty, webhook) = start(&clock).await;
     twenty.set_faults(|faults| faults.settings_cache = Duration::from_secs(10));
     let path = format!("/rest/webhooks/{webhook}");
-    let answer = ask(&twenty, twenty.api_key(), "PATCH", &path, json!({ "secret": "new" })).await;
+    let answer = request(&twenty, twenty.api_key(), "PATCH", &path, json!({ "secret": "new" })).await;
     assert_eq!((answer.status, &answer.body["secret"]), (200, &json!("new")));
     twenty.create("person", json!({}));
     twenty.idle().await;

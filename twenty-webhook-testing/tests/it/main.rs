@@ -1,4 +1,4 @@
-//! The kit itself: that what it sends is what Twenty sends, and that it loses what Twenty loses.
+//! Tests that the kit sends what Twenty sends and loses what Twenty loses.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 

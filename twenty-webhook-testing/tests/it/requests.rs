@@ -1,4 +1,4 @@
-//! Signed requests: what openssl says of the signature, and what a receiver makes of changes.
+//! Signed requests: openssl computes the same signature, and a receiver refuses changes.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ use twenty_webhook_testing::{FakeTwenty, ReceiverResponse, SignedRequest, Tamper
 
 use crate::support::Receiver;
 
-/// The HMAC that openssl computes of `timestamp:body`.
+/// The HMAC of `timestamp:body`, computed by openssl.
 pub(crate) fn openssl(secret: &str, timestamp: &[u8], body: &[u8]) -> String {
     let mut openssl = Command::new("openssl")
         .args(["dgst", "-sha256", "-hmac", secret, "-r"])
@@ -46,7 +46,7 @@ async fn openssl_agrees_with_the_signature_of_a_delivery() {
 }
 
 #[test]
-fn a_receiver_refuses_what_was_changed_and_does_not_care_about_the_nonce() {
+fn a_receiver_refuses_a_changed_request_and_ignores_the_nonce() {
     let (clock, secret) = (TestClock::default(), Secret::new("s3cret").unwrap());
     let verifier = Verifier::new(secret.clone()).clock(clock.clock());
     let request = event("person.created").signed_with(&secret).sent_at(clock.now());
@@ -68,7 +68,7 @@ fn a_receiver_refuses_what_was_changed_and_does_not_care_about_the_nonce() {
 }
 
 #[test]
-fn the_same_request_for_a_framework_and_for_a_socket() {
+fn the_request_is_the_same_for_a_framework_and_for_a_socket() {
     let request = event("person.created")
         .signed_with(&Secret::new("s3cret").unwrap())
         .path("/hooks?tenant=acme")
@@ -85,7 +85,7 @@ fn the_same_request_for_a_framework_and_for_a_socket() {
 }
 
 #[test]
-fn assertions_say_what_was_answered() {
+fn failed_assertions_show_the_answer() {
     let response = |status: u16| http::Response::builder().status(status).body(()).unwrap();
     response(204).assert_handled();
     response(500).assert_failed();

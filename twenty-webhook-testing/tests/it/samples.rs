@@ -1,4 +1,4 @@
-//! Samples of every object, form and version are events, and what they promise.
+//! Samples of every object, form and version.
 
 use serde_json::json;
 use twenty_webhook_core::records::{self, Company, Opportunity, Person};
@@ -13,13 +13,13 @@ const OBJECTS: &str = "company person opportunity task note workspaceMember note
 const VERSIONS: [Version; 4] = [Version::V0_42, Version::V1_8, Version::V2_21, Version::V2_43];
 
 #[test]
-fn every_object_action_and_version_is_an_event_of_that_name() {
+fn a_sample_of_every_object_action_and_version_is_an_event() {
     for object in OBJECTS.split_whitespace() {
         for action in ["created", "updated", "deleted", "restored", "destroyed"] {
             for version in VERSIONS {
                 let name = format!("{object}.{action}");
                 let event = event(&name).version(version).stored();
-                // What 1.8 sends for a restore.
+                // Twenty 1.8 sends `deleted` for a restore.
                 let sent = if version == Version::V1_8 { name.replace("restored", "deleted") } else { name };
                 assert_eq!((event.name().as_str(), event.object()), (sent.as_str(), object));
                 assert_eq!(event.updated_fields().is_some(), version.lists_fields(action), "{sent} {version:?}");
@@ -28,7 +28,7 @@ fn every_object_action_and_version_is_an_event_of_that_name() {
     }
 }
 
-/// Nothing is left over: the sample has the fields that the record has, each as it should be.
+/// Each field of a sample is a field of the record, with a valid value.
 #[test]
 fn every_sample_fits_its_record() {
     macro_rules! check {
@@ -51,7 +51,7 @@ fn every_sample_fits_its_record() {
 }
 
 #[test]
-fn a_record_that_was_built_is_what_it_says() {
+fn a_built_record_sets_the_fields_of_the_sample() {
     let person = Person::build(|person| person.city = Some("Nantes".to_owned()));
     let event = event("person.updated").record(person).stored();
     assert_eq!(event.updated_fields().unwrap(), ["city"]);
@@ -69,7 +69,7 @@ impl ListsFields for Version {
 }
 
 #[test]
-fn every_form_is_read_as_that_form() {
+fn every_form_is_parsed_as_that_form() {
     for form in Form::ALL {
         let name = if form.is_metadata() { "metadata.fieldMetadata.updated" } else { "company.updated" };
         let event = event(name).form(form).stored();
@@ -87,7 +87,7 @@ fn every_form_is_read_as_that_form() {
 }
 
 #[test]
-fn what_is_given_is_sent_and_listed_as_changed_and_the_rest_is_made_up() {
+fn given_fields_are_listed_as_changed_and_other_fields_are_made_up() {
     let event = event("opportunity.updated").record(json!({ "stage": "WON", "rocketId": "7" })).stored();
     assert_eq!(event.updated_fields().unwrap(), ["rocketId", "stage"]);
     let deal: Opportunity = event.record().unwrap();
@@ -97,7 +97,7 @@ fn what_is_given_is_sent_and_listed_as_changed_and_the_rest_is_made_up() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_bytes_and_another_one_is_another_record() {
+fn the_same_seed_gives_the_same_bytes_and_another_one_another_record() {
     let (one, two) = (event("person.created").build(), event("person.created").build());
     assert_eq!(one, two);
     let other = event("person.created").seed(1).stored();
@@ -110,7 +110,7 @@ fn the_same_seed_is_the_same_bytes_and_another_one_is_another_record() {
 }
 
 #[test]
-fn a_batch_has_the_items_that_it_is_given() {
+fn a_batch_has_the_given_items() {
     let event = event("opportunity.updated")
         .item(json!({ "id": "1" }), ["stage"])
         .item(json!({ "id": "2" }), ["amount", "name"])
@@ -138,7 +138,7 @@ fn versions_differ_in_the_record() {
 }
 
 #[test]
-fn any_member_of_the_body_can_be_set_or_taken_away() {
+fn any_member_of_the_body_can_be_set_or_removed() {
     let event = event("person.created").member("apiKeyId", "key-1").member("userId", json!(null)).stored();
     assert_eq!((event.api_key_id(), event.user_id()), (Some("key-1"), None));
     assert!(event.workspace_member_id().is_some());
@@ -153,7 +153,7 @@ fn the_documented_person_is_a_person() {
 }
 
 #[test]
-fn what_is_no_event_is_an_error_that_says_why() {
+fn an_invalid_name_or_form_is_an_error() {
     for name in ["person", "metadata.created", "", ".", "person.", "a b.created", "person.created.twice"] {
         assert!(matches!(EventBuilder::parse(name), Err(SampleError::Name { .. })), "{name}");
     }

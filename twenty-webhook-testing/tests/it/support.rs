@@ -1,4 +1,4 @@
-//! A receiver that notes what it gets, and a client of the REST API.
+//! A receiver that records its requests, and a client of the REST API.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,12 +34,12 @@ impl Arrived {
 #[derive(Clone, Default)]
 struct Shared {
     arrived: Arc<Mutex<Vec<Arrived>>>,
-    under_way: Arc<Mutex<(usize, usize)>>,
+    in_flight: Arc<Mutex<(usize, usize)>>,
     released: Arc<watch::Sender<bool>>,
 }
 
-/// A server that notes each request. By its path it answers: `/204` at once with that status, `/held` when it is released, `/never`, and
-/// `/moved/307` with that status to `/204`.
+/// A server that records each request. The path selects the answer: `/204` answers that status, `/held` answers after `release`, `/never`
+/// does not answer, and `/moved/307` redirects to `/204` with that status.
 pub(crate) struct Receiver {
     pub(crate) url: String,
     shared: Shared,
@@ -67,29 +67,29 @@ impl Receiver {
         self.arrived().iter().map(|arrived| arrived.event().name().to_string()).collect()
     }
 
-    /// Waits until so many requests have arrived.
+    /// Waits until this many requests have arrived.
     pub(crate) async fn wait_for(&self, requests: usize) {
         while self.arrived().len() < requests {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Answers what is held, and what comes later.
+    /// Answers all held requests, and later ones at once.
     pub(crate) fn release(&self) {
         self.shared.released.send_replace(true);
     }
 
-    /// How many requests were under way at once at most.
-    pub(crate) fn most_at_once(&self) -> usize {
-        self.shared.under_way.lock().unwrap().1
+    /// The highest number of concurrent requests.
+    pub(crate) fn max_concurrency(&self) -> usize {
+        self.shared.in_flight.lock().unwrap().1
     }
 }
 
 async fn receive(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     {
-        let mut under_way = shared.under_way.lock().unwrap();
-        under_way.0 += 1;
-        under_way.1 = under_way.1.max(under_way.0);
+        let mut in_flight = shared.in_flight.lock().unwrap();
+        in_flight.0 += 1;
+        in_flight.1 = in_flight.1.max(in_flight.0);
     }
     let path = uri.path().to_owned();
     shared.arrived.lock().unwrap().push(Arrived { method, path: path.clone(), headers, body });
@@ -104,7 +104,7 @@ async fn receive(State(shared): State<Shared>, method: Method, uri: Uri, headers
             None => status_of(other).into_response(),
         },
     };
-    shared.under_way.lock().unwrap().0 -= 1;
+    shared.in_flight.lock().unwrap().0 -= 1;
     response
 }
 
@@ -112,7 +112,7 @@ fn status_of(text: &str) -> StatusCode {
     text.parse::<u16>().ok().and_then(|status| StatusCode::from_u16(status).ok()).unwrap()
 }
 
-/// What the API answered.
+/// An answer of the API.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -130,19 +130,25 @@ impl Answer {
     }
 }
 
-/// Asks the API of `twenty` with its key.
+/// Sends a GET to the API of `twenty` with its own key.
 pub(crate) async fn get(twenty: &FakeTwenty, path: &str) -> Answer {
-    ask(twenty, twenty.api_key(), "GET", path, Value::Null).await
+    request(twenty, twenty.api_key(), "GET", path, Value::Null).await
 }
 
-pub(crate) async fn ask(twenty: &FakeTwenty, key: &str, method: &str, path: &str, body: Value) -> Answer {
-    try_ask(twenty, key, method, path, body).await.unwrap()
+pub(crate) async fn request(twenty: &FakeTwenty, key: &str, method: &str, path: &str, body: Value) -> Answer {
+    try_request(twenty, key, method, path, body).await.unwrap()
 }
 
-/// `None` if the answer broke off or was not JSON.
-pub(crate) async fn try_ask(twenty: &FakeTwenty, key: &str, method: &str, path: &str, body: Value) -> Option<Answer> {
+/// `None` if the answer was incomplete or not JSON.
+pub(crate) async fn try_request(
+    twenty: &FakeTwenty,
+    key: &str,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> Option<Answer> {
     let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
-    let request = http::Request::builder()
+    let http_request = http::Request::builder()
         .method(method)
         .uri(format!("{}{}", twenty.url(), encoded(path)))
         .header(header::AUTHORIZATION, format!("Bearer {key}"))
@@ -150,13 +156,13 @@ pub(crate) async fn try_ask(twenty: &FakeTwenty, key: &str, method: &str, path: 
         .body(Full::new(body))
         .unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let (parts, body) = client.request(request).await.ok()?.into_parts();
+    let (parts, body) = client.request(http_request).await.ok()?.into_parts();
     let body = body.collect().await.ok()?.to_bytes();
     let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).ok()? };
     Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
 }
 
-/// What a filter has in it and a URL may not.
+/// Encodes the characters of a filter that a URL must not contain.
 fn encoded(path: &str) -> String {
     path.replace('"', "%22").replace('[', "%5B").replace(']', "%5D").replace(' ', "%20").replace('+', "%2B")
 }

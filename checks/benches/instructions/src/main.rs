@@ -1,4 +1,4 @@
-//! Does one thing a number of times, for `count` to count the instructions of: `instructions CASE TIMES`.
+//! Runs a case a number of times, so that `count` can count its instructions: `instructions CASE TIMES`.
 
 use std::hint::black_box;
 

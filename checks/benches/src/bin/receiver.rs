@@ -1,4 +1,4 @@
-//! Serves one of the receivers that are measured: `receiver FRAMEWORK KIND`. It prints the port that it listens on.
+//! Serves one of the measured receivers: `receiver FRAMEWORK KIND`. Prints its port.
 
 use std::net::TcpListener;
 

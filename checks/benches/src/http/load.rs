@@ -9,9 +9,9 @@ use tokio::task::LocalSet;
 
 use super::Requests;
 
-/// What came of a load: the latency of each request, and how long all of them took.
+/// The result of a load: the latency of each request, and the total time.
 pub struct Load {
-    /// From the first byte written to the answer's last byte, sorted.
+    /// From the first byte written to the last byte of the answer, sorted.
     pub latencies: Vec<Duration>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
@@ -29,7 +29,7 @@ impl Load {
     }
 }
 
-/// Sends requests over so many connections, on each one after the other, until the time is over. All must be answered with 200.
+/// Sends requests over several connections, one after another on each, until the time is over. Each answer must be 200.
 pub fn run(addr: SocketAddr, connections: usize, requests: Requests, time: Duration) -> Load {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it has no threads");
     LocalSet::new().block_on(&runtime, async {

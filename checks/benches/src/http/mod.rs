@@ -1,4 +1,4 @@
-//! Receivers in processes of their own, and the load on them.
+//! Receivers in separate processes, and their load.
 
 mod load;
 mod receiver;
@@ -16,7 +16,7 @@ pub const RECEIVER_CORE: usize = 0;
 /// The core of the load.
 pub const LOAD_CORE: usize = 1;
 
-/// Keeps this process, and what it starts, away from the receivers' core.
+/// Keeps this process and its child processes off the receivers' core.
 pub fn pin_to_load_core() {
     let mut cores = CpuSet::new();
     cores.set(LOAD_CORE);

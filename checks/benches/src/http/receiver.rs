@@ -7,25 +7,25 @@ use std::time::Duration;
 use super::RECEIVER_CORE;
 use crate::samples::SECRET;
 
-/// A receiver that runs on [`RECEIVER_CORE`], and ends with this.
+/// A receiver on [`RECEIVER_CORE`]. It ends when this is dropped.
 pub struct Receiver {
-    /// What it is called in the tables.
+    /// Its name in the tables.
     pub name: String,
     process: Child,
     addr: SocketAddr,
 }
 
-/// What a process has used since it began.
+/// The resources that a process has used.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     /// CPU time of all its threads.
     pub cpu: Duration,
-    /// The most memory that it ever held, in MiB.
+    /// Peak memory, in MiB.
     pub peak_mib: f64,
 }
 
 impl Receiver {
-    /// Starts one of `src/bin/receiver`; `binary` is its path.
+    /// Starts `src/bin/receiver`, whose path is `binary`.
     pub fn start(binary: &str, framework: &str, kind: &str) -> Self {
         Self::spawn(format!("{framework}: {kind}"), &[binary, framework, kind])
     }
@@ -50,17 +50,17 @@ impl Receiver {
         Self { name, process, addr: ([127, 0, 0, 1], port).into() }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What it has used so far.
+    /// Its usage so far.
     pub fn usage(&self) -> Usage {
         let id = self.process.id();
         let threads = fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
         let nanos = |task: std::io::Result<fs::DirEntry>| -> Option<u64> {
-            // A thread that has just ended has nothing to read.
+            // A thread that has just ended has no file.
             let schedstat = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
             schedstat.split(' ').next()?.parse().ok()
         };

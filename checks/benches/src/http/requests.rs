@@ -4,9 +4,9 @@ use twenty_webhook_core::{Clock, SIGNATURE_HEADER, Signer, TIMESTAMP_HEADER};
 
 use crate::samples::{self, SERIAL};
 
-/// Requests of one size that differ in a serial number in their body, signed before they are needed.
+/// Requests of one size with different serial numbers in their bodies, signed in advance.
 pub struct Requests {
-    /// One whole request; where its serial number and its signature begin.
+    /// A complete request, and the positions of its serial number and its signature.
     template: Vec<u8>,
     serial_at: usize,
     signature_at: usize,
@@ -16,7 +16,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// `count` requests, numbered from `first_serial` on, each with a body of `len` bytes, to be sent soon.
+    /// Signs `count` requests with bodies of `len` bytes, numbered from `first_serial`. Send them soon.
     pub fn sign(len: usize, first_serial: usize, count: usize) -> Self {
         let signer = Signer::new(samples::secret());
         let mut body = samples::body(len).to_vec();
@@ -50,12 +50,12 @@ impl Requests {
         }
     }
 
-    /// What every connection writes its own requests into.
+    /// The buffer in which each connection makes its requests.
     pub fn template(&self) -> Vec<u8> {
         self.template.clone()
     }
 
-    /// Turns `request`, which was once the template, into the next one. `false` if there is none left.
+    /// Writes the next request into `request`, which began as the template. `false` if there are no more.
     pub fn write_next(&self, request: &mut [u8]) -> bool {
         let at = self.next.replace(self.next.get() + 1);
         let Some(signature) = self.signatures.get(at) else { return false };

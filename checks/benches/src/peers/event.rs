@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The envelope that a hand-written receiver would read: today's form, the record left as text.
+/// The envelope that a hand-written receiver would read: today's form, with the record as text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -37,7 +37,7 @@ pub struct HandObject<'a> {
     pub name_singular: Cow<'a, str>,
 }
 
-/// An event that is handed on, as a hand-written layer would keep it: what is short is copied, and the record is a slice of the body.
+/// An event as a hand-written layer would pass it on: short texts are copied, and the record is a slice of the body.
 #[allow(missing_docs)]
 pub struct HandEvent {
     pub event_name: String,
@@ -74,7 +74,7 @@ pub fn envelope(body: &[u8]) -> Option<HandEnvelope<'_>> {
     serde_json::from_slice(body).ok()
 }
 
-/// The person that a hand-written receiver would decode: the same fields as ours, by serde's derive.
+/// The person that a hand-written receiver would decode: the same fields as `records::Person`, with serde's derive.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]

@@ -9,16 +9,16 @@ static SIGNATURE: HeaderName = HeaderName::from_static("x-twenty-webhook-signatu
 static TIMESTAMP: HeaderName = HeaderName::from_static("x-twenty-webhook-timestamp");
 const TOLERANCE_MILLIS: u64 = 5 * 60 * 1000;
 
-/// The least that a receiver can do and be right: two headers, the tolerance both ways, the MAC under a prepared key.
+/// The minimum of a correct receiver: two headers, the tolerance in both directions, the MAC with a prepared key.
 pub struct HandWritten<M>(M);
 
 impl<M: Prepared> HandWritten<M> {
-    /// Accepts what was signed with `secret`.
+    /// Accepts requests signed with `secret`.
     pub fn new(secret: &str) -> Self {
         Self(M::new(secret.as_bytes()))
     }
 
-    /// Gives the body back if Twenty sent it, now.
+    /// Returns the body if Twenty signed it within the tolerance.
     pub fn verify(&self, headers: &HeaderMap, body: Bytes) -> Option<Bytes> {
         self.verify_text(headers.get(&SIGNATURE)?.as_bytes(), headers.get(&TIMESTAMP)?.as_bytes(), body)
     }

@@ -4,12 +4,12 @@ use ring::hmac as ring_hmac;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// HMAC-SHA256 under a key that was prepared once.
+/// HMAC-SHA256 with a prepared key.
 pub trait Prepared {
     /// Prepares the key.
     fn new(key: &[u8]) -> Self;
 
-    /// Whether `signature` is that of the timestamp, a colon and the body, in constant time.
+    /// Whether `signature` is the MAC of the timestamp, a colon and the body, in constant time.
     fn verify(&self, timestamp: &[u8], body: &[u8], signature: &[u8; 32]) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! What ours is compared with: receivers written by hand, and other crates, each as its documentation has it.
+//! The peers of the comparison: hand-written receivers, and other crates, used as their documentation shows.
 
 mod event;
 mod hand_written;

@@ -4,16 +4,16 @@ use octoevents::{Envelope, Verifier, WebhookSecret, header};
 
 use crate::samples;
 
-/// `octoevents`, which is for GitHub: its scheme has no timestamp, so there is no tolerance to check.
+/// `octoevents`, for GitHub. GitHub's scheme has no timestamp, so it checks no tolerance.
 pub struct Octoevents(Verifier);
 
 impl Octoevents {
-    /// Accepts what was signed with `secret`.
+    /// Accepts requests signed with `secret`.
     pub fn new(secret: &str) -> Self {
         Self(Verifier::new(WebhookSecret::new(secret)))
     }
 
-    /// The headers of a request that carries `body`.
+    /// The headers of a request with `body`.
     pub fn headers(&self, body: &[u8]) -> HeaderMap {
         let mut headers = samples::common_headers(body);
         headers.insert(header::SIGNATURE.clone(), self.0.sign(body).into());
@@ -22,7 +22,7 @@ impl Octoevents {
         headers
     }
 
-    /// From a request to its envelope, whose payload is not read.
+    /// Verifies a request and reads its envelope, without the payload.
     pub fn authenticate(&self, headers: &HeaderMap, body: Bytes) -> Option<Envelope> {
         octoevents::authenticate(&self.0, headers, body).ok()
     }

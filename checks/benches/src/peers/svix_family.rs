@@ -8,12 +8,12 @@ const ID: &str = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W";
 pub struct Svix(svix::webhooks::Webhook);
 
 impl Svix {
-    /// Accepts what was signed with `secret`, taken as bytes, as ours does.
+    /// Accepts requests signed with `secret`. The key is its bytes, as in this project.
     pub fn new(secret: &str) -> Self {
         Self(svix::webhooks::Webhook::from_bytes(secret.into()).expect("it is not empty"))
     }
 
-    /// The headers of a request that carries `body`, sent now.
+    /// The headers of a request with `body`, sent now.
     pub fn headers(&self, body: &[u8]) -> HeaderMap {
         let now = now_in_seconds();
         let signature = self.0.sign(ID, now, body).expect("the body is UTF-8");
@@ -30,12 +30,12 @@ impl Svix {
 pub struct StandardWebhooks(standardwebhooks::Webhook);
 
 impl StandardWebhooks {
-    /// Accepts what was signed with `secret`, taken as bytes, as ours does.
+    /// Accepts requests signed with `secret`. The key is its bytes, as in this project.
     pub fn new(secret: &str) -> Self {
         Self(standardwebhooks::Webhook::from_bytes(secret.into()).expect("any bytes are a key"))
     }
 
-    /// The headers of a request that carries `body`, sent now.
+    /// The headers of a request with `body`, sent now.
     pub fn headers(&self, body: &[u8]) -> HeaderMap {
         let now = now_in_seconds();
         let signature = self.0.sign(ID, now, body).expect("the body is UTF-8");
@@ -58,5 +58,5 @@ fn headers(body: &[u8], names: [&'static str; 3], now: i64, signature: &str) -> 
 
 fn now_in_seconds() -> i64 {
     let now = std::time::UNIX_EPOCH.elapsed().expect("it is after 1970");
-    i64::try_from(now.as_secs()).expect("it fits for ever")
+    i64::try_from(now.as_secs()).expect("the time fits into an i64")
 }

@@ -8,7 +8,7 @@ use twenty_webhook_actix::{TwentyWebhookMiddleware, Webhook, WebhookConfig};
 
 use super::{Floor, LIMIT, PATH};
 
-/// Serves the receiver of this kind, with one worker, for ever.
+/// Serves the receiver of this kind with one worker, without end.
 #[actix_web::main]
 pub async fn serve(kind: &str, listener: TcpListener) {
     let kind = kind.to_owned();
@@ -29,7 +29,7 @@ pub async fn serve(kind: &str, listener: TcpListener) {
         })
     };
     let server = HttpServer::new(app).workers(1).listen(listener).expect("it is a listener");
-    server.run().await.expect("it serves for ever");
+    server.run().await.expect("the server does not end");
 }
 
 async fn bare(_: web::Bytes) -> HttpResponse {

@@ -16,17 +16,17 @@ use twenty_webhook_axum::{MemoryReplayGuard, Rejection, TwentyWebhookLayer, Veri
 
 use super::{Floor, LIMIT, PATH};
 
-/// Serves the receiver of this kind, on tokio's runtime as `#[tokio::main]` makes it, for ever.
+/// Serves the receiver of this kind without end, on the runtime of `#[tokio::main]`.
 #[tokio::main]
 pub async fn serve(kind: &str, listener: TcpListener) {
     listener.set_nonblocking(true).expect("a socket can be made so");
     let listener = tokio::net::TcpListener::from_std(listener).expect("it is a listener");
-    axum::serve(listener, app(kind)).await.expect("it serves for ever");
+    axum::serve(listener, app(kind)).await.expect("the server does not end");
 }
 
 /// The receiver of this kind.
 pub fn app(kind: &str) -> Router {
-    // Without a state, a router makes the service of each route anew for each request.
+    // Without a state, a router would make the service of each route again for each request.
     Router::new().route(PATH, receiver(kind)).with_state(())
 }
 
@@ -58,7 +58,7 @@ async fn bare(_: Bytes) -> StatusCode {
     StatusCode::OK
 }
 
-/// Without extractors, which would copy the headers.
+/// Uses no extractors, because they would copy the headers.
 async fn hand_written(State(floor): State<Arc<Floor>>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
     let Ok(body) = body::to_bytes(body, LIMIT).await else { return StatusCode::BAD_REQUEST };
@@ -69,7 +69,7 @@ async fn hand_written(State(floor): State<Arc<Floor>>, request: Request) -> Stat
     }
 }
 
-/// What a receiver's author would write as a layer: it verifies, reads the event, and hands on both the event and the bytes.
+/// A layer as a receiver's author would write it: it verifies, reads the event, and passes on the event and the bytes.
 async fn hand_written_layer(State(floor): State<Arc<Floor>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = body::to_bytes(body, LIMIT).await else { return StatusCode::BAD_REQUEST.into_response() };
@@ -94,7 +94,7 @@ async fn ours(Webhook(event): Webhook) -> StatusCode {
     }
 }
 
-/// The same checks as ours, but begun when the whole body is there.
+/// The same checks as this project's layer, but after the whole body was collected.
 async fn collected(State(verifier): State<Verifier>, headers: HeaderMap, body: Bytes) -> StatusCode {
     match verifier.verify(&headers, body).and_then(|delivery| {
         delivery.id();

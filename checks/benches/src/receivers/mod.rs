@@ -1,4 +1,4 @@
-//! The receivers that are measured over HTTP, of several kinds for each framework.
+//! The receivers that are measured over HTTP, several kinds for each framework.
 
 /// For actix-web.
 pub mod actix;
@@ -7,11 +7,11 @@ pub mod axum;
 
 use crate::peers::{HandWritten, RustCrypto};
 
-/// What a hand-written receiver verifies with.
+/// The verifier of the hand-written receivers.
 type Floor = HandWritten<RustCrypto>;
 
-/// The path that all of them answer.
+/// The path of all receivers.
 const PATH: &str = "/webhooks/twenty";
 
-/// What a body may be long, as by our default.
+/// The size limit of a body in bytes, the same as this project's default.
 const LIMIT: usize = 32 * 1024 * 1024;

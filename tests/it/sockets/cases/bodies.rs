@@ -1,4 +1,4 @@
-//! Bodies that stop, end, are too large, or are said to be encoded.
+//! Bodies that stall, end early, are too large, or have a content encoding.
 
 use super::{Case, Handled, Http, INCOMPLETE, Refused, TIMEOUT, TOO_LARGE, both};
 use crate::sockets::wire::{Post, Step};
@@ -16,9 +16,9 @@ pub(super) fn cases() -> Vec<Case> {
             [Http(400)],
         ),
         both(
-            "the body stops half-way",
+            "the body stalls half-way",
             {
-                let post = Post::new("the body stops half-way");
+                let post = Post::new("the body stalls half-way");
                 [Step::Send([post.head(), post.sent[..10].to_vec()].concat())]
             },
             [TIMEOUT],
@@ -40,15 +40,15 @@ pub(super) fn cases() -> Vec<Case> {
             [TOO_LARGE],
         ),
         both(
-            "compressed, and signed as it is on the wire",
+            "compressed before it was signed",
             {
-                // Of "{}", by gzip.
+                // "{}", compressed with gzip.
                 let zipped = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0";
                 Post::of(zipped.to_vec()).header("Content-Encoding: gzip")
             },
             [Refused(422, "not_an_event")],
         ),
-        both("said to be compressed", Post::new("said to be compressed").header("Content-Encoding: gzip"), [Handled]),
+        both("marked as compressed", Post::new("marked as compressed").header("Content-Encoding: gzip"), [Handled]),
         both("an empty body, signed", Post::of(Vec::new()), [Refused(422, "not_an_event")]),
     ]
 }

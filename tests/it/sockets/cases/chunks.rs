@@ -1,4 +1,4 @@
-//! Chunked bodies: bad ones, endless ones, and what may hang on a chunk.
+//! Chunked bodies: malformed, endless, and with extensions or trailers.
 
 use super::{Case, Handled, Http, INCOMPLETE, Outcome, Refused, TIMEOUT, TOO_LARGE, both, differ};
 use crate::sockets::wire::{Post, Step, chunk};
@@ -10,13 +10,13 @@ pub(super) fn cases() -> Vec<Case> {
         bad("a chunk below zero", INCOMPLETE, |body| [b"-5\r\n", body].concat()),
         bad("a chunk of 2^64", INCOMPLETE, |body| [b"10000000000000000\r\n", body].concat()),
         bad("a chunk of 2^64 - 1", TIMEOUT, |body| [b"ffffffffffffffff\r\n", body].concat()),
-        bad("a chunk that goes on", INCOMPLETE, |body| {
+        bad("a chunk longer than its length", INCOMPLETE, |body| {
             [format!("{:x}\r\n", body.len()).as_bytes(), body, b"XX0\r\n\r\n"].concat()
         }),
         bad("chunks without an end", TIMEOUT, chunk),
         both(
-            "chunks that break off",
-            [Step::Send(Post::new("chunks that break off").chunked(chunk).bytes()), Step::CloseHalf],
+            "chunks that end early",
+            [Step::Send(Post::new("chunks that end early").chunked(chunk).bytes()), Step::CloseHalf],
             [INCOMPLETE],
         ),
         // Over the limit of 32 MiB.
@@ -41,7 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
             [INCOMPLETE],
             [Handled],
         ),
-        // They come after what was signed, and count for nothing.
+        // Trailers are not signed, and are ignored.
         good("trailers", |body| {
             [chunk(body).as_slice(), b"0\r\nX-Twenty-Webhook-Signature: 00\r\nX-Twenty-Webhook-Timestamp: 0\r\n\r\n"]
                 .concat()
@@ -68,7 +68,7 @@ fn good(name: &'static str, encode: fn(&[u8]) -> Vec<u8>) -> Case {
     both(name, Post::new(name).chunked(encode), [Handled])
 }
 
-/// On a connection that may stay open, which it must not.
+/// The client asks for keep-alive. The receiver must close the connection anyway.
 fn bad(name: &'static str, outcome: Outcome, encode: fn(&[u8]) -> Vec<u8>) -> Case {
     both(name, Post::new(name).chunked(encode).keep_alive(), [outcome])
 }

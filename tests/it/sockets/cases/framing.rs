@@ -1,4 +1,4 @@
-//! Lies about where the body ends.
+//! Wrong information about where the body ends.
 
 use super::{Case, Handled, Http, INCOMPLETE, MISMATCH, TIMEOUT, TOO_LARGE, both, differ};
 use crate::sockets::wire::{Post, Step, body, chunk};
@@ -8,7 +8,7 @@ pub(super) fn cases() -> Vec<Case> {
     let exact = |name: &str| body(name).len();
     vec![
         both("nothing wrong", Post::new("nothing wrong"), [Handled]),
-        // What is left over is read as the next request.
+        // The rest is read as the next request.
         both(
             "Content-Length too small",
             length("Content-Length too small", "Content-Length: 10").keep_alive(),
@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
             [Http(400)],
         ),
         both("Content-Length as a list", length("Content-Length as a list", "Content-Length: 5, 5"), [Http(400)]),
-        // So the body is empty, and its bytes are read as the next request.
+        // The body is empty then, and its bytes are read as the next request.
         both("no Content-Length", length("no Content-Length", "").keep_alive(), [MISMATCH, Http(400)]),
         differ(
             "Content-Length and chunked, sent in chunks",

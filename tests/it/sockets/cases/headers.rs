@@ -1,4 +1,4 @@
-//! Headers that are too large, too many, odd, or not text.
+//! Headers that are too large, too many, unusual, or not text.
 
 use super::{Case, Handled, Http, Outcome, Refused, both, differ};
 use crate::sockets::wire::{Post, body, signature};

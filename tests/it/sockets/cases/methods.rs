@@ -1,9 +1,9 @@
-//! Other methods, versions, targets, and what is not HTTP at all.
+//! Other methods, versions and targets, and bytes that are not HTTP.
 
 use super::{Case, Handled, Http, MISMATCH, Outcome, Refused, TIMEOUT, both, differ};
 use crate::sockets::wire::{Post, Step, chunk};
 
-/// They come with the headers of a delivery, as if a redirect had changed its method.
+/// They have the headers of a delivery, as after a redirect that changed the method.
 const OTHER_METHOD: [Outcome; 1] = [Refused(405, "redirected")];
 
 pub(super) fn cases() -> Vec<Case> {
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
             [Http(400)],
         ),
         started("HTTP/1.0", "POST /webhooks/twenty HTTP/1.0", Handled),
-        // Its body would end with the connection.
+        // The body would end with the connection.
         differ(
             "HTTP/1.0 without a length",
             [Step::Send(Post::new("-").start("POST /webhooks/twenty HTTP/1.0").framing("").bytes()), Step::CloseHalf],
@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
             "an upgrade",
             Post::new("an upgrade").edit("Connection: close", b"Connection: upgrade").header("Upgrade: websocket"),
             [Handled],
-            // Here the body has no end but the connection's.
+            // On actix, this body ends only with the connection.
             [TIMEOUT],
         ),
     ]

@@ -1,4 +1,4 @@
-//! What a hostile or broken client sends, and what must come of it.
+//! What hostile and broken clients send, and the expected outcomes.
 
 mod bodies;
 mod chunks;
@@ -15,7 +15,7 @@ pub(super) struct Case {
     /// Also the id of the record in its body.
     pub(super) name: &'static str,
     pub(super) steps: Vec<Step>,
-    /// One for each answer. Whatever they are, the receiver then ends the connection.
+    /// One outcome for each answer. The receiver then ends the connection.
     pub(super) axum: Vec<Outcome>,
     pub(super) actix: Vec<Outcome>,
 }
@@ -24,16 +24,16 @@ pub(super) struct Case {
 pub(super) enum Outcome {
     /// 200, and the handler ran.
     Handled,
-    /// The handler ran; the connection may end before its answer, or after.
+    /// The handler ran. The connection may end before its answer.
     Unanswered,
-    /// We refused it: the status, and the code in the log.
+    /// The adapter refused it: the status, and the code in the log.
     Refused(u16, &'static str),
-    /// The framework answered it, and we never saw it; or its answer stands for itself (100).
+    /// The framework answered it before the adapter saw it, or with a 100.
     Http(u16),
 }
 
 impl Outcome {
-    /// `lost` is whether the connection ends before an answer that may be lost.
+    /// `lost`: whether the connection ends before an answer that may be lost.
     pub(super) fn status(self, lost: bool) -> Option<u16> {
         match self {
             Handled => Some(200),
@@ -63,7 +63,7 @@ pub(super) fn all() -> Vec<Case> {
     .collect()
 }
 
-/// A case on which both frameworks agree.
+/// A case with the same outcomes in both frameworks.
 fn both<const N: usize>(name: &'static str, steps: impl Into<Steps>, outcomes: [Outcome; N]) -> Case {
     differ(name, steps, outcomes, outcomes)
 }

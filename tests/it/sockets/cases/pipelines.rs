@@ -1,4 +1,4 @@
-//! Several requests on one connection, and bodies that wait to be asked for.
+//! Several requests on one connection, and `Expect: 100-continue`.
 
 use super::{Case, Handled, Http, MISMATCH, Outcome, Refused, Unanswered, both, differ};
 use crate::sockets::wire::{Post, Step, body};
@@ -15,8 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
             [Handled, Handled],
         ),
         both("forged, then good", then_good(Post::new("-").forged(), "forged, then good"), [MISMATCH, Handled]),
-        // After an answer to a body that was not read, actix sends no other; but it has begun with the next request, whose answer may be
-        // there first.
+        // actix sends no more answers after it refused an unread body. But it may already have answered the next request.
         differ(
             "malformed, then good",
             then_good(malformed(Post::new("-")), "malformed, then good"),
@@ -41,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
             [Http(100), Handled],
         ),
-        // actix asks for every body that waits; but it is not read.
+        // actix sends a 100 for every such request, even if it then does not read the body.
         differ(
             "Expect: 100-continue, malformed",
             [Step::Send(malformed(Post::new("-")).header("Expect: 100-continue").head())],

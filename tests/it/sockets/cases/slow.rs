@@ -1,11 +1,11 @@
-//! Clients that take their time.
+//! Slow clients.
 
 use super::{Case, Http, Outcome, TIMEOUT, both, differ};
 use crate::sockets::wire::{Post, Step};
 
 const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// hyper hangs up on slow headers, and actix says why.
+/// hyper closes a connection with slow headers, and actix answers 408.
 const NOTHING: [Outcome; 0] = [];
 const SLOW: [Outcome; 1] = [Http(408)];
 
@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
     let post = Post::new("a byte a second");
     let headers = post.head();
     vec![
-        differ("silence", [], NOTHING, SLOW),
+        differ("no request", [], NOTHING, SLOW),
         differ("half of the headers", [Step::Send(headers[..40].to_vec())], NOTHING, SLOW),
         differ("headers at a byte a second", [Step::Drip(headers.clone())], NOTHING, SLOW),
         both(

@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-/// A request that is refused, as Twenty words it.
+/// An error answer, with Twenty's wording.
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
@@ -36,9 +36,9 @@ impl Failure {
             "statusCode": self.status.as_u16(), "error": reason, "messages": [self.message],
         });
         let mut response = json(self.status, &body);
-        if let Some(wait) = self.retry_after {
-            // In whole seconds, and not too early.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        if let Some(delay) = self.retry_after {
+            // Rounded up to whole seconds.
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -53,7 +53,7 @@ impl Filter {
         Ok(Self::Is { path, operator: operator.to_owned(), value: unquoted(value).to_owned() })
     }
 
-    /// The fields that it names.
+    /// The fields in the filter.
     pub(super) fn fields(&self) -> Vec<&str> {
         match self {
             Self::And(list) | Self::Or(list) => list.iter().flat_map(Self::fields).collect(),
@@ -66,7 +66,7 @@ impl Filter {
         self.holds(record) == Some(true)
     }
 
-    /// As SQL has it: `None` is neither true nor false.
+    /// SQL's three-valued logic: `None` is unknown.
     fn holds(&self, record: &Fields) -> Option<bool> {
         match self {
             Self::And(list) => every(list.iter().map(|filter| filter.holds(record))),
@@ -100,7 +100,7 @@ fn every(results: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     all
 }
 
-/// Of a value that is not null.
+/// Compares a value that is not null.
 fn holds(found: &Value, operator: &str, value: &str) -> bool {
     let (order, text) = (compare(found, value), || plain(found));
     match operator {
@@ -110,9 +110,9 @@ fn holds(found: &Value, operator: &str, value: &str) -> bool {
         "gte" => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
         "lt" => order == Some(Ordering::Less),
         "lte" => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        "in" => list(value).any(|one| compare(found, one) == Some(Ordering::Equal)),
+        "in" => list(value).any(|item| compare(found, item) == Some(Ordering::Equal)),
         "containsAny" => {
-            list(value).any(|one| found.as_array().is_some_and(|list| list.iter().any(|has| plain(has) == one)))
+            list(value).any(|item| found.as_array().is_some_and(|list| list.iter().any(|has| plain(has) == item)))
         }
         "startsWith" => text().starts_with(value),
         "endsWith" => text().ends_with(value),
@@ -122,7 +122,7 @@ fn holds(found: &Value, operator: &str, value: &str) -> bool {
     }
 }
 
-/// `None` where the two have no order.
+/// `None` if the two cannot be compared.
 fn compare(found: &Value, value: &str) -> Option<Ordering> {
     match found {
         Value::Number(number) => number.as_f64()?.partial_cmp(&value.parse().ok()?),
@@ -136,7 +136,7 @@ fn compare(found: &Value, value: &str) -> Option<Ordering> {
     }
 }
 
-/// `2026-09-14T09:02:12.004Z`: these sort as texts.
+/// Whether it looks like `2026-09-14T09:02:12.004Z`. Such dates can be compared as text.
 fn is_utc_millis(text: &str) -> bool {
     text.len() == 24 && text.as_bytes()[10] == b'T' && text.ends_with('Z')
 }
@@ -147,10 +147,10 @@ fn plain(value: &Value) -> String {
 
 /// `[a,"b"]`, or `a,b`.
 fn list(value: &str) -> impl Iterator<Item = &str> {
-    value.trim_start_matches('[').trim_end_matches(']').split(',').map(|one| unquoted(one.trim()))
+    value.trim_start_matches('[').trim_end_matches(']').split(',').map(|item| unquoted(item.trim()))
 }
 
-/// `%` is any text.
+/// `%` matches any text.
 fn is_like(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('%');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -163,17 +163,17 @@ fn is_like(text: &str, pattern: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Splits at commas that are in no quotes, brackets or parentheses.
+/// Splits at commas outside quotes, brackets and parentheses.
 fn split(text: &str) -> Result<Vec<&str>, Failure> {
-    let (mut parts, mut began, mut depth, mut is_quoted) = (Vec::new(), 0, 0_i32, false);
+    let (mut parts, mut start, mut depth, mut is_quoted) = (Vec::new(), 0, 0_i32, false);
     for (at, letter) in text.char_indices() {
         match letter {
             '"' => is_quoted = !is_quoted,
             '(' | '[' if !is_quoted => depth += 1,
             ')' | ']' if !is_quoted => depth -= 1,
             ',' if !is_quoted && depth == 0 => {
-                parts.push(&text[began..at]);
-                began = at + 1;
+                parts.push(&text[start..at]);
+                start = at + 1;
             }
             _ => {}
         }
@@ -181,7 +181,7 @@ fn split(text: &str) -> Result<Vec<&str>, Failure> {
     if is_quoted || depth != 0 {
         return Err(Failure::bad_request(format!("'filter' invalid: {text}")));
     }
-    parts.push(&text[began..]);
+    parts.push(&text[start..]);
     Ok(parts.into_iter().map(str::trim).collect())
 }
 

@@ -9,7 +9,7 @@ use crate::fake::data::Table;
 use crate::fake::state::Shared;
 use crate::sample::object_metadata_id;
 
-/// The data model, as far as the key's role sees it.
+/// The objects of the data model that the key's role may see.
 pub(super) fn objects(shared: &Shared, role: &Role, query: &Query) -> Result<Response, Failure> {
     let state = shared.state();
     let (limit, sent) = (query.limit()?, query.get("starting_after").filter(|cursor| !cursor.is_empty()));
@@ -23,11 +23,11 @@ pub(super) fn objects(shared: &Shared, role: &Role, query: &Query) -> Result<Res
     rest.truncate(limit);
     let cursor_of = |table: Option<&&Table>| table.map(|table| cursor(&[table.object.singular.as_str().into()]));
     let (start, end) = (cursor_of(rest.first()), cursor_of(rest.last()));
-    let page = Page { items: rest.into_iter().map(shown).collect(), has_next, start, end, total };
+    let page = Page { items: rest.into_iter().map(to_json).collect(), has_next, start, end, total };
     Ok(super::json(StatusCode::OK, &page.to_json("objects", sent, &state.faults)))
 }
 
-fn shown(table: &Table) -> Value {
+fn to_json(table: &Table) -> Value {
     let object = &table.object;
     let field = |(name, kind): (&str, &str)| json!({ "node": { "name": name, "type": kind, "isActive": true, "isNullable": name != "id" } });
     json!({

@@ -30,7 +30,7 @@ const LONGEST_BODY: usize = 16 * 1024 * 1024;
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let app = Router::new().fallback(handle).with_state(shared);
-    // It ends with its runtime.
+    // Serves until the runtime ends.
     let _ = axum::serve(listener, app).await;
 }
 
@@ -62,7 +62,7 @@ fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> Result<Response, Failu
     if path == ["healthz"] {
         return Ok(text(StatusCode::OK, "text/plain", "ok"));
     }
-    let role = admit(shared, parts)?;
+    let role = authorize(shared, parts)?;
     let query = Query::of(parts);
     let method = &parts.method;
     match path[..] {
@@ -81,8 +81,8 @@ fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> Result<Response, Failu
     }
 }
 
-/// The role of the request's key, if it is known and not over its limit.
-fn admit(shared: &Shared, parts: &Parts) -> Result<Role, Failure> {
+/// The role of the request's API key. An error if the key is unknown or over its limit.
+fn authorize(shared: &Shared, parts: &Parts) -> Result<Role, Failure> {
     let mut state = shared.state();
     let state = &mut *state;
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -95,8 +95,8 @@ fn admit(shared: &Shared, parts: &Parts) -> Result<Role, Failure> {
     }
     if let Some(limit) = state.faults.api_rate_limit {
         let window = state.api_rates.entry(key.to_owned()).or_default();
-        if let Err(wait) = window.count(limit, shared.now(&state.faults)) {
-            let retry_after = (!state.faults.no_retry_after).then_some(wait);
+        if let Err(delay) = window.count(limit, shared.now(&state.faults)) {
+            let retry_after = (!state.faults.no_retry_after).then_some(delay);
             return Err(Failure::too_many_requests(retry_after));
         }
     }
@@ -112,25 +112,25 @@ async fn fail(failure: ApiFailure, shared: &Shared) -> Result<Response, Failure>
         }
         ApiFailure::Status(status) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Err(Failure::new(status, "This request was told to fail."))
+            Err(Failure::new(status, "This request fails for a test."))
         }
         ApiFailure::Hang => std::future::pending().await,
         ApiFailure::NotJson => Ok(text(StatusCode::OK, "text/html", HTML)),
         ApiFailure::CutOff => {
-            let mut response = Response::new(Body::new(Chunks { chunk: r#"{"data":"#, left: Some(1) }));
+            let mut response = Response::new(Body::new(Chunks { chunk: r#"{"data":"#, remaining: Some(1) }));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Ok(response)
         }
-        ApiFailure::Endless => Ok(Response::new(Body::new(Chunks { chunk: ENDLESS, left: None }))),
+        ApiFailure::Endless => Ok(Response::new(Body::new(Chunks { chunk: ENDLESS, remaining: None }))),
     }
 }
 
 const ENDLESS: &str = "                                                                                ";
 
-/// So many chunks, and then an error, or chunks without end.
+/// A number of chunks and then an error, or endless chunks.
 struct Chunks {
     chunk: &'static str,
-    left: Option<u32>,
+    remaining: Option<u32>,
 }
 
 impl http_body::Body for Chunks {
@@ -141,11 +141,11 @@ impl http_body::Body for Chunks {
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, std::io::Error>>> {
-        let frame = match &mut self.left {
+        let frame = match &mut self.remaining {
             Some(0) => Err(std::io::Error::other("cut off")),
-            left => {
-                if let Some(left) = left {
-                    *left -= 1;
+            remaining => {
+                if let Some(remaining) = remaining {
+                    *remaining -= 1;
                 }
                 Ok(http_body::Frame::data(Bytes::from_static(self.chunk.as_bytes())))
             }
@@ -167,7 +167,7 @@ impl Query {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// How many to a page: 60 without a word, and 200 for more than that.
+    /// The page size: 60 by default, 200 at most.
     fn limit(&self) -> Result<usize, Failure> {
         let Some(text) = self.get("limit") else { return Ok(60) };
         match text.parse() {
@@ -177,9 +177,10 @@ impl Query {
     }
 }
 
-/// A body that is a JSON object.
+/// Parses a body as a JSON object.
 fn object(body: &[u8]) -> Result<Map<String, Value>, Failure> {
-    serde_json::from_slice(body).map_err(|error| Failure::bad_request(format!("the body is no JSON object: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Failure::bad_request(format!("the body is not a JSON object: {error}")))
 }
 
 fn http_date(now: UnixMillis) -> HeaderValue {

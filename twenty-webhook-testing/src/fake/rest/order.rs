@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::sample::Fields;
 
-/// An `order_by` parameter: `createdAt[DescNullsLast],id[AscNullsFirst]`. The id settles what is equal.
+/// An `order_by` parameter: `createdAt[DescNullsLast],id[AscNullsFirst]`. Ties are ordered by id.
 #[derive(Clone, Debug)]
 pub(super) struct Order(Vec<Key>);
 
@@ -48,12 +48,12 @@ impl Order {
         self.0.iter().map(|key| key.field.as_str())
     }
 
-    /// Whether it is the order in which records are kept.
+    /// Whether it is the order of the stored records.
     pub(super) fn is_by_id(&self) -> bool {
         matches!(&self.0[..], [key] if key.field == "id" && !key.is_descending)
     }
 
-    /// What a record is ordered by: the cursor's content.
+    /// The values that a record is ordered by, which are also the content of a cursor.
     pub(super) fn key_of(&self, record: &Fields) -> Vec<Value> {
         self.0.iter().map(|key| record.get(&key.field).cloned().unwrap_or(Value::Null)).collect()
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use crate::fake::Faults;
 
-/// A part of a list, and where it ends.
+/// A page of a list, and its cursors.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) items: Vec<Value>,
@@ -16,7 +16,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// The answer, with `pageInfo` where this version has it. `sent` is the cursor that the client sent.
+    /// The answer, with `pageInfo` in the configured place. `sent` is the cursor that the client sent.
     pub(super) fn to_json(&self, name: &str, sent: Option<&str>, faults: &Faults) -> Value {
         let end = match sent {
             Some(sent) if faults.repeat_cursor => Some(sent),
@@ -36,7 +36,7 @@ impl Page {
     }
 }
 
-/// What a client must take for opaque.
+/// A cursor. Clients must treat it as opaque.
 pub(super) fn cursor(key: &[Value]) -> String {
     STANDARD.encode(Value::from(key).to_string())
 }

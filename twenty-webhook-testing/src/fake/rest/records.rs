@@ -14,7 +14,7 @@ use crate::fake::data::Table;
 use crate::fake::state::{Shared, State};
 use crate::sample::Fields;
 
-/// How many fields of a record are sent at most.
+/// The most fields of a record that are sent.
 const MOST_FIELDS: usize = 200;
 const FIELDS_CAPPED: HeaderName = HeaderName::from_static("x-twenty-fields-capped");
 
@@ -38,7 +38,7 @@ pub(super) fn list(shared: &Shared, role: &Role, plural: &str, query: &Query) ->
     let total = table.rows.values().filter(fits).count();
 
     let mut records: Vec<&Fields> = if order.is_by_id() {
-        // One more than the page tells whether there is another.
+        // One more than a page, to see whether there is a next page.
         let from = after.as_ref().and_then(|key| key.first()?.as_str()).map_or(Bound::Unbounded, Bound::Excluded);
         let range = table.rows.range::<str, _>((from, Bound::Unbounded)).map(|(_, record)| record);
         range.filter(fits).take(limit + 1).collect()
@@ -52,7 +52,7 @@ pub(super) fn list(shared: &Shared, role: &Role, plural: &str, query: &Query) ->
     records.truncate(limit);
     let cursor_of = |record: Option<&&Fields>| record.map(|record| cursor(&order.key_of(record)));
     let (start, end) = (cursor_of(records.first()), cursor_of(records.last()));
-    let items = records.into_iter().map(|record| shown(shared, table, record)).collect();
+    let items = records.into_iter().map(|record| record_json(shared, table, record)).collect();
     let page = Page { items, has_next, start, end, total };
     let mut response = json(StatusCode::OK, &page.to_json(plural, sent, &state.faults));
     if table.fields().count() > MOST_FIELDS {
@@ -79,7 +79,7 @@ pub(super) fn one(
             if record.get("deletedAt").is_some_and(|date| !date.is_null()) {
                 return Err(Failure::not_found());
             }
-            return Ok(named(StatusCode::OK, &table.object.singular, &shown(shared, table, record)));
+            return Ok(named(StatusCode::OK, &table.object.singular, &record_json(shared, table, record)));
         }
         table.object.singular.clone()
     };
@@ -114,11 +114,12 @@ pub(super) fn create(shared: &Shared, role: &Role, plural: &str, body: &[u8]) ->
 pub(super) fn create_many(shared: &Shared, role: &Role, plural: &str, body: &[u8]) -> Result<Response, Failure> {
     let singular = writable(shared, role, plural)?;
     let records: Vec<Map<String, Value>> = serde_json::from_slice(body)
-        .map_err(|error| Failure::bad_request(format!("the body is no list of JSON objects: {error}")))?;
+        .map_err(|error| Failure::bad_request(format!("the body is not a list of JSON objects: {error}")))?;
     let ids = create_checked(shared, role, plural, &singular, records)?;
     let state = shared.state();
     let table = table(&state, role, plural)?;
-    let records = ids.iter().filter_map(|id| table.rows.get(id)).map(|record| shown(shared, table, record)).collect();
+    let records =
+        ids.iter().filter_map(|id| table.rows.get(id)).map(|record| record_json(shared, table, record)).collect();
     Ok(named(StatusCode::CREATED, &operation_name("create", plural), &Value::Array(records)))
 }
 
@@ -182,22 +183,22 @@ fn is_visible(table: &Table, role: &Role, id: &str) -> bool {
     role.sees(id) && !table.private.contains(id)
 }
 
-/// A record as this version shows it.
-fn shown(shared: &Shared, table: &Table, record: &Fields) -> Value {
+/// A record as this version sends it.
+fn record_json(shared: &Shared, table: &Table, record: &Fields) -> Value {
     let mut record = record.clone();
     shared.version.shape(&table.object.singular, &mut record);
     if table.fields().count() > MOST_FIELDS {
         let names: Vec<_> = record.names().take(MOST_FIELDS).map(str::to_owned).collect();
-        record.keep(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        record.retain(&names.iter().map(String::as_str).collect::<Vec<_>>());
     }
     serde_json::to_value(record).unwrap_or_default()
 }
 
-/// `{"data": {"updatePerson": {…}}}`. Of what is gone only the id is left.
+/// `{"data": {"updatePerson": {…}}}`. A destroyed record has only its id.
 fn changed(shared: &Shared, operation: &str, singular: &str, id: &str, status: StatusCode) -> Response {
     let state = shared.state();
     let table = state.data.table(singular);
-    let record = table.and_then(|table| Some(shown(shared, table, table.rows.get(id)?)));
+    let record = table.and_then(|table| Some(record_json(shared, table, table.rows.get(id)?)));
     named(status, &operation_name(operation, singular), &record.unwrap_or_else(|| serde_json::json!({ "id": id })))
 }
 

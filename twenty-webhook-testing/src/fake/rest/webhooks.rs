@@ -7,7 +7,7 @@ use crate::fake::Role;
 use crate::fake::state::Shared;
 use crate::fake::webhooks::Webhook;
 
-/// `/rest/metadata/webhooks`, and `/rest/webhooks`, where a list is a bare array.
+/// `/rest/metadata/webhooks`, or `/rest/webhooks`, where a list is a bare array.
 pub(super) fn collection(
     shared: &Shared,
     role: &Role,
@@ -38,9 +38,9 @@ pub(super) fn collection(
                 cached_secret: None,
             };
             set(&mut webhook, &fields)?;
-            let shown = webhook.to_json(&state.faults);
+            let created = webhook.to_json(&state.faults);
             state.webhooks.push(webhook);
-            Ok(super::json(StatusCode::CREATED, &shown))
+            Ok(super::json(StatusCode::CREATED, &created))
         }
         _ => Err(Failure::new(StatusCode::NOT_FOUND, format!("Cannot {method} webhooks"))),
     }
@@ -52,7 +52,7 @@ pub(super) fn one(shared: &Shared, role: &Role, method: &Method, id: &str, body:
     let mut state = shared.state();
     let state = &mut *state;
     let now = shared.now(&state.faults);
-    let cached_until = now.saturating_add(state.faults.settings_cache);
+    let expires_at = now.saturating_add(state.faults.settings_cache);
     let not_found = || Failure::new(StatusCode::NOT_FOUND, "Webhook not found");
     let at = state.webhooks.iter().position(|webhook| webhook.id == id).ok_or_else(not_found)?;
     match *method {
@@ -63,7 +63,7 @@ pub(super) fn one(shared: &Shared, role: &Role, method: &Method, id: &str, body:
             let old_secret = webhook.secret_at(now).to_owned();
             set(webhook, &fields)?;
             if webhook.secret != old_secret {
-                webhook.cached_secret = Some((old_secret, cached_until));
+                webhook.cached_secret = Some((old_secret, expires_at));
             }
             Ok(super::json(StatusCode::OK, &webhook.to_json(&state.faults)))
         }
@@ -82,7 +82,7 @@ fn permitted(role: &Role) -> Result<(), Failure> {
     Err(Failure::new(StatusCode::FORBIDDEN, "Entity performing the request does not have permission"))
 }
 
-/// Sets what is given, all or nothing.
+/// Sets all given fields, or none after an error.
 fn set(webhook: &mut Webhook, fields: &Map<String, Value>) -> Result<(), Failure> {
     let mut changed = webhook.clone();
     for (name, value) in fields {

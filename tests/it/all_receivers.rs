@@ -1,4 +1,4 @@
-//! One table: every vector and every bad request, through every receiver.
+//! Runs every vector and every bad request through every receiver.
 
 use twenty_webhook_core::Rejection;
 
@@ -6,17 +6,17 @@ use crate::receivers::{Answer, HANDLED, IN_MEMORY, STREAMING, counted, pieces};
 use crate::vectors::{self, Case, Expect};
 
 #[actix_web::test]
-async fn every_form_that_twenty_has_sent_reaches_the_handler() {
+async fn every_form_that_twenty_has_sent_is_handled() {
     through_every_receiver(vectors::signed_bodies()).await;
 }
 
 #[actix_web::test]
-async fn every_delivery_that_a_real_server_has_sent_reaches_the_handler() {
+async fn every_delivery_of_a_real_server_is_handled() {
     through_every_receiver(vectors::real_deliveries()).await;
 }
 
 #[actix_web::test]
-async fn every_request_is_judged_alike_by_every_receiver() {
+async fn every_request_has_the_expected_result_in_every_receiver() {
     through_every_receiver(vectors::requests()).await;
 }
 
@@ -28,11 +28,11 @@ async fn through_every_receiver(cases: Vec<Case>) {
         }
         for receiver in STREAMING {
             for chunks in [vec![case.body.clone()], pieces(&case.body, 1), pieces(&case.body, 2)] {
-                let (body, asked) = counted(chunks.into_iter().map(Ok));
+                let (body, polls) = counted(chunks.into_iter().map(Ok));
                 let answer = (receiver.receive)(case.clone(), body).await;
                 check(receiver.name, &case, &answer);
                 if is_refused_by_headers(&case) {
-                    assert_eq!(asked.times(), 0, "{}: {}: the body is not asked for", receiver.name, case.name);
+                    assert_eq!(polls.count(), 0, "{}: {}: the body is not polled", receiver.name, case.name);
                 }
             }
         }
@@ -42,7 +42,7 @@ async fn through_every_receiver(cases: Vec<Case>) {
 fn check(receiver: &str, case: &Case, answer: &Answer) {
     let context = format!("{receiver}: {}: {:?}", case.name, answer.rejection);
     match &case.expect {
-        // One call has the body at hand, and no use for what was announced.
+        // `verify` gets the body in memory and ignores the announced length.
         Expect::Refused { .. } if announced_too_large(case) && receiver == "core, one call" => {
             assert_eq!(answer.status, HANDLED, "{context}");
         }

@@ -1,0 +1,52 @@
+//! Exit statuses, for cron.
+
+use std::process::ExitCode;
+
+use twenty_webhook_catchup::{CatchUpError, Report};
+
+use crate::{FAILED, NO};
+
+const TOO_MANY_MISSING: u8 = 3;
+const REFUSED: u8 = 4;
+const UNREACHABLE: u8 = 5;
+const BUSY: u8 = 6;
+const STOPPED: u8 = 7;
+
+pub(super) fn of_report(report: &Report) -> ExitCode {
+    let errors = || report.objects.iter().filter_map(|object| object.error.as_ref());
+    if errors().any(|error| matches!(error, CatchUpError::TooManyMissing { .. })) {
+        return TOO_MANY_MISSING.into();
+    }
+    if errors().next().is_some() { NO.into() } else { ExitCode::SUCCESS }
+}
+
+/// For an error that ended the whole run.
+pub(super) fn of_error(error: &CatchUpError) -> ExitCode {
+    use CatchUpError as E;
+    ExitCode::from(match error {
+        E::Unauthorized | E::AllowanceSpent | E::Forbidden(_) | E::Refused { .. } => REFUSED,
+        E::RateLimited(_) | E::Unanswered { .. } | E::Answer(_) | E::RepeatedCursor | E::TooLarge(_) => UNREACHABLE,
+        E::Busy => BUSY,
+        E::TooManyMissing { .. } => TOO_MANY_MISSING,
+        _ => FAILED,
+    })
+}
+
+pub(super) fn stopped() -> ExitCode {
+    STOPPED.into()
+}
+
+/// The error, and what to do about it.
+pub(super) fn message(error: &CatchUpError) -> String {
+    use CatchUpError as E;
+    let fix = match error {
+        E::Unauthorized => "Make a new API key in Twenty, in Settings → API & Webhooks.",
+        E::Forbidden(_) => "Give the key's role the permission to read the data model.",
+        E::Answer(_) | E::Refused { .. } => "Is --url the address of Twenty's server, without /rest?",
+        E::Unanswered { .. } => "Check the address, and whether Twenty runs.",
+        E::WhichWorkspace => "--tenant or --workspace says it.",
+        E::Busy => "If its process was killed, the next run can start a minute later.",
+        _ => return error.to_string(),
+    };
+    format!("{error}. {fix}")
+}
