@@ -122,7 +122,8 @@ mod postgres {
 
     use super::*;
     use crate::child::Process;
-    use crate::postgres::{Server, skipped};
+    use crate::postgres::Server;
+    use crate::support::skip;
 
     #[tokio::test]
     async fn an_older_inbox_is_brought_up_to_date() {
@@ -160,7 +161,7 @@ mod postgres {
     async fn a_dump_is_an_inbox() {
         let server = Server::start();
         if !server.has("pg_dump") {
-            return skipped("these programs of Postgres come without pg_dump");
+            return skip("these programs of Postgres come without pg_dump");
         }
         let inbox = Inbox::postgres(&server.url()).await.unwrap();
         inbox.store(&event("person.created", 1)).await.unwrap();

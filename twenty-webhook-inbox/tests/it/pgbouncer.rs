@@ -10,8 +10,8 @@ use sqlx::{ConnectOptions as _, Executor as _, Row as _};
 use tempfile::TempDir;
 use twenty_webhook_inbox::{Backoff, Job, JobFilter, PostgresConfig, State, WebhookEvent};
 
-use crate::postgres::{Server, hand_over, new_schema, on_path, shared, skipped, unprivileged};
-use crate::support::{Running, Seen, changed, event, free_port, ok, until};
+use crate::postgres::{Server, hand_over, new_schema, on_path, shared, unprivileged};
+use crate::support::{Running, Seen, changed, event, free_port, ok, skip, until};
 
 /// A pooler in front of a server. It goes from session to session, so that two transactions of a client are seldom in the same one.
 struct PgBouncer {
@@ -25,7 +25,7 @@ impl PgBouncer {
         // Debian has it where only root looks.
         let program = on_path("pgbouncer").unwrap_or_else(|| "/usr/sbin/pgbouncer".into());
         if !program.is_file() {
-            skipped("pgbouncer is not installed");
+            skip("pgbouncer is not installed");
             return None;
         }
         let (dir, port) = (tempfile::tempdir().unwrap(), free_port());

@@ -134,11 +134,6 @@ pub(crate) fn hand_over(folder: &Path) {
     }
 }
 
-/// Says that a test did not run, past the test harness, which keeps what a test prints.
-pub(crate) fn skipped(why: &str) {
-    let _ = writeln!(io::stderr(), "SKIPPED: {why}");
-}
-
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").unwrap().uid() == 0
