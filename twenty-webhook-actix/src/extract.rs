@@ -67,7 +67,7 @@ impl FromRequest for Webhook {
             let extract = async {
                 let received = receive(&config, request.head(), &mut payload).await?;
                 let event = received.event().clone();
-                received.claim(None).await?.complete_unseen().await;
+                received.claim(None).await?.complete_before_handling().await;
                 Ok(Self(event))
             };
             extract.await.map_err(|refusal| RefusedRequest::new(refusal, payload).into())

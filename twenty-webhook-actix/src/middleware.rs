@@ -13,7 +13,7 @@ use http::StatusCode;
 use tokio::task::JoinError;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use twenty_webhook_core::{Received, WebhookEvent};
+use twenty_webhook_core::{VerifiedRequest, WebhookEvent};
 
 use crate::receive::receive;
 use crate::{RefusedRequest, WebhookConfig};
@@ -152,7 +152,7 @@ async fn detached<B: 'static>(
 
 async fn handle<S, B>(
     inner: Rc<S>,
-    received: Received,
+    received: VerifiedRequest,
     outer: Option<WebhookEvent>,
     request: ServiceRequest,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error>

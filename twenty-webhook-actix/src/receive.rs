@@ -4,14 +4,14 @@ use actix_web::dev::{Payload, RequestHead as ActixRequestHead};
 use actix_web::http::header::{CONTENT_LENGTH, HOST};
 use actix_web::rt::time::sleep;
 use futures_util::TryStreamExt;
-use twenty_webhook_core::{BodyError, Received, Refusal, RequestHead, WebhookConfig};
+use twenty_webhook_core::{BodyError, RejectedRequest, RequestHead, VerifiedRequest, WebhookConfig};
 
 /// Reads the body as it was sent. `web::Bytes` would decompress it, and has its own limit.
 pub(crate) async fn receive(
     config: &WebhookConfig,
     head: &ActixRequestHead,
     payload: &mut Payload,
-) -> Result<Received, Refusal> {
+) -> Result<VerifiedRequest, RejectedRequest> {
     let announced = head.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let chunks = pin!(payload.map_err(|error| BodyError::new(&error)));
     match config.receive(&Head(head), announced, chunks, sleep).await {
@@ -22,9 +22,11 @@ pub(crate) async fn receive(
 
 /// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
-async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
+async fn diagnosed(
+    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: RejectedRequest,
+) -> RejectedRequest {
     #[cfg(feature = "diagnose")]
-    if let Some(evidence) = refusal.take_evidence() {
+    if let Some(evidence) = refusal.take_recorded_request() {
         let diagnosis = actix_web::rt::task::spawn_blocking(move || evidence.diagnose()).await;
         return refusal.with_diagnosis(diagnosis.ok());
     }

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
-use twenty_webhook_core::{Refusal, Rejection};
+use twenty_webhook_core::{RejectedRequest, Rejection};
 
 /// The actix error of a refused request: the reason, and the response to the caller.
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct RefusedRequest {
 struct Body(#[expect(dead_code, reason = "held until it is dropped with the response")] Rc<Payload>);
 
 impl RefusedRequest {
-    pub(crate) fn new(refusal: Refusal, body: Payload) -> Self {
+    pub(crate) fn new(refusal: RejectedRequest, body: Payload) -> Self {
         Self { rejection: refusal.rejection().clone(), answer: refusal.into_response(), body: Body(Rc::new(body)) }
     }
 

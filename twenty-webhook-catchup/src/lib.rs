@@ -10,7 +10,7 @@
 //! use twenty_webhook_inbox::{Inbox, WebhookEvent};
 //!
 //! async fn sync(event: WebhookEvent) -> Result<(), std::io::Error> {
-//!     println!("{} caught up: {}", event.name(), event.is_caught_up());
+//!     println!("{} caught up: {}", event.name(), event.is_from_catchup());
 //!     Ok(())
 //! }
 //!
@@ -31,7 +31,7 @@
 //! # What it yields
 //!
 //! Events of today's form without a [`delivery`](twenty_webhook_core::WebhookEvent::delivery), because nothing was signed:
-//! [`is_caught_up`](twenty_webhook_core::WebhookEvent::is_caught_up) is true. The name is `deleted` for a record in the trash, `created` for
+//! [`is_from_catchup`](twenty_webhook_core::WebhookEvent::is_from_catchup) is true. The name is `deleted` for a record in the trash, `created` for
 //! one that is new since the last run and was never seen, and `updated` else; no fields are listed as changed. Each state of a record
 //! (object, id, `updatedAt`) is handled once: what the inbox has pending, running or done in that state or a newer one is left out, and a
 //! delivery that arrives later with the same state is a duplicate. What is a dead letter stays one, and is [listed](ObjectReport::dead).

@@ -159,7 +159,7 @@ impl WebhookConfig {
     /// is asked again, other requests go on with the old verifier, for as long again: a secret that is written to the database is in force
     /// after 10 seconds at most. Twenty itself signs with an old one for up to 10. Zero asks for each request.
     #[must_use]
-    pub fn lookup_cache(self, ttl: Duration) -> Self {
+    pub fn lookup_cache_ttl(self, ttl: Duration) -> Self {
         self.set(|settings| {
             if let Verifiers::LookedUp(lookup) = &mut settings.verifiers {
                 lookup.set_ttl(ttl);

@@ -40,8 +40,8 @@ impl Delivery {
     }
 
     /// The last millisecond at which these headers are accepted; a replay guard must remember the delivery until then.
-    pub fn fresh_until(&self) -> UnixMillis {
-        self.verifier.fresh_until(self.sent_at)
+    pub fn expires_at(&self) -> UnixMillis {
+        self.verifier.expires_at(self.sent_at)
     }
 
     /// Which of the verifier's secrets signed it.

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a> {
     text: &'a str,
-    most_chars: usize,
+    max_chars: usize,
 }
 
 /// Prints `text` with every character escaped that could forge a line, command a terminal, or hide what follows: control characters
@@ -16,17 +16,17 @@ pub struct Escaped<'a> {
 /// use twenty_webhook_core::escaped;
 ///
 /// assert_eq!(escaped("Ada\n\u{1b}[2JLovelace").to_string(), r"Ada\u{a}\u{1b}[2JLovelace");
-/// assert_eq!(escaped("/webhooks/twenty").at_most(8).to_string(), "/webhook…");
+/// assert_eq!(escaped("/webhooks/twenty").max_chars(8).to_string(), "/webhook…");
 /// ```
 pub const fn escaped(text: &str) -> Escaped<'_> {
-    Escaped { text, most_chars: usize::MAX }
+    Escaped { text, max_chars: usize::MAX }
 }
 
 impl Escaped<'_> {
     /// Prints no more than this many characters of the text, and `…` in place of the rest.
     #[must_use]
-    pub const fn at_most(mut self, chars: usize) -> Self {
-        self.most_chars = chars;
+    pub const fn max_chars(mut self, chars: usize) -> Self {
+        self.max_chars = chars;
         self
     }
 }
@@ -34,7 +34,7 @@ impl Escaped<'_> {
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut chars = self.text.chars();
-        for char in chars.by_ref().take(self.most_chars) {
+        for char in chars.by_ref().take(self.max_chars) {
             if is_printable(char) {
                 f.write_char(char)?;
             } else {
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut() {
-        assert_eq!(escaped("äöü").at_most(3).to_string(), "äöü");
-        assert_eq!(escaped("äöü").at_most(2).to_string(), "äö…");
+        assert_eq!(escaped("äöü").max_chars(3).to_string(), "äöü");
+        assert_eq!(escaped("äöü").max_chars(2).to_string(), "äö…");
     }
 }

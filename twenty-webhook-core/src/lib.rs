@@ -58,15 +58,15 @@ pub use event::{
 };
 pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HEADER};
 #[cfg(feature = "diagnose")]
-pub use intake::Evidence;
-pub use intake::{Admission, Ending, Outcome, Received, Refusal};
+pub use intake::RecordedRequest;
+pub use intake::{ClaimedDelivery, Outcome, OutcomeKind, RejectedRequest, VerifiedRequest};
 pub use jiff;
 pub use json::{DecodeError, Extra, RawJson};
 pub use rejection::{BodyError, Rejection};
 #[cfg(feature = "replay-contract")]
 pub use replay::contract as replay_contract;
 pub use replay::{
-    BothLeases, Claim, GuardError, InsecureOrElse, InvalidReplayKey, MemoryLease, MemoryReplayGuard, ReplayGuard,
+    Claim, FallbackLease, GuardError, InsecureFallback, InvalidReplayKey, MemoryLease, MemoryReplayGuard, ReplayGuard,
     ReplayKey,
 };
 pub use request_head::{HttpHead, RequestHead};

@@ -188,7 +188,7 @@ impl Rejection {
 
     /// Whether a genuine delivery may be lost by this, so that the operator must look into it at once. Anybody can cause some of these: a
     /// request with fresh well-formed headers need not be genuine.
-    pub fn may_lose_a_delivery(&self) -> bool {
+    pub fn may_lose_delivery(&self) -> bool {
         matches!(
             self,
             Self::Redirected { .. }
@@ -231,7 +231,7 @@ impl BodyError {
             }
             source = cause.source();
         }
-        Self(crate::escaped(&text).at_most(200).to_string().into())
+        Self(crate::escaped(&text).max_chars(200).to_string().into())
     }
 }
 

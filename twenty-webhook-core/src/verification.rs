@@ -42,7 +42,7 @@ impl Verification {
     ///
     /// # Errors
     /// [`Rejection::BodyTooLarge`] if it is over the limit.
-    pub fn announce(&self, length: u64) -> Result<(), Rejection> {
+    pub fn check_content_length(&self, length: u64) -> Result<(), Rejection> {
         match usize::try_from(length) {
             Ok(length) if length <= self.limit => Ok(()),
             _ => Err(Rejection::BodyTooLarge { limit: self.limit }),

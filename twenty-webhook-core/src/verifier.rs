@@ -165,7 +165,7 @@ impl Verifier {
     }
 
     /// When a delivery sent at `sent_at` stops being fresh.
-    pub(crate) fn fresh_until(&self, sent_at: UnixMillis) -> UnixMillis {
+    pub(crate) fn expires_at(&self, sent_at: UnixMillis) -> UnixMillis {
         sent_at.saturating_add(self.0.tolerance.past)
     }
 }

@@ -45,12 +45,12 @@ impl NewJob {
     /// An event that was read from Twenty's API, of this tenant or else this workspace. Its key is of the record and its state.
     ///
     /// # Errors
-    /// If it was not [caught up](WebhookEvent::is_caught_up), or is not of one record with a date.
+    /// If it was not [caught up](WebhookEvent::is_from_catchup), or is not of one record with a date.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn caught_up(event: &WebhookEvent, scope: &crate::CatchUpScope) -> Result<Self, InboxError> {
         let (record_ids, updated_at) = records(event);
         let updated_at = if *event.action() == Action::Destroyed { Some(i64::MAX) } else { updated_at };
-        let ([id], Some(state), true) = (&record_ids[..], updated_at, event.is_caught_up()) else {
+        let ([id], Some(state), true) = (&record_ids[..], updated_at, event.is_from_catchup()) else {
             return Err(InboxError::database("a caught-up event is of one record, and has its date"));
         };
         let mut key = Sha256::new();

@@ -43,7 +43,7 @@ async fn a_caught_up_event_is_data_of_todays_form() {
     let jobs = place.inbox.jobs(&JobFilter::all()).await.unwrap();
     let (_, event) = place.inbox.job(jobs[0].id).await.unwrap().unwrap();
     let event = event.unwrap();
-    assert!(event.is_caught_up() && event.delivery().is_none());
+    assert!(event.is_from_catchup() && event.delivery().is_none());
     assert_eq!((event.name().as_str(), event.object(), event.record_id()), ("person.updated", "person", Some("1")));
     assert_eq!(event.record_value().unwrap(), place.twenty.records("person")[0]);
     assert_eq!(event.updated_fields(), None);

@@ -17,7 +17,7 @@ pub(super) async fn run(args: &CanaryArgs, api: &Api, webhooks: &[Webhook], repo
     let patterns: Vec<EventPattern> = operations.filter_map(|operation| operation.parse().ok()).collect();
     let uncovered = ["note.created", "note.destroyed"]
         .into_iter()
-        .find(|name| !patterns.iter().any(|pattern| pattern.covers(&EventName::from(*name))));
+        .find(|name| !patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(*name))));
     if let Some(name) = uncovered {
         let check = Check::wrong("canary", format!("no webhook subscribes to {name}, so the canary would not arrive"));
         return report.add(&check.fix("add the operation note.* to a webhook, at least for now"));

@@ -14,7 +14,7 @@ use crate::{Action, EventName};
 /// | `*.*` | everything, changes of the data model too |
 ///
 /// For receiving: whether a pattern [`matches`](Self::matches) an event that arrived. For choosing subscriptions: whether one
-/// [`covers`](Self::covers) an event that is to arrive.
+/// [`subscribes_to`](Self::subscribes_to) an event that is to arrive.
 ///
 /// ```
 /// use twenty_webhook_core::{EventName, EventPattern, WebhookEvent};
@@ -22,7 +22,7 @@ use crate::{Action, EventName};
 /// let everything: EventPattern = "*.*".parse()?;
 /// let event = WebhookEvent::from_stored(r#"{"eventName":"workflowRun.updated"}"#)?;
 /// assert!(everything.matches(&event));
-/// assert!(!everything.covers(event.name()), "since 2.40 Twenty does not send it to that subscription");
+/// assert!(!everything.subscribes_to(event.name()), "since 2.40 Twenty does not send it to that subscription");
 ///
 /// let error = "person".parse::<EventPattern>().unwrap_err();
 /// assert_eq!(error.to_string(), "a pattern is `object.action` or `metadata.name.action`: two parts or three, and this has 1");
@@ -63,7 +63,7 @@ impl EventPattern {
     ///
     /// - `workflowRun.updated` goes to subscriptions to exactly that. (Before 2.40 it went to wildcards too.)
     /// - Events of `timelineActivity` are not sent.
-    pub fn covers(&self, name: &EventName) -> bool {
+    pub fn subscribes_to(&self, name: &EventName) -> bool {
         let is_exact = self.object.is_some() && self.action.is_some();
         self.matches(name) && name.object() != "timelineActivity" && (is_exact || *name != "workflowRun.updated")
     }
@@ -79,14 +79,14 @@ impl FromStr for EventPattern {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts: Vec<_> = text.split('.').collect();
         let (metadata, object, action) = match parts[..] {
-            ["metadata", _] => return Err(EventPatternError::MetadataOfTwoParts),
+            ["metadata", _] => return Err(EventPatternError::MetadataWithTwoParts),
             ["metadata", object, action] => (true, object, action),
             [object, action] => (false, object, action),
             [_, _, _] => return Err(EventPatternError::ThreePartsWithoutMetadata),
             _ => return Err(EventPatternError::Parts(parts.len())),
         };
         if let Some(past) = Action::from_present_tense(action) {
-            return Err(EventPatternError::PresentTense { written: action.to_owned(), meant: past });
+            return Err(EventPatternError::PresentTense { found: action.to_owned(), expected: past });
         }
         Ok(Self { metadata, object: part(object)?, action: part(action)? })
     }
@@ -121,18 +121,18 @@ pub enum EventPatternError {
     Parts(usize),
     /// `metadata.created`, say.
     #[error("changes of the data model have names of three parts: `metadata.*.*` takes all of them")]
-    MetadataOfTwoParts,
+    MetadataWithTwoParts,
     /// `*.person.created`, say.
     #[error("only changes of the data model have names of three parts, and those begin with `metadata`")]
     ThreePartsWithoutMetadata,
     /// `person.create`.
     #[non_exhaustive]
-    #[error("actions are in the past tense: `{meant}`, not `{written}`")]
+    #[error("actions are in the past tense: `{expected}`, not `{found}`")]
     PresentTense {
         /// What the pattern says.
-        written: String,
+        found: String,
         /// What Twenty says.
-        meant: Action,
+        expected: Action,
     },
     /// `per*.created` or `Person.created`, say.
     #[error("`{0}` is neither `*` nor a name in Twenty: letters and digits, the first one a lower-case letter")]

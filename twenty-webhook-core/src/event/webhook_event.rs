@@ -227,10 +227,10 @@ impl WebhookEvent {
     /// use twenty_webhook_core::WebhookEvent;
     ///
     /// let event = WebhookEvent::from_stored(r#"{"eventName":"person.updated","record":{"id":"1"},"caughtUp":true}"#)?;
-    /// assert!(event.is_caught_up());
+    /// assert!(event.is_from_catchup());
     /// # Ok::<(), twenty_webhook_core::NotAnEvent>(())
     /// ```
-    pub fn is_caught_up(&self) -> bool {
+    pub fn is_from_catchup(&self) -> bool {
         self.delivery().is_none() && self.extra().get("caughtUp").is_some_and(|json| json.as_str() == "true")
     }
 

@@ -3,21 +3,21 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::Refusal;
+use super::RejectedRequest;
 use super::exchange::Exchange;
 use super::log::ReceiverLog;
-use super::outcome::Ending;
+use super::outcome::OutcomeKind;
 use crate::replay::HeldLease;
 use crate::{Claim, Delivery, GuardError, Rejection, WebhookEvent};
 
 /// A request that was verified, and is not claimed yet.
 #[must_use = "a verified delivery must be claimed and handled"]
-pub struct Received {
+pub struct VerifiedRequest {
     exchange: Exchange,
     event: WebhookEvent,
 }
 
-impl Received {
+impl VerifiedRequest {
     pub(super) fn new(exchange: Exchange, event: WebhookEvent) -> Self {
         if let Some(delivery) = event.delivery() {
             ReceiverLog::verified(&event, delivery, exchange.path());
@@ -30,7 +30,7 @@ impl Received {
         &self.event
     }
 
-    /// Claims the delivery, so that no copy of it is handled beside it or after it. What gets an [`Admission`] handles the delivery, and says
+    /// Claims the delivery, so that no copy of it is handled beside it or after it. What gets an [`ClaimedDelivery`] handles the delivery, and says
     /// how it ended.
     ///
     /// From here on, run the work in a task that outlives the connection: Twenty hangs up after 5 seconds, and what is dropped is not handled.
@@ -40,7 +40,7 @@ impl Received {
     ///
     /// # Errors
     /// Refuses a delivery that was handled or is being handled, and every delivery while the guard cannot be asked.
-    pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<Admission, Refusal> {
+    pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<ClaimedDelivery, RejectedRequest> {
         let Self { mut exchange, event } = self;
         let replays = &exchange.config.settings().replays;
         let guard = replays.identity();
@@ -55,7 +55,7 @@ impl Received {
             exchange.verified(event);
             // The layer with the claim tells how it ends.
             exchange.is_observed = true;
-            return Ok(Admission::new(exchange, HeldLease::NONE));
+            return Ok(ClaimedDelivery::new(exchange, HeldLease::NONE));
         }
         let claim = match event.delivery() {
             Some(delivery) => replays.claim(delivery).await,
@@ -64,7 +64,7 @@ impl Received {
         event.set_claimed_by(guard.filter(|_| claim.as_ref().is_ok_and(Claim::is_new)));
         exchange.verified(event);
         match claim {
-            Ok(Claim::New(lease)) => Ok(Admission::new(exchange, lease)),
+            Ok(Claim::New(lease)) => Ok(ClaimedDelivery::new(exchange, lease)),
             Ok(Claim::InProgress { retry_after }) => Err(exchange.refuse(Rejection::InProgress { retry_after })),
             Ok(Claim::Completed) => Err(exchange.refuse(Rejection::AlreadyCompleted)),
             Ok(Claim::Expired) => Err(exchange.refuse(Rejection::Expired)),
@@ -78,9 +78,9 @@ fn is_same_delivery(one: &WebhookEvent, other: &WebhookEvent) -> bool {
     key(one) == key(other)
 }
 
-impl fmt::Debug for Received {
+impl fmt::Debug for VerifiedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("event", &self.event).finish_non_exhaustive()
+        f.debug_struct("VerifiedRequest").field("event", &self.event).finish_non_exhaustive()
     }
 }
 
@@ -88,14 +88,14 @@ impl fmt::Debug for Received {
 ///
 /// One that is dropped was not handled, because its task was cancelled: its lease is [abandoned](crate::ReplayGuard::abandon).
 #[must_use = "a delivery that was let in must be finished"]
-pub struct Admission {
+pub struct ClaimedDelivery {
     // Before the exchange: until the lease is settled, the delivery is marked as claimed.
     lease: HeldLease,
     exchange: Exchange,
     admitted: Duration,
 }
 
-impl Admission {
+impl ClaimedDelivery {
     fn new(exchange: Exchange, lease: HeldLease) -> Self {
         Self { lease, admitted: exchange.elapsed(), exchange }
     }
@@ -110,7 +110,7 @@ impl Admission {
     /// expires.
     pub async fn finish(self, status: StatusCode) {
         let Self { lease, mut exchange, admitted } = self;
-        let took = exchange.elapsed().saturating_sub(admitted);
+        let duration = exchange.elapsed().saturating_sub(admitted);
         let recorded = if status.is_success() {
             lease.complete().await
         } else {
@@ -120,22 +120,22 @@ impl Admission {
         if let Err(error) = recorded {
             ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
         }
-        exchange.observe(Ending::Handled { status, took });
+        exchange.observe(OutcomeKind::Handled { status, duration });
     }
 
     /// Completes the delivery before it is handled, for a receiver that cannot see the handler's answer. If the handler fails, the delivery
     /// is lost: no copy is let in.
-    pub async fn complete_unseen(self) {
+    pub async fn complete_before_handling(self) {
         let Self { lease, mut exchange, .. } = self;
         if let Err(error) = lease.complete().await {
             ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
         }
-        exchange.observe(Ending::Extracted);
+        exchange.observe(OutcomeKind::Extracted);
     }
 }
 
-impl fmt::Debug for Admission {
+impl fmt::Debug for ClaimedDelivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").field("delivery", &self.exchange.delivery()).finish_non_exhaustive()
+        f.debug_struct("ClaimedDelivery").field("delivery", &self.exchange.delivery()).finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use crate::body_budget::{BodyBudget, BudgetShare};
 use crate::{BodyError, Diagnosis, Rejection, RequestHead, Verifier, WebhookConfig};
 
 /// A refused request, kept to find out what is wrong with it.
-pub struct Evidence {
+pub struct RecordedRequest {
     verifier: Verifier,
     headers: HeaderMap,
     record: Recording,
@@ -49,7 +49,7 @@ pub(super) async fn gather<S, T>(
     timer: &impl Fn(Duration) -> T,
     exchange: &mut Exchange,
     rejection: &Rejection,
-) -> Option<Evidence>
+) -> Option<RecordedRequest>
 where
     S: Stream<Item = Result<Bytes, BodyError>>,
     T: Future<Output = ()>,
@@ -73,7 +73,7 @@ where
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
     });
     let record = exchange.record.take()?;
-    let mut evidence = Evidence { verifier, headers: HeaderMap::new(), record };
+    let mut evidence = RecordedRequest { verifier, headers: HeaderMap::new(), record };
     for (name, value) in headers {
         evidence.headers.append(name, value);
     }
@@ -102,15 +102,15 @@ where
     within(reading, || timer(settings.body_deadline)).await?.ok()
 }
 
-impl Evidence {
+impl RecordedRequest {
     /// Finds out what is wrong. It may work for a second without waiting.
     pub fn diagnose(self) -> Diagnosis {
         self.verifier.diagnose(&self.headers, self.record.body)
     }
 }
 
-impl fmt::Debug for Evidence {
+impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evidence").finish_non_exhaustive()
+        f.debug_struct("RecordedRequest").finish_non_exhaustive()
     }
 }

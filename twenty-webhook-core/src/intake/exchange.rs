@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "diagnose")]
 use bytes::Bytes;
 
-use super::Refusal;
+use super::RejectedRequest;
 #[cfg(feature = "diagnose")]
 use super::evidence::Recording;
-use super::outcome::{Ending, Outcome};
+use super::outcome::{Outcome, OutcomeKind};
 use super::path_start::PathStart;
 use crate::verifiers::Verifiers;
 use crate::{Delivery, Rejection, Verifier, WebhookConfig, WebhookEvent};
@@ -79,18 +79,18 @@ impl Exchange {
     }
 
     /// Ends the request: tells the operator why, and the caller no more than a status.
-    pub(super) fn refuse(mut self, rejection: Rejection) -> Refusal {
+    pub(super) fn refuse(mut self, rejection: Rejection) -> RejectedRequest {
         self.config.settings().log.refused(&rejection, self.path(), self.tenant());
-        self.observe(Ending::Refused(&rejection));
-        Refusal::new(&self.config, rejection, self.path)
+        self.observe(OutcomeKind::Rejected(&rejection));
+        RejectedRequest::new(&self.config, rejection, self.path)
     }
 
     /// Tells the observer how it ended.
-    pub(super) fn observe(&mut self, ending: Ending<'_>) {
+    pub(super) fn observe(&mut self, kind: OutcomeKind<'_>) {
         let Some(began) = self.began.filter(|_| !self.is_observed) else { return };
         self.is_observed = true;
         let outcome = Outcome {
-            ending,
+            kind,
             path: self.path.as_str(),
             tenant: self.tenant(),
             event: self.event.as_ref(),
@@ -117,7 +117,7 @@ impl Drop for Exchange {
         if let Some(event) = &self.event {
             event.set_claimed_by(None);
         }
-        self.observe(Ending::Dropped);
+        self.observe(OutcomeKind::Dropped);
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) struct LogLimit(Mutex<Vec<(&'static str, Window)>>);
 struct Window {
     began: Instant,
     lines: u64,
-    left_out: u64,
+    suppressed: u64,
 }
 
 impl LogLimit {
@@ -21,7 +21,7 @@ impl LogLimit {
     pub(super) fn admit(&self, kind: &'static str, now: Instant) -> Option<u64> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = windows.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
-            windows.push((kind, Window { began: now, lines: 0, left_out: 0 }));
+            windows.push((kind, Window { began: now, lines: 0, suppressed: 0 }));
             windows.len() - 1
         });
         let window = &mut windows[at].1;
@@ -29,11 +29,11 @@ impl LogLimit {
             (window.began, window.lines) = (now, 0);
         }
         if window.lines == LINES {
-            window.left_out += 1;
+            window.suppressed += 1;
             return None;
         }
         window.lines += 1;
-        Some(std::mem::take(&mut window.left_out))
+        Some(std::mem::take(&mut window.suppressed))
     }
 }
 

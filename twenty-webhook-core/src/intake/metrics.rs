@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 
-use super::{Ending, Outcome};
+use super::{Outcome, OutcomeKind};
 use crate::{Action, WebhookEvent};
 
 /// At most this many objects have their own label; a CRM may have any number of custom objects, and each label costs the metrics' store memory.
@@ -20,11 +20,11 @@ pub(super) fn record(outcome: &Outcome<'_>) {
         "outcome" => outcome.code(), "object" => object.clone(), "action" => action
     )
     .increment(1);
-    if let Ending::Handled { took, .. } = outcome.ending {
-        histogram!("twenty_webhook_handler_seconds", "object" => object.clone()).record(took);
+    if let OutcomeKind::Handled { duration, .. } = outcome.kind {
+        histogram!("twenty_webhook_handler_seconds", "object" => object.clone()).record(duration);
     }
     // A duplicate's lag is not the delivery's.
-    if outcome.event.is_some() && !matches!(outcome.ending, Ending::Refused(_)) {
+    if outcome.event.is_some() && !matches!(outcome.kind, OutcomeKind::Rejected(_)) {
         let lag = |name, lag: Option<Duration>| {
             if let Some(lag) = lag {
                 histogram!(name, "object" => object.clone()).record(lag);

@@ -1,7 +1,7 @@
 //! From a request to a handled delivery: what every adapter drives.
 //!
-//! [`receive`](crate::WebhookConfig::receive) judges the head, chooses the verifier, reads the body and verifies it. [`Received`] is a
-//! verified event, which is claimed; [`Admission`] is the right to handle it. Whatever ends early is a [`Refusal`], logged and observed.
+//! [`receive`](crate::WebhookConfig::receive) judges the head, chooses the verifier, reads the body and verifies it. [`VerifiedRequest`] is a
+//! verified event, which is claimed; [`ClaimedDelivery`] is the right to handle it. Whatever ends early is a [`RejectedRequest`], logged and observed.
 
 mod admission;
 mod body;
@@ -18,11 +18,11 @@ mod path_start;
 mod receive;
 mod refusal;
 
-pub use admission::{Admission, Received};
+pub use admission::{ClaimedDelivery, VerifiedRequest};
 #[cfg(feature = "diagnose")]
-pub use evidence::Evidence;
+pub use evidence::RecordedRequest;
 pub(crate) use log::ReceiverLog;
 pub(crate) use outcome::Observer;
-pub use outcome::{Ending, Outcome};
-pub use refusal::Refusal;
+pub use outcome::{Outcome, OutcomeKind};
+pub use refusal::RejectedRequest;
 pub(crate) use refusal::RejectionResponse;

@@ -12,7 +12,7 @@ pub(crate) type Observer = Arc<dyn Fn(&Outcome<'_>) + Send + Sync>;
 #[non_exhaustive]
 pub struct Outcome<'a> {
     /// What came of it.
-    pub ending: Ending<'a>,
+    pub kind: OutcomeKind<'a>,
     /// The beginning of the URL's path: at most 103 bytes. It is as it was sent: see [`escaped`](crate::escaped).
     pub path: &'a str,
     /// The tenant whose verifier judged the request. Of a request that was refused, it is the tenant that it *claims* to be for.
@@ -26,16 +26,16 @@ pub struct Outcome<'a> {
 /// What came of a request.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Ending<'a> {
+pub enum OutcomeKind<'a> {
     /// It was refused; or it is a [duplicate](Rejection::is_duplicate), which was not handled again.
-    Refused(&'a Rejection),
+    Rejected(&'a Rejection),
     /// The handler has answered. A 2xx completes the delivery; after anything else a copy is let in.
     #[non_exhaustive]
     Handled {
         /// The handler's status; 500 if it failed or panicked.
         status: StatusCode,
         /// How long the handler took.
-        took: Duration,
+        duration: Duration,
     },
     /// A handler whose answer is not seen was given the event: the actix extractor, without the middleware.
     Extracted,
@@ -47,12 +47,12 @@ impl Outcome<'_> {
     /// A stable name: `handled` for a 2xx, `failed` for another status of the handler, `extracted`, `dropped`, or the rejection's
     /// [code](Rejection::code).
     pub fn code(&self) -> &'static str {
-        match self.ending {
-            Ending::Refused(rejection) => rejection.code(),
-            Ending::Handled { status, .. } if status.is_success() => "handled",
-            Ending::Handled { .. } => "failed",
-            Ending::Extracted => "extracted",
-            Ending::Dropped => "dropped",
+        match self.kind {
+            OutcomeKind::Rejected(rejection) => rejection.code(),
+            OutcomeKind::Handled { status, .. } if status.is_success() => "handled",
+            OutcomeKind::Handled { .. } => "failed",
+            OutcomeKind::Extracted => "extracted",
+            OutcomeKind::Dropped => "dropped",
         }
     }
 

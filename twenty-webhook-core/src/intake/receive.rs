@@ -6,7 +6,7 @@ use futures_core::Stream;
 
 use super::deadline::within;
 use super::exchange::Exchange;
-use super::{Received, Refusal, body};
+use super::{RejectedRequest, VerifiedRequest, body};
 use crate::verifiers::{Lookup, LookupKey, Verifiers};
 use crate::{BodyError, Rejection, RequestHead, SourceError, Target, Tolerance, Verifier, WebhookConfig, WebhookEvent};
 
@@ -15,7 +15,7 @@ const COARSE_TOLERANCE: Tolerance = Tolerance::both(Duration::from_secs(24 * 60 
 
 impl WebhookConfig {
     /// Takes a request up to a verified event: judges its head, chooses the verifier, reads its body within limit, budget and deadline, and
-    /// compares the signature. This is what an adapter calls; what it gets back it [claims](Received::claim), and then calls the handler.
+    /// compares the signature. This is what an adapter calls; what it gets back it [claims](VerifiedRequest::claim), and then calls the handler.
     ///
     /// `announced` is the length of the body in bytes, if the sender or the framework says one. `body` is the body as it was on the wire,
     /// still compressed if it was. `timer` makes a future that is done after a time.
@@ -26,11 +26,11 @@ impl WebhookConfig {
     /// ```
     /// use std::pin::pin;
     /// use bytes::Bytes;
-    /// use twenty_webhook_core::{BodyError, HttpHead, Refusal, WebhookConfig, WebhookEvent};
+    /// use twenty_webhook_core::{BodyError, HttpHead, RejectedRequest, WebhookConfig, WebhookEvent};
     /// # async fn handle(event: WebhookEvent) -> http::StatusCode { http::StatusCode::NO_CONTENT }
     ///
     /// /// An adapter for requests whose body is in memory already.
-    /// async fn receive(config: &WebhookConfig, request: http::Request<Bytes>) -> Result<http::StatusCode, Refusal> {
+    /// async fn receive(config: &WebhookConfig, request: http::Request<Bytes>) -> Result<http::StatusCode, RejectedRequest> {
     ///     let body = pin!(futures_util::stream::iter([Ok::<_, BodyError>(request.body().clone())]));
     ///     let received = config.receive(&HttpHead::of(&request), None, body, tokio::time::sleep).await?;
     ///     let work = async move {
@@ -52,14 +52,14 @@ impl WebhookConfig {
         announced: Option<u64>,
         mut body: Pin<&mut S>,
         timer: impl Fn(Duration) -> T,
-    ) -> Result<Received, Refusal>
+    ) -> Result<VerifiedRequest, RejectedRequest>
     where
         S: Stream<Item = Result<Bytes, BodyError>>,
         T: Future<Output = ()>,
     {
         let mut exchange = Exchange::begin(self, head.path());
         match self.verify(head, announced, body.as_mut(), &timer, &mut exchange).await {
-            Ok(event) => Ok(Received::new(exchange, event)),
+            Ok(event) => Ok(VerifiedRequest::new(exchange, event)),
             Err(rejection) => {
                 #[cfg(feature = "diagnose")]
                 let evidence = super::evidence::gather(self, head, body, &timer, &mut exchange, &rejection).await;
@@ -106,7 +106,7 @@ impl WebhookConfig {
         };
         let mut verification = verification.body_limit(settings.body_limit);
         if let Some(length) = announced {
-            verification.announce(length)?;
+            verification.check_content_length(length)?;
         }
         let (deadline, read_ahead) = (settings.body_deadline, head.read_ahead());
         let reading = body::read(body, |chunk| {

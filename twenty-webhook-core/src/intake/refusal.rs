@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 #[cfg(feature = "diagnose")]
-use super::evidence::Evidence;
+use super::evidence::RecordedRequest;
 use super::path_start::PathStart;
 use crate::{Rejection, WebhookConfig};
 
@@ -13,18 +13,18 @@ pub(crate) type RejectionResponse = Arc<dyn Fn(&Rejection) -> Response<Bytes> + 
 
 /// A request that was refused: why, for the operator (it is in the log already), and the answer to the caller.
 #[must_use = "the caller waits for an answer"]
-pub struct Refusal(Box<Parts>);
+pub struct RejectedRequest(Box<Parts>);
 
 struct Parts {
     rejection: Rejection,
     response: Response<Bytes>,
     #[cfg(feature = "diagnose")]
-    evidence: Option<Evidence>,
+    evidence: Option<RecordedRequest>,
     #[cfg(feature = "diagnose")]
     path: PathStart,
 }
 
-impl Refusal {
+impl RejectedRequest {
     pub(super) fn new(
         config: &WebhookConfig,
         rejection: Rejection,
@@ -58,7 +58,7 @@ impl Refusal {
     }
 
     #[cfg(feature = "diagnose")]
-    pub(super) fn with_evidence(mut self, evidence: Option<Evidence>) -> Self {
+    pub(super) fn with_evidence(mut self, evidence: Option<RecordedRequest>) -> Self {
         self.0.evidence = evidence;
         self
     }
@@ -66,7 +66,7 @@ impl Refusal {
     /// The request itself, if it is to be diagnosed. Diagnose it where that blocks nothing, and put what was found
     /// [into the answer](Self::with_diagnosis).
     #[cfg(feature = "diagnose")]
-    pub fn take_evidence(&mut self) -> Option<Evidence> {
+    pub fn take_recorded_request(&mut self) -> Option<RecordedRequest> {
         self.0.evidence.take()
     }
 
@@ -97,16 +97,16 @@ fn add_headers(rejection: &Rejection, headers: &mut HeaderMap) {
     }
 }
 
-impl fmt::Debug for Refusal {
+impl fmt::Debug for RejectedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal").field("rejection", &self.0.rejection).finish_non_exhaustive()
+        f.debug_struct("RejectedRequest").field("rejection", &self.0.rejection).finish_non_exhaustive()
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RejectedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.rejection.fmt(f)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for RejectedRequest {}

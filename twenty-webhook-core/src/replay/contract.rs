@@ -20,7 +20,7 @@
 //!         UnixMillis::from_millis(self.0.load(SeqCst))
 //!     }
 //!
-//!     async fn pass(&self, time: Duration) {
+//!     async fn advance(&self, time: Duration) {
 //!         self.0.fetch_add(time.as_millis() as u64, SeqCst);
 //!     }
 //! }
@@ -54,7 +54,7 @@ pub trait Harness {
     fn now(&self) -> UnixMillis;
 
     /// Lets at least this much time pass for the guard: sets its clock forward, or sleeps.
-    fn pass(&self, time: Duration) -> impl Future<Output = ()>;
+    fn advance(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
 /// Longer than any case takes.
@@ -116,7 +116,7 @@ async fn a_released_delivery_is_remembered_for_as_long(harness: &impl Harness) {
     guard.release(lease).await.expect("the lease is held");
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     guard.complete(lease).await.expect("the lease is held");
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     completed(guard.claim(&delivery(id, until)).await);
 }
 
@@ -146,7 +146,7 @@ async fn a_later_until_extends_a_completed_claim(harness: &impl Harness) {
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     guard.complete(lease).await.expect("the lease is held");
     completed(guard.claim(&delivery(id, later(harness))).await);
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
@@ -156,7 +156,7 @@ async fn a_later_until_extends_a_running_claim(harness: &impl Harness) {
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     in_progress(guard.claim(&delivery(id, later(harness))).await);
     guard.complete(lease).await.expect("the lease is held");
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
@@ -166,7 +166,7 @@ async fn a_lease_runs_out(harness: &impl Harness) {
     let first = new(guard.claim(&delivery(id, until)).await);
     let retry_after = in_progress(guard.claim(&delivery(id, until)).await);
     assert!(retry_after <= SHORT, "a copy may be let in after the lease, not after {retry_after:?}");
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     let second = new(guard.claim(&delivery(id, until)).await);
     guard.release(first).await.expect("an old holder that has failed has nothing to be told");
     in_progress(guard.claim(&delivery(id, until)).await);
@@ -178,7 +178,7 @@ async fn a_lease_that_ran_out_still_completes(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
     let (id, until) = ("ran out, but nobody came", later(harness));
     let lease = new(guard.claim(&delivery(id, until)).await);
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     guard.complete(lease).await.expect("nobody claimed it since");
     completed(guard.claim(&delivery(id, until)).await);
 }
@@ -187,7 +187,7 @@ async fn an_old_holder_does_not_complete_the_next_claim(harness: &impl Harness) 
     let guard = harness.guard(SHORT);
     let (id, until) = ("old completes", later(harness));
     let old = new(guard.claim(&delivery(id, until)).await);
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     let next = new(guard.claim(&delivery(id, until)).await);
     let outcome = guard.complete(old).await;
     assert_eq!(outcome, Err(GuardError::LeaseLost), "an old holder is told that it has lost the lease");
@@ -200,7 +200,7 @@ async fn an_old_holder_does_not_release_the_next_claim(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
     let (id, until) = ("old releases", later(harness));
     let old = new(guard.claim(&delivery(id, until)).await);
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     let next = new(guard.claim(&delivery(id, until)).await);
     guard.release(old).await.expect("an old holder that has failed has nothing to be told");
     in_progress(guard.claim(&delivery(id, until)).await);
@@ -212,7 +212,7 @@ async fn an_old_holder_does_not_release_what_was_completed(harness: &impl Harnes
     let guard = harness.guard(SHORT);
     let (id, until) = ("old releases the completed", later(harness));
     let old = new(guard.claim(&delivery(id, until)).await);
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     let next = new(guard.claim(&delivery(id, until)).await);
     guard.complete(next).await.expect("the lease is held");
     guard.release(old).await.expect("an old holder that has failed has nothing to be told");
@@ -223,7 +223,7 @@ async fn a_lease_outlives_the_until_of_its_claim(harness: &impl Harness) {
     let guard = harness.guard(LONG);
     let id = "outlives";
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     // A copy that is signed anew, while the first is still being handled.
     in_progress(guard.claim(&delivery(id, later(harness))).await);
     guard.complete(lease).await.expect("the lease is held");
@@ -243,42 +243,42 @@ async fn an_abandoned_delivery_is_new_once_its_lease_has_expired(harness: &impl 
     let guard = harness.guard(SHORT);
     let (id, until) = ("abandoned", later(harness));
     guard.abandon(new(guard.claim(&delivery(id, until)).await));
-    harness.pass(AFTER_SHORT).await;
+    harness.advance(AFTER_SHORT).await;
     let lease = new(guard.claim(&delivery(id, until)).await);
     guard.complete(lease).await.expect("the lease is held");
     completed(guard.claim(&delivery(id, until)).await);
 }
 
-/// A delivery whose body is `body`, and whose signature is accepted through `fresh_until`. For tests of guards.
+/// A delivery whose body is `body`, and whose signature is accepted through `expires_at`. For tests of guards.
 ///
 /// ```
 /// use twenty_webhook_core::{UnixMillis, replay_contract::delivery};
 ///
 /// let until = UnixMillis::from_millis(1_735_066_639_761);
-/// assert_eq!(delivery("a", until).fresh_until(), until);
+/// assert_eq!(delivery("a", until).expires_at(), until);
 /// assert_eq!(delivery("a", until).replay_key(), delivery("a", UnixMillis::from_millis(1)).replay_key());
 /// ```
-pub fn delivery(body: impl AsRef<[u8]>, fresh_until: UnixMillis) -> Delivery {
+pub fn delivery(body: impl AsRef<[u8]>, expires_at: UnixMillis) -> Delivery {
     static SECRET: LazyLock<Secret> = LazyLock::new(|| secret("It's a Secret to Everybody"));
-    signed_with(SECRET.clone(), body.as_ref(), fresh_until)
+    signed_with(SECRET.clone(), body.as_ref(), expires_at)
 }
 
 /// [`delivery`], signed with this secret.
 ///
 /// # Panics
 /// If the secret is blank.
-pub fn delivery_signed_with(text: &str, body: impl AsRef<[u8]>, fresh_until: UnixMillis) -> Delivery {
-    signed_with(secret(text), body.as_ref(), fresh_until)
+pub fn delivery_signed_with(text: &str, body: impl AsRef<[u8]>, expires_at: UnixMillis) -> Delivery {
+    signed_with(secret(text), body.as_ref(), expires_at)
 }
 
 fn secret(text: &str) -> Secret {
     Secret::new(text).expect("the secret is not blank")
 }
 
-fn signed_with(secret: Secret, body: &[u8], fresh_until: UnixMillis) -> Delivery {
-    let headers = Signer::new(secret.clone()).sign_at(body, fresh_until);
+fn signed_with(secret: Secret, body: &[u8], expires_at: UnixMillis) -> Delivery {
+    let headers = Signer::new(secret.clone()).sign_at(body, expires_at);
     let verifier = Verifier::new(secret).tolerance(Tolerance::both(Duration::ZERO));
-    verifier.verify_at(&headers, body.to_vec(), fresh_until).expect("it was signed at this moment")
+    verifier.verify_at(&headers, body.to_vec(), expires_at).expect("it was signed at this moment")
 }
 
 fn later(harness: &impl Harness) -> UnixMillis {

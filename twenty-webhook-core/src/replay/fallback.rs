@@ -3,12 +3,12 @@ use std::fmt;
 
 use crate::{Claim, Delivery, GuardError, ReplayGuard};
 
-/// Two guards, made by [`insecure_or_else`](ReplayGuard::insecure_or_else): while the shared one is unavailable, the local one decides
+/// Two guards, made by [`insecure_fallback`](ReplayGuard::insecure_fallback): while the shared one is unavailable, the local one decides
 /// alone.
 ///
 /// Both are told everything. So when the shared guard fails, the local one knows what was handled here before; and when the shared guard
 /// is back, what was handled here meanwhile is still known. A delivery that either knows is not new.
-pub struct InsecureOrElse<G, F> {
+pub struct InsecureFallback<G, F> {
     shared: G,
     local: F,
     report: Report,
@@ -18,12 +18,12 @@ type Report = Box<dyn Fn(&GuardError) + Send + Sync>;
 
 /// A lease of the local guard, and one of the shared guard unless that was unavailable.
 #[derive(Debug)]
-pub struct BothLeases<L, S> {
+pub struct FallbackLease<L, S> {
     local: L,
     shared: Option<S>,
 }
 
-impl<G, F> InsecureOrElse<G, F> {
+impl<G, F> InsecureFallback<G, F> {
     pub(super) fn new(shared: G, local: F, report: Report) -> Self {
         Self { shared, local, report }
     }
@@ -35,8 +35,8 @@ impl<G, F> InsecureOrElse<G, F> {
     }
 }
 
-impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureOrElse<G, F> {
-    type Lease = BothLeases<F::Lease, G::Lease>;
+impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureFallback<G, F> {
+    type Lease = FallbackLease<F::Lease, G::Lease>;
 
     async fn claim(&self, delivery: &Delivery) -> Result<Claim<Self::Lease>, GuardError> {
         let local =
@@ -46,14 +46,14 @@ impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureOrElse<G, F> {
             Err(error) => {
                 (self.report)(&error);
                 return Ok(match new_or_known(local) {
-                    Ok(local) => Claim::New(BothLeases { local: local.keep(), shared: None }),
+                    Ok(local) => Claim::New(FallbackLease { local: local.keep(), shared: None }),
                     Err(known) => known.map(|never| match never {}),
                 });
             }
         };
         let known = match (new_or_known(local), new_or_known(shared)) {
             (Ok(local), Ok(shared)) => {
-                return Ok(Claim::New(BothLeases { local: local.keep(), shared: Some(shared) }));
+                return Ok(Claim::New(FallbackLease { local: local.keep(), shared: Some(shared) }));
             }
             // The guard that took it for new learns what the other knows.
             (Ok(local), Err(known)) => {
@@ -125,9 +125,9 @@ async fn end_as<G: ReplayGuard>(guard: &G, lease: G::Lease, known: &Claim<Infall
     if matches!(known, Claim::Completed) { guard.complete(lease).await } else { guard.release(lease).await }
 }
 
-impl<G: fmt::Debug, F: fmt::Debug> fmt::Debug for InsecureOrElse<G, F> {
+impl<G: fmt::Debug, F: fmt::Debug> fmt::Debug for InsecureFallback<G, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InsecureOrElse")
+        f.debug_struct("InsecureFallback")
             .field("shared", &self.shared)
             .field("local", &self.local)
             .finish_non_exhaustive()

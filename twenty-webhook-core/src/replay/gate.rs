@@ -30,8 +30,8 @@ impl ReplayGate {
     pub(crate) fn identity(&self) -> Option<usize> {
         match self {
             Self::Off => None,
-            Self::Memory(guard) => Some(guard.address()),
-            Self::Other(guard) => Some(guard.erased_address()),
+            Self::Memory(guard) => Some(guard.identity()),
+            Self::Other(guard) => Some(guard.erased_identity()),
         }
     }
 
@@ -103,7 +103,7 @@ impl Drop for HeldLease {
 /// [`ReplayGuard`] behind a pointer.
 pub(crate) trait ErasedGuard: Send + Sync {
     fn claim(self: Arc<Self>, delivery: &Delivery) -> Answer<'_, Claim<Box<dyn ErasedLease>>>;
-    fn erased_address(&self) -> usize;
+    fn erased_identity(&self) -> usize;
 }
 
 /// A lease, together with its guard.
@@ -123,8 +123,8 @@ impl<G: ReplayGuard> ErasedGuard for G {
         })
     }
 
-    fn erased_address(&self) -> usize {
-        self.address()
+    fn erased_identity(&self) -> usize {
+        self.identity()
     }
 }
 

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Delivery, InsecureOrElse};
+use crate::{Delivery, InsecureFallback};
 
 /// Remembers which deliveries were claimed, so that a replay or a duplicate is not handled again.
 ///
@@ -11,13 +11,13 @@ use crate::{Delivery, InsecureOrElse};
 /// lease expires, and the next copy of the delivery is handled.
 ///
 /// Two deliveries are the same if their [`replay_key`](Delivery::replay_key) is the same. A guard must remember a claim, completed or
-/// not, for as long as any signature over the delivery is accepted: through the latest [`fresh_until`](Delivery::fresh_until) of all its
+/// not, for as long as any signature over the delivery is accepted: through the latest [`expires_at`](Delivery::expires_at) of all its
 /// claims, inclusive. What it has forgotten because that time had passed, it must not take for new again, even if the clock is set back.
 ///
 /// Every call answers within a time that its sender would wait for: Twenty hangs up after 5 seconds. Receivers set no deadline of
 /// their own.
 ///
-/// Receivers do not call this; they go through [`Received::claim`](crate::Received::claim).
+/// Receivers do not call this; they go through [`VerifiedRequest::claim`](crate::VerifiedRequest::claim).
 ///
 /// ```
 /// use twenty_webhook_core::{Claim, MemoryReplayGuard, ReplayGuard, Secret, Signer, Verifier};
@@ -43,7 +43,7 @@ pub trait ReplayGuard: Send + Sync + 'static {
     /// [`abandon`](Self::abandon). It must tell its claim from every later claim of the same delivery.
     type Lease: Send + 'static;
 
-    /// Claims the delivery. On a delivery that is already known, a later [`fresh_until`](Delivery::fresh_until) extends how long it is
+    /// Claims the delivery. On a delivery that is already known, a later [`expires_at`](Delivery::expires_at) extends how long it is
     /// remembered.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ pub trait ReplayGuard: Send + Sync + 'static {
 
     /// Tells this guard from others, also where it is shared through several pointers.
     #[doc(hidden)]
-    fn address(&self) -> usize {
+    fn identity(&self) -> usize {
         std::ptr::from_ref(self).cast::<()>().addr()
     }
 
@@ -83,19 +83,19 @@ pub trait ReplayGuard: Send + Sync + 'static {
     /// use twenty_webhook_core::{MemoryReplayGuard, ReplayGuard, Secret, WebhookConfig};
     ///
     /// # let shared_guard = MemoryReplayGuard::default();
-    /// let guard = shared_guard.insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
+    /// let guard = shared_guard.insecure_fallback(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
     /// let config = WebhookConfig::new(Secret::new("s3cret")?).replay_guard(guard);
     /// # Ok::<(), twenty_webhook_core::SecretError>(())
     /// ```
-    fn insecure_or_else<F: ReplayGuard>(
+    fn insecure_fallback<F: ReplayGuard>(
         self,
         fallback: F,
         report: impl Fn(&GuardError) + Send + Sync + 'static,
-    ) -> InsecureOrElse<Self, F>
+    ) -> InsecureFallback<Self, F>
     where
         Self: Sized,
     {
-        InsecureOrElse::new(self, fallback, Box::new(report))
+        InsecureFallback::new(self, fallback, Box::new(report))
     }
 }
 
@@ -119,8 +119,8 @@ impl<G: ReplayGuard> ReplayGuard for Arc<G> {
         G::abandon(self, lease);
     }
 
-    fn address(&self) -> usize {
-        G::address(self)
+    fn identity(&self) -> usize {
+        G::identity(self)
     }
 }
 
@@ -137,7 +137,7 @@ pub enum Claim<L> {
     },
     /// A copy was handled.
     Completed,
-    /// Its [`fresh_until`](Delivery::fresh_until) has passed, so it can no longer be told from a replay that was forgotten. The body took
+    /// Its [`expires_at`](Delivery::expires_at) has passed, so it can no longer be told from a replay that was forgotten. The body took
     /// long to arrive, or the clock was set back.
     Expired,
 }

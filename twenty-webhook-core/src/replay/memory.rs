@@ -80,7 +80,7 @@ impl MemoryReplayGuard {
     }
 
     /// How many entries it holds, for metrics. Expired ones that no claim has cleared away yet are counted.
-    pub fn held(&self) -> usize {
+    pub fn entry_count(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
@@ -101,7 +101,7 @@ impl MemoryReplayGuard {
     /// [`ReplayGuard::claim`], which never waits here.
     pub(super) fn claim_now(&self, delivery: &Delivery) -> Claim<MemoryLease> {
         let (key, now) = (self.key(delivery), self.clock.as_ref().unwrap_or(delivery.clock()).now());
-        self.shard(key).claim(key, delivery.fresh_until(), now, self.lease)
+        self.shard(key).claim(key, delivery.expires_at(), now, self.lease)
     }
 
     pub(super) fn complete_now(&self, lease: &MemoryLease) -> Result<(), GuardError> {
@@ -138,7 +138,7 @@ impl ReplayGuard for MemoryReplayGuard {
 #[derive(Debug)]
 pub struct MemoryLease {
     pub(super) key: u128,
-    pub(super) fresh_until: UnixMillis,
+    pub(super) delivery_expires_at: UnixMillis,
     pub(super) token: NonZeroU64,
 }
 

@@ -9,7 +9,7 @@ mod key;
 mod memory;
 mod shard;
 
-pub use fallback::{BothLeases, InsecureOrElse};
+pub use fallback::{FallbackLease, InsecureFallback};
 pub(crate) use gate::{HeldLease, ReplayGate};
 pub use guard::{Claim, GuardError, ReplayGuard};
 pub(crate) use key::Scope;

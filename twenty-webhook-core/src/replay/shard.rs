@@ -31,7 +31,7 @@ pub(super) struct Shard {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     key: u128,
-    fresh_until: UnixMillis,
+    expires_at: UnixMillis,
     /// `None` if it was completed.
     running: Option<Running>,
 }
@@ -68,12 +68,12 @@ impl Shard {
     pub(super) fn claim(
         &mut self,
         key: u128,
-        fresh_until: UnixMillis,
+        expires_at: UnixMillis,
         now: UnixMillis,
         lease: Duration,
     ) -> Claim<MemoryLease> {
         let now = now.max(self.now);
-        if fresh_until < now {
+        if expires_at < now {
             return Claim::Expired;
         }
         self.now = now;
@@ -88,17 +88,17 @@ impl Shard {
             }
             _ => {
                 let running = Running { token: self.next_token(), expires_at: now.saturating_add(lease) };
-                (Claim::New(MemoryLease { key, fresh_until, token: running.token }), Some(running))
+                (Claim::New(MemoryLease { key, delivery_expires_at: expires_at, token: running.token }), Some(running))
             }
         };
         match (found, known) {
             // Every copy of one request comes this way, however many there are: they take no room.
-            (Some(at), Some(known)) if fresh_until <= known.fresh_until => self.queue[at].running = running,
+            (Some(at), Some(known)) if expires_at <= known.expires_at => self.queue[at].running = running,
             _ => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { key, fresh_until, running });
+                self.push(Entry { key, expires_at, running });
             }
         }
         claim
@@ -114,11 +114,11 @@ impl Shard {
                 _ => self.queue[at].running = None,
             },
             // Forgotten at capacity, but still replayable.
-            _ if self.now <= lease.fresh_until => {
+            _ if self.now <= lease.delivery_expires_at => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { key: lease.key, fresh_until: lease.fresh_until, running: None });
+                self.push(Entry { key: lease.key, expires_at: lease.delivery_expires_at, running: None });
             }
             _ => {}
         }
@@ -191,7 +191,7 @@ impl Shard {
 impl Entry {
     /// A running lease keeps its entry for a copy that is signed anew, even if the first signature is no longer fresh.
     fn is_live(&self, now: UnixMillis) -> bool {
-        now <= self.fresh_until || self.running.is_some_and(|running| now <= running.expires_at)
+        now <= self.expires_at || self.running.is_some_and(|running| now <= running.expires_at)
     }
 }
 

@@ -210,7 +210,7 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
         async move {
             let Err(error) = handling.await else { return StatusCode::OK };
             let (delivery_id, error) = (event.delivery_id(), error.with_sources());
-            let (name, error) = (escaped(event.name().as_str()).at_most(100), escaped(&error).at_most(1000));
+            let (name, error) = (escaped(event.name().as_str()).max_chars(100), escaped(&error).max_chars(1000));
             tracing::error!(target: "twenty_webhook", %delivery_id, %name, "Twenty webhook not handled: {error}");
             StatusCode::INTERNAL_SERVER_ERROR
         }

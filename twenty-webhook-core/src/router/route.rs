@@ -124,7 +124,7 @@ impl<S> Route<S> {
             let includes = |wide: &EventPattern, narrow: &EventPattern| {
                 let name = narrow.to_string();
                 // Twenty sends some events to no wildcard.
-                let sends = || name.contains('*') || wide.covers(&EventName::from(name.as_str()));
+                let sends = || name.contains('*') || wide.subscribes_to(&EventName::from(name.as_str()));
                 wide == narrow || Pattern::from(wide).covers(&Pattern::from(narrow)) && sends()
             };
             if !patterns.iter().any(|other| includes(other, pattern)) {

@@ -10,7 +10,7 @@ use crate::Verifier;
 /// Looks up the verifier for a request, before its body is read: for secrets of many tenants, in a database say.
 ///
 /// A look-up is made for requests whose headers are well-formed and at most a day old, and its result is used for
-/// [5 seconds](crate::WebhookConfig::lookup_cache), or 10 while the source is asked again. A target is looked up once at a time, and at most 64 targets are: 32 that a delivery
+/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or 10 while the source is asked again. A target is looked up once at a time, and at most 64 targets are: 32 that a delivery
 /// was verified for, and 32 others. A request that has no verifier after 3 seconds is answered 503. So a flood of requests is not a flood of
 /// queries. (A flood of made-up targets can delay the first delivery of a tenant after a restart, and with a slow source lose it.)
 ///
