@@ -20,11 +20,14 @@ mod tests;
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     tracing::init_default_subscriber();
-    lambda_http::run(app(Secret::from_env("TWENTY_WEBHOOK_SECRET")?)).await
+    lambda_http::run(app(Secret::from_env("TWENTY_WEBHOOK_SECRET")?, events())).await
 }
 
-fn app(secret: Secret) -> Router {
-    let events = EventRouter::new().on("person.created", person_created).fallback(async |_: WebhookEvent| {});
+fn events() -> EventRouter {
+    EventRouter::new().on("person.created", person_created).fallback(async |_: WebhookEvent| {})
+}
+
+fn app(secret: Secret, events: EventRouter) -> Router {
     Router::new().route("/webhooks/twenty", post(events).layer(TwentyWebhookLayer::new(secret)))
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn verified(body: String) -> WebhookEvent {
 /// `CI_MUST_RUN_ALL` is set.
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI_MUST_RUN_ALL").is_none(), "SKIPPED: {why}");
-    writeln!(std::io::stderr(), "SKIPPED: {why}").unwrap();
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 pub(crate) struct Place {
