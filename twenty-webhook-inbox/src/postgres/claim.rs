@@ -29,7 +29,7 @@ const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WH
     FROM {jobs} j WHERE j.seq = ANY($1) ORDER BY j.crashes, j.run_at, j.seq";
 
 const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
-    WHERE seq = ANY($1) AND state < 2 AND body IS NOT NULL
+    WHERE seq = ANY($1) AND state + 0 < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
 impl PostgresStore {
@@ -105,8 +105,8 @@ impl PostgresStore {
         }
         let (seqs, blockers): (Vec<_>, Vec<_>) = park.iter().copied().unzip();
         let follow = self.dialect.scalar(
-            "UPDATE {jobs} SET has_followers = TRUE WHERE seq IN
-                (SELECT seq FROM {jobs} WHERE seq = ANY($1) AND state <= 2 ORDER BY seq FOR UPDATE SKIP LOCKED) RETURNING seq",
+            "UPDATE {jobs} SET has_followers = TRUE WHERE seq {any}
+                SELECT seq FROM {jobs} WHERE seq = ANY($1) AND state + 0 <= 2 ORDER BY seq FOR UPDATE SKIP LOCKED {end} RETURNING seq",
         );
         let held: Vec<i64> = follow.bind(&blockers).fetch_all(&mut *tx).await?;
         let park = self.dialect.query(
@@ -115,7 +115,7 @@ impl PostgresStore {
                 run_at = CASE WHEN $4 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
                     THEN greatest(least(b.run_at, b.failing_since + $4 + 1), {now} + 10) ELSE {this}.run_at END
              FROM unnest($1::bigint[], $2::bigint[]) AS p (seq, blocker) JOIN {jobs} b ON b.seq = p.blocker
-             WHERE {this}.seq = p.seq AND {this}.state = 0 AND b.state <= 2 AND p.blocker = ANY($3)",
+             WHERE {this}.seq = p.seq AND {this}.state + 0 = 0 AND b.state + 0 <= 2 AND p.blocker = ANY($3)",
         );
         let parked =
             park.bind(seqs).bind(blockers).bind(held).bind(order.gives_up_after.map(millis)).execute(tx).await?;
