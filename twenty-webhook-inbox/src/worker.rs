@@ -120,7 +120,8 @@ impl<S: Store> Worker<S> {
     }
 
     /// Merges a burst of `updated` of one record into one call, once none has arrived for `quiet`. The call gets the newest state, and the
-    /// fields that any of them changed. In Twenty's UI each edited field is one event.
+    /// fields that any of them changed. In Twenty's UI each edited field is one event. It needs order, so it undoes
+    /// [`unordered`](Self::unordered).
     ///
     /// A call is at most ten times `quiet` late, and never merges events across one of another action. [`Job::merged`](crate::Job::merged)
     /// lists the others; they end as the call does. The merged body is not what Twenty signed, so its

@@ -15,17 +15,17 @@ pub(crate) fn body(name: &str, number: usize) -> String {
     format!(r#"{{"eventName":"{name}","workspaceId":"b1d6c7a2","record":{{"id":"{number}","note":"\ud83d \u0000"}}}}"#)
 }
 
-/// What the receivers hand over: verified, just now.
+/// A verified event.
 pub(crate) fn event(name: &str, number: usize) -> WebhookEvent {
     verified(body(name, number))
 }
 
-/// With so many bytes of text in it.
+/// A verified event with this many bytes of text.
 pub(crate) fn large(number: usize, len: usize) -> WebhookEvent {
     verified(body("note.created", number).replace("\\u0000", &"x".repeat(len)))
 }
 
-/// A record's state of that second, if it has one.
+/// An event with the record's state at that second, if it has a date.
 pub(crate) fn changed(name: &str, record: &str, updated_at: Option<i64>) -> WebhookEvent {
     verified(changed_body(name, record, updated_at))
 }
@@ -41,13 +41,6 @@ pub(crate) fn verified(body: String) -> WebhookEvent {
     let secret = Secret::new(SECRET).unwrap();
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
     Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()
-}
-
-/// Says why a test cannot run here, on the real stderr, which the test harness does not capture. It fails the test where
-/// `CI_MUST_RUN_ALL` is set.
-pub(crate) fn skip(why: &str) {
-    assert!(std::env::var_os("CI_MUST_RUN_ALL").is_none(), "SKIPPED: {why}");
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 pub(crate) struct Place {
@@ -67,7 +60,7 @@ impl Place {
         Inbox::sqlite(self.path()).await.unwrap()
     }
 
-    /// Another program's way in.
+    /// Executes a statement on another connection.
     pub(crate) async fn sql(&self, statement: impl Into<String>) -> u64 {
         use sqlx::ConnectOptions;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
@@ -76,7 +69,7 @@ impl Place {
     }
 }
 
-/// A worker under way.
+/// A running worker.
 pub(crate) struct Running {
     stop: oneshot::Sender<()>,
     worker: JoinHandle<()>,
@@ -94,7 +87,7 @@ impl Running {
     }
 }
 
-/// Polls until the counts are as wanted.
+/// Polls until the counts match.
 pub(crate) async fn until<S: Store>(inbox: &Inbox<S>, wanted: impl Fn(Counts) -> bool) -> Counts {
     let mut counts = Counts::default();
     for _ in 0..600 {
@@ -160,9 +153,15 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
     }
 }
 
-/// Free, and below the ports that the system gives to clients: while a server is down, none of them can take its place.
+/// A free port below those that the system gives to clients, so that no client takes it while its server is down.
 pub(crate) fn free_port() -> u16 {
     let random = || 20_000 + u16::try_from(getrandom::u32().unwrap() % 10_000).unwrap();
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     std::iter::repeat_with(random).find(is_free).unwrap()
+}
+
+/// Prints that a test was skipped, past the test harness, which captures `println!`. It fails the test if `CI_MUST_RUN_ALL` is set.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("CI_MUST_RUN_ALL").is_none(), "SKIPPED: {why}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
