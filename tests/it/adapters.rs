@@ -172,6 +172,7 @@ async fn a_failed_handler_is_logged() {
     ] {
         service.send(&signed(BODY, NOW)).await;
     }
-    let failed = "not handled: a copy of this delivery will be let in status=502 path=/ delivery_id=";
+    let failed =
+        "Twenty webhook handler failed: the next copy of this delivery will be accepted status=502 path=/ delivery_id=";
     assert_eq!(log.text().matches(failed).count(), 2, "{}", log.text());
 }

@@ -75,7 +75,7 @@ async fn a_delivery_that_a_redirect_turned_into_a_get_is_an_error() {
     for headers in [headers.as_slice(), &headers[..1], &headers[1..2], &headers[2..]] {
         for (status, allow, rejection) in [axum("GET", headers).await, actix("GET", headers).await] {
             assert_eq!((status, allow.as_deref(), rejection.code()), (405, Some("POST"), "redirected"));
-            assert!(rejection.may_lose_a_delivery());
+            assert!(rejection.may_lose_delivery());
         }
     }
     for line in log.lines_of("twenty_webhook") {

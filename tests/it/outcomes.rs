@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use twenty_webhook_core::{
-    Claim, Clock, Delivery, Ending, GuardError, ReplayGuard, UnixMillis, Verifier, WebhookConfig,
+    Claim, Clock, Delivery, GuardError, OutcomeKind, ReplayGuard, UnixMillis, Verifier, WebhookConfig,
 };
 
 use crate::receivers::service::{self, Handler};
@@ -31,8 +31,8 @@ async fn the_observer_is_called_once_for_each_request() {
         let observed = observed.clone();
         let verifier = Verifier::new(secret()).tenant("acme").clock(Clock::new(|| NOW));
         WebhookConfig::new(verifier).observe(move |outcome| {
-            if let Ending::Handled { took, .. } = outcome.ending {
-                assert!(took <= outcome.elapsed);
+            if let OutcomeKind::Handled { duration, .. } = outcome.kind {
+                assert!(duration <= outcome.elapsed);
             }
             observed.lock().unwrap().push(Observed {
                 code: outcome.code(),
@@ -185,13 +185,13 @@ async fn the_handlers_time_does_not_include_the_guards() {
     let config = WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW)))
         .replay_guard(SlowToComplete)
         .observe(move |outcome| {
-            if let Ending::Handled { took, .. } = outcome.ending {
-                observed.lock().unwrap().push(took);
+            if let OutcomeKind::Handled { duration, .. } = outcome.kind {
+                observed.lock().unwrap().push(duration);
             }
         });
     service::axum(config, Arc::new(|_| async { 204 }.boxed())).send(&signed(BODY, NOW)).await;
     let times = times.lock().unwrap();
-    assert!(matches!(times[..], [took] if took < Duration::from_millis(100)), "{times:?}");
+    assert!(matches!(times[..], [duration] if duration < Duration::from_millis(100)), "{times:?}");
 }
 
 #[actix_web::test]

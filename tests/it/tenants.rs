@@ -105,7 +105,7 @@ async fn each_tenant_has_its_own_secret_and_its_own_duplicates() {
 async fn an_unknown_tenant_is_refused_like_a_wrong_signature() {
     let tenants = Tenants::default();
     tenants.set("/acme", verifier("a").tenant("acme"));
-    let app = app(config(&tenants).lookup_cache(Duration::ZERO));
+    let app = app(config(&tenants).lookup_cache_ttl(Duration::ZERO));
     for path in ["/acme", "/unknown"] {
         assert_eq!(send(&app, path, "wrong", NOW).await.unwrap_err(), Rejection::SignatureMismatch, "{path}");
     }
@@ -218,7 +218,7 @@ async fn a_tenants_own_tolerance_does_not_reveal_that_it_exists() {
 async fn the_host_is_the_same_over_both_versions_of_http() {
     let tenants = Tenants::default();
     tenants.set("/acme", verifier("a").tenant("acme"));
-    let app = app(config(&tenants).lookup_cache(Duration::ZERO));
+    let app = app(config(&tenants).lookup_cache_ttl(Duration::ZERO));
     for (url, host) in [
         ("/acme", Some("crm.example.test:8443")),
         ("/acme", Some("CRM.example.test")),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
-use twenty_webhook_core::{Clock, Refusal, RequestHead, Signer, Verifier, WebhookConfig, WebhookEvent};
+use twenty_webhook_core::{Clock, RejectedRequest, RequestHead, Signer, Verifier, WebhookConfig, WebhookEvent};
 
 use crate::samples::{BODY, NOW, secret};
 
@@ -64,11 +64,11 @@ where
             let admission = received.claim(None).await?;
             let status = handler(event).await;
             admission.finish(StatusCode::from_u16(status).unwrap()).await;
-            Ok::<_, Refusal>(status)
+            Ok::<_, RejectedRequest>(status)
         };
         tokio::spawn(work).await.unwrap_or(Ok(500))
     };
-    framework::Answer(answer.await.unwrap_or_else(|refusal| refusal.into_response().status().as_u16()))
+    framework::Answer(answer.await.unwrap_or_else(|rejected| rejected.into_response().status().as_u16()))
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | Start here | [`TwentyWebhookMiddleware`], the extractor [`Webhook`], [`Secret`] |
-//! | Receive | [`TwentyWebhook`], [`Rejection`]: why a request was refused, and its status; [`RefusedRequest`], [`MissingConfig`], [`Delivery`] |
+//! | Receive | [`TwentyWebhook`], [`Rejection`]: why a request was refused, and its status; [`RejectionError`], [`MissingConfig`], [`Delivery`] |
 //! | Events | [`WebhookEvent`], [`Action`], [`EventName`], [`EventItem`], [`EventPattern`], [`EventRouter`] |
 //! | Records | [`records`]: Twenty's standard objects; [`RawJson`], [`RecordError`], [`escaped`] for logs |
 //! | Replay | [`ReplayGuard`], [`MemoryReplayGuard`], [`ReplayKey`], [`DeliveryId`] |
@@ -17,27 +17,28 @@
 //! Everything else of `twenty-webhook-core` is in [`core`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod error;
 mod extract;
 mod middleware;
 mod receive;
-mod refusal;
 mod router;
 #[cfg(feature = "serve")]
 mod serve;
 
+pub use error::{MissingConfig, RejectionError};
 pub use extract::Webhook;
 pub use middleware::{TwentyWebhook, TwentyWebhookMiddleware};
-pub use refusal::{MissingConfig, RefusedRequest};
 #[cfg(feature = "serve")]
 pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use twenty_webhook_core as core;
 #[doc(inline)]
 pub use twenty_webhook_core::{
-    Action, BatchItem, Claim, Clock, DecodeError, Delivery, DeliveryId, Ending, EventHandler, EventItem, EventName,
-    EventPattern, EventPatternError, EventRouter, Extra, GuardError, InsecureOrElse, MemoryReplayGuard, MetadataChange,
-    NotAnEvent, ObjectMetadata, OtherAction, Outcome, Payload, RawJson, RecordError, Rejection, ReplayGuard, ReplayKey,
-    RouteError, Secret, SecretError, SharedVerifier, SignedWith, Signer, SourceError, Target, Tolerance, UnixMillis,
-    Verifier, VerifierSource, WebhookConfig, WebhookEvent, escaped, records,
+    Action, BatchItem, Claim, Clock, DecodeError, Delivery, DeliveryId, EventHandler, EventItem, EventName,
+    EventPattern, EventPatternError, EventRouter, Extra, GuardError, InsecureFallback, MemoryReplayGuard,
+    MetadataChange, NotAnEvent, ObjectMetadata, OtherAction, Outcome, OutcomeKind, Payload, RawJson, RecordError,
+    Rejection, ReplayGuard, ReplayKey, RouteError, Secret, SecretError, SharedVerifier, SignedWith, Signer,
+    SourceError, Target, Tolerance, UnixMillis, Verifier, VerifierSource, WebhookConfig, WebhookEvent, escaped,
+    records,
 };
 #[cfg(feature = "diagnose")]
 #[doc(inline)]

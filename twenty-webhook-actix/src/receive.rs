@@ -4,31 +4,33 @@ use actix_web::dev::{Payload, RequestHead as ActixRequestHead};
 use actix_web::http::header::{CONTENT_LENGTH, HOST};
 use actix_web::rt::time::sleep;
 use futures_util::TryStreamExt;
-use twenty_webhook_core::{BodyError, Received, Refusal, RequestHead, WebhookConfig};
+use twenty_webhook_core::{BodyError, RejectedRequest, RequestHead, VerifiedRequest, WebhookConfig};
 
 /// Reads the body as it was sent. `web::Bytes` would decompress it, and has its own limit.
 pub(crate) async fn receive(
     config: &WebhookConfig,
     head: &ActixRequestHead,
     payload: &mut Payload,
-) -> Result<Received, Refusal> {
+) -> Result<VerifiedRequest, RejectedRequest> {
     let announced = head.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let chunks = pin!(payload.map_err(|error| BodyError::new(&error)));
     match config.receive(&Head(head), announced, chunks, sleep).await {
         Ok(received) => Ok(received),
-        Err(refusal) => Err(diagnosed(refusal).await),
+        Err(rejected) => Err(diagnosed(rejected).await),
     }
 }
 
 /// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
-async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
+async fn diagnosed(
+    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut rejected: RejectedRequest,
+) -> RejectedRequest {
     #[cfg(feature = "diagnose")]
-    if let Some(evidence) = refusal.take_evidence() {
-        let diagnosis = actix_web::rt::task::spawn_blocking(move || evidence.diagnose()).await;
-        return refusal.with_diagnosis(diagnosis.ok());
+    if let Some(recorded) = rejected.take_recorded_request() {
+        let diagnosis = actix_web::rt::task::spawn_blocking(move || recorded.diagnose()).await;
+        return rejected.with_diagnosis(diagnosis.ok());
     }
-    refusal
+    rejected
 }
 
 /// actix-web has its own types, from an older `http` crate.

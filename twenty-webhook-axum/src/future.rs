@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 use tracing::{Instrument, Span};
-use twenty_webhook_core::Refusal;
+use twenty_webhook_core::RejectedRequest;
 
 use crate::receive::Verified;
 use crate::shared::Shared;
@@ -35,7 +35,7 @@ where
     where
         S: Send + Sync + 'static,
         B: 'static,
-        V: Future<Output = Result<Verified<B>, Refusal>> + Send + 'static,
+        V: Future<Output = Result<Verified<B>, RejectedRequest>> + Send + 'static,
         H: Future<Output = Result<Response<R>, E>> + Send + 'static,
     {
         let stage = Stage::Receiving { receiving };
@@ -96,7 +96,7 @@ pin_project! {
 
 impl<S, V, H, B, R, E> Future for Stages<S, V, H, B>
 where
-    V: Future<Output = Result<Verified<B>, Refusal>>,
+    V: Future<Output = Result<Verified<B>, RejectedRequest>>,
     H: Future<Output = Result<Response<R>, E>>,
     R: From<Bytes>,
 {
@@ -109,7 +109,7 @@ where
                 StageProjection::Handling { handling } => return handling.poll(cx),
                 StageProjection::Receiving { receiving } => match ready!(receiving.poll(cx)) {
                     Ok(verified) => (this.handle)(this.service, verified),
-                    Err(refusal) => return Poll::Ready(Ok(refusal.into_response().map(R::from))),
+                    Err(rejected) => return Poll::Ready(Ok(rejected.into_response().map(R::from))),
                 },
             };
             this.stage.set(Stage::Handling { handling });
@@ -121,7 +121,7 @@ impl<S, V, H, B, R, E> Exchange<R, E> for Stages<S, V, H, B>
 where
     S: Send + Sync + 'static,
     B: 'static,
-    V: Future<Output = Result<Verified<B>, Refusal>> + Send + 'static,
+    V: Future<Output = Result<Verified<B>, RejectedRequest>> + Send + 'static,
     H: Future<Output = Result<Response<R>, E>> + Send + 'static,
     R: From<Bytes>,
 {

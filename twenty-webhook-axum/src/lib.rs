@@ -39,11 +39,12 @@ pub use service::TwentyWebhook;
 pub use twenty_webhook_core as core;
 #[doc(inline)]
 pub use twenty_webhook_core::{
-    Action, BatchItem, Claim, Clock, DecodeError, Delivery, DeliveryId, Ending, EventHandler, EventItem, EventName,
-    EventPattern, EventPatternError, EventRouter, Extra, GuardError, InsecureOrElse, MemoryReplayGuard, MetadataChange,
-    NotAnEvent, ObjectMetadata, OtherAction, Outcome, Payload, RawJson, RecordError, Rejection, ReplayGuard, ReplayKey,
-    RouteError, Secret, SecretError, SharedVerifier, SignedWith, Signer, SourceError, Target, Tolerance, UnixMillis,
-    Verifier, VerifierSource, WebhookConfig, WebhookEvent, escaped, records,
+    Action, BatchItem, Claim, Clock, DecodeError, Delivery, DeliveryId, EventHandler, EventItem, EventName,
+    EventPattern, EventPatternError, EventRouter, Extra, GuardError, InsecureFallback, MemoryReplayGuard,
+    MetadataChange, NotAnEvent, ObjectMetadata, OtherAction, Outcome, OutcomeKind, Payload, RawJson, RecordError,
+    Rejection, ReplayGuard, ReplayKey, RouteError, Secret, SecretError, SharedVerifier, SignedWith, Signer,
+    SourceError, Target, Tolerance, UnixMillis, Verifier, VerifierSource, WebhookConfig, WebhookEvent, escaped,
+    records,
 };
 #[cfg(feature = "diagnose")]
 #[doc(inline)]

@@ -7,13 +7,13 @@ use futures_util::StreamExt;
 use http::Request;
 use http_body::Body;
 use http_body_util::BodyDataStream;
-use twenty_webhook_core::{BodyError, HttpHead, Received, Refusal, WebhookConfig, WebhookEvent};
+use twenty_webhook_core::{BodyError, HttpHead, RejectedRequest, VerifiedRequest, WebhookConfig, WebhookEvent};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A verified request, with the event in its extensions and the signed bytes as its body.
 pub(crate) struct Verified<B> {
-    pub(crate) received: Received,
+    pub(crate) received: VerifiedRequest,
     pub(crate) request: Request<B>,
     /// The event, if a layer around this one has verified it too.
     pub(crate) outer: Option<WebhookEvent>,
@@ -23,7 +23,7 @@ pub(crate) struct Verified<B> {
 pub(crate) fn receive<B>(
     config: WebhookConfig,
     mut request: Request<B>,
-) -> impl Future<Output = Result<Verified<B>, Refusal>> + Send
+) -> impl Future<Output = Result<Verified<B>, RejectedRequest>> + Send
 where
     B: Body + Default + From<Bytes> + Send,
     B::Data: Send,
@@ -40,7 +40,7 @@ where
         let head = HttpHead::of(&request);
         let received = match config.receive(&head, Some(announced), chunks, tokio::time::sleep).await {
             Ok(received) => received,
-            Err(refusal) => return Err(diagnosed(refusal).await),
+            Err(rejected) => return Err(diagnosed(rejected).await),
         };
         *request.body_mut() = B::from(received.event().body().clone());
         let outer = request.extensions_mut().insert(received.event().clone());
@@ -52,11 +52,13 @@ where
 
 /// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
-async fn diagnosed(#[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: Refusal) -> Refusal {
+async fn diagnosed(
+    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut rejected: RejectedRequest,
+) -> RejectedRequest {
     #[cfg(feature = "diagnose")]
-    if let Some(evidence) = refusal.take_evidence() {
-        let diagnosis = tokio::task::spawn_blocking(move || evidence.diagnose()).await;
-        return refusal.with_diagnosis(diagnosis.ok());
+    if let Some(recorded) = rejected.take_recorded_request() {
+        let diagnosis = tokio::task::spawn_blocking(move || recorded.diagnose()).await;
+        return rejected.with_diagnosis(diagnosis.ok());
     }
-    refusal
+    rejected
 }

@@ -1,4 +1,4 @@
-//! Diagnosing says more in the log, and changes nothing else.
+//! Diagnosing logs more and changes nothing else.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -33,7 +33,7 @@ struct Case {
     now: u64,
     headers: Vec<(String, String)>,
     body: serde_json::Value,
-    /// Whether each character of the body is a byte.
+    /// Whether each character of the body is one byte.
     #[serde(default)]
     latin1: bool,
     #[serde(default)]
@@ -102,7 +102,7 @@ async fn answer(config: WebhookConfig, request: Request<Body>) -> (Answer, Optio
 }
 
 #[tokio::test]
-async fn the_answer_is_the_same() {
+async fn diagnosing_does_not_change_the_answer() {
     let Requests { secret, requests } = vectors("requests.json");
     let requests = requests.into_iter().map(|case| Case { secrets: vec![secret.clone()], ..case });
     for case in requests.chain(mistakes()) {
@@ -114,7 +114,7 @@ async fn the_answer_is_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_diagnosed_in_the_log() {
+async fn the_log_shows_the_diagnosis_of_a_refused_request() {
     for case in mistakes() {
         let (answer, diagnosis) = answer(case.config().diagnose_rejections(), case.request()).await;
         let text = Log::text();
@@ -140,7 +140,7 @@ async fn what_is_refused_is_diagnosed_in_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_waited_for_until_the_deadline() {
+async fn diagnosing_waits_for_a_body_only_until_the_deadline() {
     let config = WebhookConfig::new(Secret::new("s3cret").unwrap()).body_deadline(Duration::from_secs(2));
     let pending = Body::new(Pending);
     let started = Instant::now();
@@ -151,18 +151,18 @@ async fn a_body_that_never_comes_is_waited_for_until_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_not_read_to_its_end() {
+async fn diagnosing_does_not_read_a_body_over_the_limit() {
     let config = WebhookConfig::new(Secret::new("s3cret").unwrap()).body_limit(1000).diagnose_rejections();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let endless = Body::new(Endless(Arc::clone(&asked)));
+    let polls = Arc::new(AtomicUsize::new(0));
+    let endless = Body::new(Endless(Arc::clone(&polls)));
     let (answer, diagnosis) = answer(config, Request::post("/").body(endless).unwrap()).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(diagnosis.is_none());
-    assert_eq!(asked.load(Ordering::SeqCst), 11, "of 100 bytes each");
+    assert_eq!(polls.load(Ordering::SeqCst), 11, "11 chunks of 100 bytes");
 }
 
 #[tokio::test]
-async fn a_secret_that_is_almost_right_still_refuses() {
+async fn a_diagnosed_secret_is_still_refused() {
     let body = r#"{"eventName":"person.created"}"#;
     let mut request = Request::post("/").body(Body::from(body)).unwrap();
     request.headers_mut().extend(Signer::new(Secret::new("s3cret").unwrap()).sign(body.as_bytes()));
@@ -205,7 +205,7 @@ thread_local! {
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What this thread has logged. One subscriber for all: a scoped one misses lines that another thread's test was the first to reach.
+/// The log of this thread. All tests share one subscriber: a scoped one misses events whose call site another thread registered first.
 struct Log;
 
 impl Log {

@@ -164,12 +164,13 @@ pub(crate) fn short_reason(rejection: &Rejection, findings: &[Finding]) -> Strin
 
 /// What was seen and how to fix it, for each finding.
 pub(crate) fn findings_text(findings: &[Finding]) -> String {
-    let text =
-        |finding: &Finding| terminal::labelled("seen", &finding.seen()) + &terminal::labelled("fix", finding.fix());
+    let text = |finding: &Finding| {
+        terminal::labelled("problem", &finding.problem()) + &terminal::labelled("fix", finding.fix())
+    };
     findings.iter().map(text).collect()
 }
 
 pub(crate) fn findings_json(findings: &[Finding]) -> Value {
-    let one = |finding: &Finding| json!({ "code": finding.code(), "seen": finding.seen(), "fix": finding.fix(), "guess": finding.is_guess() });
+    let one = |finding: &Finding| json!({ "code": finding.code(), "problem": finding.problem(), "fix": finding.fix(), "guess": finding.is_guess() });
     findings.iter().map(one).collect()
 }

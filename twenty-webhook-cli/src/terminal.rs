@@ -75,9 +75,9 @@ pub(crate) fn wrapped(label: &str, text: &str) -> String {
     lines
 }
 
-/// A faint label in a column of eight, and text that is wrapped beside it.
+/// A faint label in a column of eleven, and text that is wrapped beside it.
 pub(crate) fn labelled(label: &str, text: &str) -> String {
-    let plain = format!("  {label:<6}");
+    let plain = format!("  {label:<9}");
     let text = wrapped(&plain, text);
     format!("  {FAINT}{label}{FAINT:#}{}\n", &text[2 + label.len()..])
 }
@@ -147,7 +147,7 @@ pub(crate) fn age(time: Duration) -> String {
 
 /// A text from outside, without what could command the terminal or hide something, and not too long.
 pub(crate) fn plain(text: &str, most: usize) -> String {
-    escaped(text).at_most(most).to_string()
+    escaped(text).max_chars(most).to_string()
 }
 
 /// A text of any length and number of lines, without what could command the terminal or hide something.

@@ -4,29 +4,29 @@ use std::fmt::{self, Write};
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a> {
     text: &'a str,
-    most_chars: usize,
+    max_chars: usize,
 }
 
 /// Prints `text` with every character escaped that could forge a line, command a terminal, or hide what follows: control characters
 /// (C0, DEL, C1), line and paragraph separators, bidirectional controls, and other characters without a visible form.
 ///
-/// A signed name or id is still text that somebody typed into a CRM. Everything of an event that goes into a log goes through here.
+/// A signature does not make text harmless: names and ids come from the users of a CRM. Escape every part of an event that you log.
 ///
 /// ```
 /// use twenty_webhook_core::escaped;
 ///
 /// assert_eq!(escaped("Ada\n\u{1b}[2JLovelace").to_string(), r"Ada\u{a}\u{1b}[2JLovelace");
-/// assert_eq!(escaped("/webhooks/twenty").at_most(8).to_string(), "/webhook…");
+/// assert_eq!(escaped("/webhooks/twenty").max_chars(8).to_string(), "/webhook…");
 /// ```
 pub const fn escaped(text: &str) -> Escaped<'_> {
-    Escaped { text, most_chars: usize::MAX }
+    Escaped { text, max_chars: usize::MAX }
 }
 
 impl Escaped<'_> {
-    /// Prints no more than this many characters of the text, and `…` in place of the rest.
+    /// Prints at most this many characters of the text, and `…` instead of the rest.
     #[must_use]
-    pub const fn at_most(mut self, chars: usize) -> Self {
-        self.most_chars = chars;
+    pub const fn max_chars(mut self, chars: usize) -> Self {
+        self.max_chars = chars;
         self
     }
 }
@@ -34,7 +34,7 @@ impl Escaped<'_> {
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut chars = self.text.chars();
-        for char in chars.by_ref().take(self.most_chars) {
+        for char in chars.by_ref().take(self.max_chars) {
             if is_printable(char) {
                 f.write_char(char)?;
             } else {
@@ -62,7 +62,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn what_could_forge_a_line_or_hide_text_is_escaped() {
+    fn characters_that_forge_lines_or_hide_text_are_escaped() {
         for char in [
             '\0',
             '\n',
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_left_alone() {
+    fn ordinary_text_is_unchanged() {
         for text in ["Ada Lovelace", "Zoë 🚀 日本語", "person.created", r#"quotes " and \\ "#] {
             assert_eq!(escaped(text).to_string(), text);
         }
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut() {
-        assert_eq!(escaped("äöü").at_most(3).to_string(), "äöü");
-        assert_eq!(escaped("äöü").at_most(2).to_string(), "äö…");
+        assert_eq!(escaped("äöü").max_chars(3).to_string(), "äöü");
+        assert_eq!(escaped("äöü").max_chars(2).to_string(), "äö…");
     }
 }

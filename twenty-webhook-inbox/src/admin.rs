@@ -5,7 +5,7 @@ use crate::{Change, Counts, Inbox, InboxError, JobFilter, JobId, JobInfo, Store}
 const PAGE: u32 = 500;
 
 impl<S: Store> Inbox<S> {
-    /// How many jobs there are in each state, and how old the oldest are: for metrics, and for alerts.
+    /// How many jobs are in each state, and how old the oldest are.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -13,16 +13,16 @@ impl<S: Store> Inbox<S> {
         self.store.counts().await
     }
 
-    /// Whether the database answers, and its file is still the one that was opened: for a health check.
+    /// Checks that the database answers, and that its file is still the one that was opened. For a health check.
     ///
     /// # Errors
-    /// Why not.
+    /// If it does not answer within the [deadline](Self::deadline), or the file was deleted or replaced.
     pub async fn health(&self) -> Result<(), InboxError> {
         let deadline = self.deadline;
         tokio::time::timeout(deadline, self.store.health()).await.unwrap_or(Err(InboxError::Deadline(deadline)))
     }
 
-    /// The jobs that match, the newest first, without their payloads. It is also the dry run of what changes jobs.
+    /// The jobs that match, the newest first, without their payloads. Use it as a dry run before you change jobs.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -57,8 +57,8 @@ impl<S: Store> Inbox<S> {
         Ok(Some((job, event)))
     }
 
-    /// Makes dead letters, and jobs that wait for their next attempt, due now, with all their attempts before them. Leaves jobs in other
-    /// states alone. Returns how many there were.
+    /// Makes dead letters and retrying jobs due now, with all their attempts again. Leaves jobs in other states alone. Returns how many there
+    /// were.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -66,8 +66,8 @@ impl<S: Store> Inbox<S> {
         self.change(Change::Retry, filter).await
     }
 
-    /// Has handled events handled again, as if they had just arrived: after a fault of the handler was mended, say. Leaves jobs that are
-    /// not done alone. Returns how many there were.
+    /// Makes done jobs due again, with all their attempts: after you fixed a fault in the handler, for example. Leaves jobs in other states
+    /// alone. Returns how many there were.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -77,7 +77,7 @@ impl<S: Store> Inbox<S> {
 
     /// Deletes jobs for good, except running ones. Returns how many there were. A duplicate of a deleted job is a new job.
     ///
-    /// Look at [`jobs`](Self::jobs) with the same filter first.
+    /// List them with [`jobs`](Self::jobs) first.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -85,9 +85,8 @@ impl<S: Store> Inbox<S> {
         self.change(Change::Delete, filter).await
     }
 
-    /// Erases what is stored about a record: the bodies and the errors of its events. The rows and keys stay, so that a duplicate is still
-    /// known; an event that was not handled yet never is. Events of other records that mention this one are not found, and backups are
-    /// not reached. Returns how many there were.
+    /// Erases the bodies and errors of a record's events. The rows and keys stay, so that a duplicate adds no job. An event that was not
+    /// handled yet never is. Neither events of other records that mention this one nor backups are erased. Returns how many there were.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -95,8 +94,8 @@ impl<S: Store> Inbox<S> {
         self.change(Change::Erase, &JobFilter::all().record(object, record_id)).await
     }
 
-    /// Stops all workers on this database, in whatever process, until [`resume`](Self::resume): they finish what they have, and claim
-    /// nothing. Deliveries are still stored. Survives a restart.
+    /// Stops all workers on this inbox, in all processes, until [`resume`](Self::resume): they finish what they have, and claim nothing.
+    /// Deliveries are still stored. A pause survives a restart.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -114,7 +113,7 @@ impl<S: Store> Inbox<S> {
         Ok(())
     }
 
-    /// Whether workers are stopped.
+    /// Whether the inbox is [paused](Self::pause).
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -137,12 +136,12 @@ impl<S: Store> Inbox<S> {
     }
 }
 
-/// Walks through what matches, however many jobs there are.
+/// Reads the jobs that match, page by page.
 struct Pages<'a> {
     filter: &'a JobFilter,
     /// The id of the last job looked at.
     before: Option<JobId>,
-    /// How many are still wanted.
+    /// How many more jobs to find.
     left: usize,
 }
 

@@ -17,7 +17,7 @@ use crate::{ClaimedJob, Job, JobId, Outcome, coalesce};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How long a handler that was cancelled has to get to its next await.
+/// How long a cancelled handler may take to reach its next await.
 pub(crate) const CANCEL: Duration = Duration::from_secs(10);
 
 /// One call of the handler, under a lease.
@@ -28,17 +28,17 @@ pub(crate) struct Attempts {
     pub(crate) worker: Arc<str>,
     pub(crate) leases: Leases,
     pub(crate) alone: Arc<RwLock<()>>,
-    /// Turns true when a stopping worker waits no longer.
+    /// Becomes true when the grace of a stopping worker is over.
     pub(crate) cut_off: watch::Receiver<bool>,
 }
 
-/// What is to be done about a job, and about those merged into it.
+/// What to do with a job, and with the jobs merged into it.
 #[derive(Debug)]
 pub(crate) enum Ended {
     Complete(Outcome),
-    /// In one commit with what the handler wrote.
+    /// The job was completed in one commit with what the handler wrote.
     Completed,
-    /// Another worker may have it.
+    /// The lease was lost: another worker may have the job.
     Lost,
 }
 
@@ -46,7 +46,7 @@ impl Attempts {
     pub(crate) async fn run(self, claimed: ClaimedJob, token: i64) -> (Vec<JobId>, Ended) {
         let ids: Vec<_> = claimed.merged.iter().map(|job| job.id).chain([claimed.id]).collect();
         let ended = self.attempt(claimed, token, &ids).await;
-        // A lease that was lost meanwhile is another worker's to complete.
+        // If the lease was lost meanwhile, another worker completes the job.
         let ended = if self.leases.end(&ids, token) { ended } else { Ended::Lost };
         (ids, ended)
     }
@@ -56,7 +56,7 @@ impl Attempts {
         let crashes = claimed.crashes;
         let (event, job) = match open(claimed, attempt) {
             Ok(opened) => opened,
-            // Never so, but for a database that was changed by other means.
+            // Only if something else changed the database.
             Err(error) => return Ended::Complete(Outcome::Dead(error)),
         };
         let span = info_span!(
@@ -79,19 +79,19 @@ impl Attempts {
         match &ended {
             Ended::Complete(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
             Ended::Complete(Outcome::Done) | Ended::Completed => tracing::debug!("handled"),
-            Ended::Complete(Outcome::Released) => tracing::info!("not finished, and handed back"),
+            Ended::Complete(Outcome::Released) => tracing::info!("not finished: released"),
             Ended::Complete(Outcome::Dead(error)) => {
                 tracing::error!(error = %escaped(error), "failed for good: a dead letter");
             }
             Ended::Complete(Outcome::Retry(wait, error)) => {
-                tracing::warn!(error = %escaped(error), ?wait, "failed, and will be tried again");
+                tracing::warn!(error = %escaped(error), ?wait, "failed: it will be tried again");
             }
             Ended::Lost => tracing::warn!("the lease was lost: another worker may handle it"),
         }
         ended
     }
 
-    /// In a task of its own, so that a handler that panics or never yields does not take the worker with it.
+    /// Calls the handler in a separate task, so that a handler that panics or never yields does not stop the worker.
     async fn handle(&self, event: WebhookEvent, job: Job, token: i64, ids: &[JobId], span: &Span) -> Ended {
         let (limit, attempt) = (self.config.timeout, job.attempt);
         let mut handling = tokio::spawn((self.handler)(event, job, token).instrument(span.clone()));
@@ -101,7 +101,7 @@ impl Attempts {
         }
         let mut cut_off = self.cut_off.clone();
         let stopped = tokio::select! {
-            // What has finished is finished, though the time is over too.
+            // A handler that has finished counts as finished, even if the time limit has passed too.
             biased;
             ended = &mut handling => return self.ended(ended, attempt, None),
             () = sleep(limit) => Stopped::Late(limit),
@@ -109,7 +109,7 @@ impl Attempts {
         };
         handling.abort();
         let cancel = if matches!(stopped, Stopped::CutOff) { Duration::from_secs(1) } else { CANCEL };
-        // Not before it has ended: the job must not run twice at once.
+        // Wait until it has ended: the job must not run twice at once.
         if let Ok(ended) = timeout(cancel, &mut handling).await {
             return self.ended(ended, attempt, Some(stopped));
         }
@@ -134,7 +134,7 @@ impl Attempts {
             Err(error) => match (error.try_into_panic(), stopped) {
                 (Ok(panic), _) => self.failed(attempt, None, &panicked(&*panic)),
                 (Err(_), Some(stopped)) => self.stopped(&stopped, attempt),
-                // Cancelled by the heartbeat, or with its runtime.
+                // The heartbeat or the end of the runtime cancelled it.
                 (Err(_), None) => Ended::Lost,
             },
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 /// How long to wait before the next attempt: 1 s, 2 s, 4 s and so on up to 6 hours, each up to a quarter shorter or longer.
 ///
 /// With the 27 attempts of [`Worker`](crate::Worker), the last comes about three days after the first: a database of yours that is down
-/// over a weekend costs no event. The jitter keeps the events of such a weekend from all coming back in the same second.
+/// over a weekend costs no event. The jitter spreads the retries of that weekend's events over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,
@@ -40,7 +40,7 @@ mod tests {
     use crate::config::WorkerConfig;
 
     #[test]
-    fn an_outage_of_a_weekend_is_survived() {
+    fn an_outage_of_a_weekend_costs_no_event() {
         let WorkerConfig { backoff, attempts, .. } = WorkerConfig::default();
         let nominal: Duration = (1..attempts).map(|attempt| backoff.nominal(attempt)).sum();
         assert!(nominal > Duration::from_hours(72) && nominal < Duration::from_hours(80), "{nominal:?}");

@@ -1,4 +1,4 @@
-//! What both databases do alike when they give out jobs.
+//! The parts of a claim that both databases share.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use crate::sql::millis;
 use crate::{ClaimedJob, Crashed};
 
-/// A job that is due, and what it has to wait for.
+/// A job that is due, and the job that it has to wait for.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) seq: i64,
     pub(crate) crashes: i32,
     pub(crate) blocker: Option<i64>,
-    /// Its lane, if it is an `updated`, which others may be merged into.
+    /// Its lane and scope, if it is an `updated`, which may be merged with others.
     pub(crate) burst: Option<(i64, String)>,
 }
 
-/// What becomes of the candidates.
+/// What to do with the candidates.
 #[derive(Debug, Default)]
 pub(crate) struct Choice {
     pub(crate) claim: Vec<Candidate>,
-    /// (job, the one that it waits for)
+    /// (job, the job that it waits for)
     pub(crate) park: Vec<(i64, i64)>,
     pub(crate) alone_is_due: bool,
 }
@@ -44,19 +44,18 @@ pub(crate) fn choose(candidates: Vec<Candidate>, crashed: Crashed, limit: usize)
     choice
 }
 
-/// What becomes of an `updated` whose turn it is.
+/// How to handle an `updated` that waits for no other job.
 #[derive(Debug)]
 pub(crate) enum Burst {
-    /// It is handled alone.
+    /// Handle it alone.
     One,
-    /// Others may still arrive: it is due then.
+    /// Others may still arrive: look again at this time.
     NotYet(i64),
-    /// These are handled in one call, in order; the last is the newest.
+    /// Handle these in one call; the last is the newest.
     Merged(Vec<i64>),
 }
 
-/// From the jobs of a lane, in order, those from this one on that may be merged into one call: up to the first that is no `updated` of the
-/// same record.
+/// Finds the jobs to merge with this one: those after it in its lane, up to the first that is not an `updated` of the same record.
 pub(crate) fn burst<'r, R>(seq: i64, rows: &'r [R], quiet: Duration) -> Result<Burst, sqlx::Error>
 where
     R: Row,
@@ -93,7 +92,7 @@ where
     })
 }
 
-/// Puts jobs in the order in which they were asked for, and merged ones under the newest of their group.
+/// Puts jobs in the order of `ids`, and merged ones under the newest of their group.
 pub(crate) fn assemble(jobs: Vec<ClaimedJob>, ids: &[i64], groups: &HashMap<i64, i64>) -> Vec<ClaimedJob> {
     let mut jobs: HashMap<_, _> = jobs.into_iter().map(|job| (job.id.number(), job)).collect();
     let mut assembled: Vec<(Option<i64>, ClaimedJob)> = Vec::new();
@@ -101,7 +100,7 @@ pub(crate) fn assemble(jobs: Vec<ClaimedJob>, ids: &[i64], groups: &HashMap<i64,
         let Some(job) = jobs.remove(id) else { continue };
         let group = groups.get(id).copied();
         match assembled.last_mut() {
-            // In order, so this one is newer than all before it.
+            // `ids` is in order, so this one is newer than those before it.
             Some((last, newest)) if group.is_some() && *last == group => {
                 let mut older = std::mem::replace(newest, job);
                 newest.merged = std::mem::take(&mut older.merged);

@@ -3,8 +3,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The newest body of a burst, with the union of the `updatedFields` of all. Without any it is the newest as it is. All else in it stays
-/// to the byte.
+/// The newest body of a burst, with the union of all `updatedFields`. All else in it keeps its bytes. Without any fields it is the newest
+/// body as it is.
 pub(crate) fn merge<'a>(older: impl IntoIterator<Item = &'a Bytes>, newest: &Bytes) -> Bytes {
     let mut fields: Vec<String> = Vec::new();
     let mut add = |body: &Bytes| {

@@ -10,17 +10,17 @@ use crate::{Completion, InboxError, JobId, Outcome, Store};
 /// Called for each dead letter, with the job and the error.
 pub(crate) type OnDead = Arc<dyn Fn(JobId, &str) + Send + Sync>;
 
-/// A job whose attempt is over, and its place among those that run at a time.
+/// A job whose attempt has ended, and its concurrency slot.
 pub(crate) struct Ending {
     pub(crate) completions: Vec<Completion>,
     pub(crate) place: OwnedSemaphorePermit,
 }
 
-/// Longer than a database takes that is alive.
+/// Longer than a database that works takes to answer.
 pub(crate) const ANSWER: Duration = Duration::from_secs(25);
 
-/// Settles jobs in groups: while one commit waits for the disk, the next ones gather. It does not give up: what is not completed runs
-/// again. If a job was given to another worker meanwhile, it has no effect.
+/// Completes jobs in groups: while one commit waits for the disk, the next ones gather. It never gives up, because a job that is not
+/// completed runs again. If another worker has the job by now, this has no effect.
 pub(crate) async fn complete<S: Store>(
     store: S,
     leases: Leases,
@@ -31,7 +31,7 @@ pub(crate) async fn complete<S: Store>(
 ) {
     let mut group = Vec::new();
     while endings.recv_many(&mut group, concurrency).await > 0 {
-        // From here on others may run: unsettled jobs are at most as many as running ones.
+        // Free the slots: at most as many jobs wait here as are running.
         let completions: Vec<_> = group
             .drain(..)
             .flat_map(|Ending { completions, place }| {

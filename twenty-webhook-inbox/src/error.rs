@@ -3,29 +3,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why the inbox could not do what it was asked to. For a receiver each of them means: not stored, so answer 503.
+/// Why a call to the inbox failed. For a receiver each of them means: not stored, so answer 503.
 ///
-/// Cheap to clone: all the deliveries of a commit that failed get the same.
+/// Cheap to clone: all deliveries of a failed commit get the same one.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InboxError {
-    /// The database refused: it is full, read-only, locked, down, or not what it should be.
+    /// The database is full, read-only, locked, down, or not an inbox's.
     #[error("the inbox's database: {0}")]
     Database(#[source] Arc<dyn Error + Send + Sync>),
-    /// The database did not commit in time. It may still; then the event is handled although the caller was told otherwise.
+    /// The database did not commit in time. It may still do so; then the event is handled although this error was returned.
     #[error("the inbox's database did not commit within {0:?}")]
     Deadline(Duration),
-    /// The database file was deleted or replaced while it was open: what is written now is lost when the process ends.
+    /// The database file was deleted or replaced while it was open: the process would lose at its end what it writes now.
     #[error("the inbox's file {0:?} was deleted or replaced while it was open; start again")]
     FileGone(PathBuf),
-    /// It was to be opened as it is, and it is not an inbox.
+    /// There is no inbox to open.
     #[error("this is no inbox: {0}")]
     NotAnInbox(String),
-    /// The event did not come out of a verification in this process, so nothing says that Twenty sent it.
+    /// This process did not verify the event, so nothing proves that Twenty sent it.
     #[error("only an event that was just verified can be stored")]
     Unverified,
-    /// Another process has taken over the catch-up of this workspace.
-    #[error("another process catches up on this inbox")]
+    /// Another process holds the catch-up lease of this workspace.
+    #[error("another process holds the catch-up lease")]
     CatchUpLeaseLost,
     /// The runtime that the inbox was opened in is gone.
     #[error("the runtime that the inbox was opened in has ended")]

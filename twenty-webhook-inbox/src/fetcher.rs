@@ -13,7 +13,7 @@ use crate::{Claim, Claimed, ClaimedJob, Completion, Crashed, InboxError, Store};
 
 const GATHER: Duration = Duration::from_millis(2);
 
-/// Claims jobs as there are places for them, and starts their handlers.
+/// Claims a job for each free concurrency slot, and starts its handler.
 pub(crate) struct Fetcher<S> {
     pub(crate) store: S,
     pub(crate) attempts: Attempts,
@@ -21,7 +21,7 @@ pub(crate) struct Fetcher<S> {
     pub(crate) places: Arc<Semaphore>,
     pub(crate) endings: mpsc::UnboundedSender<Ending>,
     pub(crate) running: JoinSet<()>,
-    /// Claims whose answer was lost: the database may have given jobs to this worker.
+    /// Claims without an answer: the database may have given their jobs to this worker.
     pub(crate) lost: HashSet<i64>,
     /// How many jobs with a crash this worker has.
     pub(crate) crashed: Arc<AtomicUsize>,
@@ -37,7 +37,7 @@ impl<S: Store> Fetcher<S> {
                 () = &mut stop => return,
                 places = self.free_places(is_busy) => places,
             };
-            // A claim is never dropped half-way: what it was given would be held by nobody.
+            // Never drop a claim half-way: no worker would run the jobs that it got.
             let next = self.claim(places).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot claim jobs");
                 Next::Later
@@ -55,7 +55,7 @@ impl<S: Store> Fetcher<S> {
     async fn until(&self, next: Next) {
         match next {
             Next::Now => {}
-            // What this process stores is claimed at once; what others do, or what is due again, at the next look.
+            // Stored by this process: at once. Stored by another one, or due again: at the next poll.
             Next::Later => drop(timeout(self.attempts.config.poll, self.wake.notified()).await),
             Next::WhenIdle => {
                 while !self.attempts.leases.is_empty() {
@@ -65,7 +65,7 @@ impl<S: Store> Fetcher<S> {
         }
     }
 
-    /// At least one. While many jobs wait, those that become free at about the same time are filled by one claim: it costs a commit.
+    /// At least one slot. While many jobs wait, one claim fills all slots that become free at about the same time, because each costs a commit.
     async fn free_places(&self, is_busy: bool) -> Vec<OwnedSemaphorePermit> {
         let Ok(first) = Arc::clone(&self.places).acquire_owned().await else { return std::future::pending().await };
         let mut places = vec![first];
@@ -125,14 +125,14 @@ impl<S: Store> Fetcher<S> {
                 Ended::Complete(outcome) => {
                     let completions =
                         ids.into_iter().map(|id| Completion { id, token, outcome: outcome.clone() }).collect();
-                    // The settler outlives the handlers.
+                    // The completer outlives the handlers.
                     let _ = endings.send(Ending { completions, place });
                 }
                 Ended::Completed | Ended::Lost => {
                     for id in ids {
                         leases.remove(id, token);
                     }
-                    // Others of its record may have waited for it.
+                    // Others of its record may wait for it.
                     wake.notify_one();
                 }
             }

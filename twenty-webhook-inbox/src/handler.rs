@@ -10,7 +10,7 @@ use crate::Job;
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a worker calls for each event: an async function of a [`WebhookEvent`], or of a [`WebhookEvent`] and its [`Job`]. Its error is
-/// anything that becomes a boxed error; a [`HandlerError`](crate::HandlerError) says more.
+/// anything that becomes a boxed error; a [`HandlerError`](crate::HandlerError) decides what happens to the job.
 ///
 /// ```
 /// use twenty_webhook_inbox::{Inbox, Job, Store, WebhookEvent};
@@ -24,7 +24,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// }
 /// ```
 ///
-/// Types of your own may implement it, too. `A` only tells the implementations apart.
+/// Your own types may implement it too. `A` only distinguishes the implementations.
 pub trait Handler<A>: Send + Sync + 'static {
     /// Handles one event.
     fn handle(&self, event: WebhookEvent, job: Job) -> impl Future<Output = Result<(), BoxError>> + Send + 'static;
@@ -52,7 +52,7 @@ where
     }
 }
 
-/// A handler with a state, which is cloned once for each event:
+/// A handler with a state, cloned once for each event:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -76,19 +76,19 @@ where
     move |event: WebhookEvent, job: Job| handler(state.clone(), event, job)
 }
 
-/// What the worker calls.
+/// A handler without its type.
 pub(crate) type ErasedHandler =
     Arc<dyn Fn(WebhookEvent, Job, Leased) -> BoxFuture<'static, Result<Handled, BoxError>> + Send + Sync>;
 
 /// The lease that the call is under.
 pub(crate) type Leased = i64;
 
-/// What a handler leaves to do.
+/// Whether a handler has completed its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handled {
-    /// The job is to be completed as done.
+    /// The worker must complete it as done.
     Incomplete,
-    /// It is completed, in one commit with what the handler wrote.
+    /// The job was completed in one commit with what the handler wrote.
     #[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), expect(dead_code, reason = "made by the stores"))]
     Completed,
 }

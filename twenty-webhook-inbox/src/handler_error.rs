@@ -4,7 +4,7 @@ use std::time::Duration;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An error that says what becomes of the job. Any other error of a handler means: try again after the back-off.
+/// A handler's error that decides what happens to the job. After any other error the job is tried again, after the back-off.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,7 +23,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// # fn is_rate_limited() -> bool { true }
 /// ```
 ///
-/// It counts wherever it is in the chain of sources, so it may be wrapped.
+/// It may be anywhere in the chain of sources, so you can wrap it.
 #[derive(Debug)]
 pub struct HandlerError {
     pub(crate) kind: Kind,
@@ -37,24 +37,24 @@ pub(crate) enum Kind {
 }
 
 impl HandlerError {
-    /// Another attempt would fail too: the job is a dead letter now.
+    /// The job becomes a dead letter now, because another attempt would fail too.
     pub fn permanent(error: impl Into<BoxError>) -> Self {
         Self { kind: Kind::Permanent, error: error.into() }
     }
 
-    /// Not before this long, whatever the back-off says; a day at most. It counts as an attempt.
+    /// The job is tried again after this long, at most a day, in place of the back-off. The attempt counts.
     pub fn retry_after(wait: Duration, error: impl Into<BoxError>) -> Self {
         Self { kind: Kind::RetryAfter(wait.min(Duration::from_hours(24))), error: error.into() }
     }
 
-    /// The first one in the chain.
+    /// The first one in the chain of sources.
     pub(crate) fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            // Its source is the source of what it wraps.
+            // `io::Error::source` skips the error that it wraps.
             let wrapped = error.downcast_ref().and_then(std::io::Error::get_ref);
             next = wrapped.map(|error| error as _).or_else(|| error.source());
         }

@@ -9,8 +9,8 @@ use crate::lateness::{Lateness, Time};
 use crate::leases::Leases;
 use crate::{InboxError, Store};
 
-/// Renews a worker's leases, and recovers the jobs of workers that are gone. On a thread and a connection of its own, so that no handler
-/// that blocks, and no other call to the database, can stop it. Ends when it is dropped.
+/// Renews a worker's leases, and recovers the jobs of workers that are gone. It has its own thread and connection, so neither a handler
+/// that blocks nor another call to the database can stop it. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     _stop: oneshot::Sender<()>,
@@ -30,7 +30,7 @@ impl Heartbeat {
                     _ = stopped => {}
                 }
             });
-            // A call that hangs does not keep the thread.
+            // Do not wait for a call that hangs.
             runtime.shutdown_background();
         })?;
         Ok(Self { _stop: stop })
@@ -56,9 +56,9 @@ async fn run<S: Store>(store: &S, config: &WorkerConfig, leases: &Leases) {
                 }
             },
         };
-        match timeout(every, beat(&own, config, leases, lateness.allowance(now))).await {
+        match timeout(every, renew_and_recover(&own, config, leases, lateness.allowance(now))).await {
             Ok(Ok(())) => {
-                lateness.beat(now);
+                lateness.record(now);
                 connection = Some(own);
             }
             Ok(Err(error)) => {
@@ -67,13 +67,13 @@ async fn run<S: Store>(store: &S, config: &WorkerConfig, leases: &Leases) {
                 next = next.min(Instant::now() + Duration::from_secs(1));
                 sleep(Duration::from_millis(100)).await;
             }
-            // Another connection may be better.
+            // Try another connection.
             Err(_) => tracing::warn!("a heartbeat took longer than {every:?}"),
         }
     }
 }
 
-async fn beat<S: Store>(
+async fn renew_and_recover<S: Store>(
     store: &S,
     config: &WorkerConfig,
     leases: &Leases,
@@ -83,7 +83,7 @@ async fn beat<S: Store>(
     for job in blocked {
         tracing::error!(
             %job,
-            "its handler blocks a thread, was not done within its time limit, and cannot be cancelled: the job is free, and may run twice at once"
+            "the handler blocks its thread beyond the time limit and cannot be cancelled: the job is released, and may run twice at once"
         );
     }
     let renewed = if held.is_empty() { Vec::new() } else { store.renew(&held, config.lease).await? };
@@ -95,7 +95,7 @@ async fn beat<S: Store>(
     let Some(allowance) = allowance else { return Ok(()) };
     let recovered = store.recover(allowance, config.max_crashes).await?;
     if recovered > 0 {
-        tracing::warn!(jobs = recovered, "took back the jobs of a process that is gone");
+        tracing::warn!(jobs = recovered, "recovered the jobs of a process that is gone");
     }
     Ok(())
 }

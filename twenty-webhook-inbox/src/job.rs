@@ -6,7 +6,7 @@ use crate::JobId;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 use crate::{Completion, Outcome};
 
-/// What the inbox knows about the job that a handler was called for. Take it as the second argument:
+/// The job that a handler was called for. Take it as the second argument:
 ///
 /// ```
 /// use twenty_webhook_inbox::{Job, WebhookEvent};
@@ -30,12 +30,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// Its number. Stays the same from attempt to attempt.
+    /// Its number, the same for each attempt.
     pub fn id(&self) -> JobId {
         self.id
     }
 
-    /// The idempotency key that it was stored under: the same for each attempt.
+    /// The idempotency key, the same for each attempt.
     pub fn key(&self) -> ReplayKey {
         self.key
     }
@@ -45,7 +45,7 @@ impl Job {
         self.tenant.as_deref()
     }
 
-    /// Which attempt this is, counted from 1. An attempt whose process was killed does not count.
+    /// The number of this attempt, from 1. An attempt does not count if its process was killed.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -55,13 +55,13 @@ impl Job {
         self.stored_at
     }
 
-    /// Whether a newer state of its record was handled before: this event arrived late. It may still be the only news of its kind, so it
-    /// is handled unless the worker says [`skip_stale`](crate::Worker::skip_stale).
+    /// Whether a newer state of its record was handled before, because this event arrived late. It is handled all the same, because it may be
+    /// the only one of its kind, unless the worker has [`skip_stale`](crate::Worker::skip_stale).
     pub fn is_stale(&self) -> bool {
         self.stale
     }
 
-    /// This one and those merged into it, with the same outcome.
+    /// Completions of this job and the jobs merged into it.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn completions(&self, token: i64, outcome: &Outcome) -> Vec<Completion> {
         let ids = self.merged.iter().chain([&self.id]);

@@ -45,7 +45,7 @@ impl JobFilter {
         }
     }
 
-    /// The job with this id, in whatever state.
+    /// The job with this id, in any state.
     pub fn id(id: JobId) -> Self {
         Self { id: Some(id), limit: 1, ..Self::all() }
     }
@@ -55,49 +55,49 @@ impl JobFilter {
         Self { state: Some(state), ..Self::all() }
     }
 
-    /// Of these, the ones whose event has such a name.
+    /// Only events whose name matches.
     pub fn named(mut self, pattern: EventPattern) -> Self {
         self.pattern = Some(pattern);
         self
     }
 
-    /// Of these, the ones about this record, alone or in a batch: an object (`person`) and an id. In every workspace, unless a
-    /// [`scope`](Self::scope) says which.
+    /// Only events of this record, alone or in a batch: an object (`person`) and an id. In every workspace, unless
+    /// [`scope`](Self::scope) is set.
     pub fn record(mut self, object: impl Into<String>, id: impl Into<String>) -> Self {
         self.record = Some((object.into(), id.into()));
         self
     }
 
-    /// Of these, the ones of this tenant, or of this workspace where no tenant is known.
+    /// Only events of this tenant, or of this workspace where there is no tenant.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Of these, the ones that were stored at this time or later.
+    /// Only events that were stored at this time or later.
     pub fn since(mut self, since: SystemTime) -> Self {
         self.since = Some(since);
         self
     }
 
-    /// Of these, the ones that were stored before this time.
+    /// Only events that were stored before this time.
     pub fn until(mut self, until: SystemTime) -> Self {
         self.until = Some(until);
         self
     }
 
-    /// Of these, at most this many: the newest.
+    /// At most this many: the newest.
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// The one state, if it is only one.
+    /// The state, if it is set.
     pub fn only_state(&self) -> Option<State> {
         self.state
     }
 
-    /// Whether this is one of them, whatever the limit.
+    /// Whether this job matches, without regard to the limit.
     pub fn matches(&self, job: &JobInfo) -> bool {
         self.id.is_none_or(|id| id == job.id)
             && self.state.is_none_or(|state| state == job.state)
@@ -106,17 +106,17 @@ impl JobFilter {
             && self.since.is_none_or(|since| since <= job.stored_at)
             && self.until.is_none_or(|until| job.stored_at < until)
             && self.record.as_ref().is_none_or(|(object, id)| {
-                // A batch names none: a store found it by its lanes.
+                // A batch has no record id: the store found it by its lanes.
                 *object == job.object && job.record_id.as_ref().is_none_or(|record_id| record_id == id)
             })
     }
 
-    /// The lane of the record, if it is about one: what [`Store::page`](crate::Store::page) may look for.
+    /// The lane of the record, if one is set: [`Store::page`](crate::Store::page) may search by it.
     pub fn lane(&self) -> Option<i64> {
         self.record.as_ref().map(|(object, id)| lane(object, id))
     }
 
-    /// Whether all that was stored before this job is too old. Clocks and commits of several receivers differ a little.
+    /// Whether every job stored before this one is too old. An hour allows for differences between clocks and commits of several receivers.
     pub(crate) fn ends_before(&self, job: &JobInfo) -> bool {
         self.since.is_some_and(|since| job.stored_at + Duration::from_hours(1) < since)
     }

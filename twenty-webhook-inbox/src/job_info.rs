@@ -5,7 +5,7 @@ use twenty_webhook_core::ReplayKey;
 
 use crate::JobId;
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Stored, and not tried yet. It may wait for an earlier job of its record.
@@ -14,7 +14,7 @@ pub enum State {
     Running,
     /// It failed, and will be tried again.
     Retrying,
-    /// It was handled. Kept for the [retention](crate::Inbox::retention), so that a duplicate is known.
+    /// It was handled. Kept for the [retention](crate::Inbox::retention), so that a duplicate adds no job.
     Done,
     /// It failed for good: a dead letter. Kept until it is [retried](crate::Inbox::retry) or [deleted](crate::Inbox::delete).
     Dead,
@@ -65,7 +65,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What is not completed yet: pending, running and retrying.
+    /// Jobs that are not completed: pending, running and retrying.
     pub fn open(&self) -> u64 {
         self.pending + self.running + self.retrying
     }
@@ -92,18 +92,18 @@ impl Counts {
     }
 }
 
-/// What is known about a job, without its payload. A [`Store`](crate::Store) makes them.
+/// A job without its payload. A [`Store`](crate::Store) makes them.
 #[derive(Clone, Debug)]
 pub struct JobInfo {
     /// Its number.
     pub id: JobId,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// The idempotency key.
     pub key: ReplayKey,
     /// The tenant whose secret signed it.
     pub tenant: Option<String>,
-    /// The tenant, or else the workspace, or else nothing.
+    /// The tenant, or the workspace if there is no tenant, or empty.
     pub scope: String,
     /// The event's name: `person.created`.
     pub name: String,
@@ -113,7 +113,7 @@ pub struct JobInfo {
     pub record_id: Option<String>,
     /// How many attempts have ended.
     pub attempts: u32,
-    /// How often its process ended while it was handled.
+    /// How many times its process ended while it was handled.
     pub crashes: u32,
     /// Why the last attempt failed.
     pub last_error: Option<String>,

@@ -20,19 +20,19 @@ impl Lateness {
         Self { every, before_last: None, last: now }
     }
 
-    /// How long after a lease ran out its worker is taken for dead, now.
+    /// How long after a lease ran out its worker counts as dead, at this time.
     pub(crate) fn allowance(&self, now: Time) -> Option<Duration> {
         let elapsed = now.since(self.before_last?);
         Some(elapsed.saturating_sub(2 * self.every))
     }
 
-    /// A heartbeat that began at `now` reached the database.
-    pub(crate) fn beat(&mut self, now: Time) {
+    /// Records that a heartbeat that began at `now` reached the database.
+    pub(crate) fn record(&mut self, now: Time) {
         (self.before_last, self.last) = (Some(self.last), now);
     }
 }
 
-/// By two clocks: the steady one stands still while the machine is suspended, and the wall's can be set.
+/// The time on two clocks: the steady one stops while the machine is suspended, and the wall clock can be set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Time {
     pub(crate) steady: Instant,
@@ -44,7 +44,7 @@ impl Time {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// By the clock that went further.
+    /// The longer of the two clocks' answers.
     fn since(self, earlier: Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         self.steady.saturating_duration_since(earlier.steady).max(wall)
@@ -63,19 +63,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_is_in_time_allows_nothing_and_a_new_one_judges_nobody() {
+    async fn a_worker_in_time_allows_nothing_and_a_new_one_recovers_nothing() {
         let start = Time::now();
         let mut lateness = Lateness::new(EVERY, start);
         assert_eq!(lateness.allowance(after(start, 5)), None);
-        lateness.beat(after(start, 5));
+        lateness.record(after(start, 5));
         assert_eq!(lateness.allowance(after(start, 10)), Some(Duration::ZERO));
     }
 
     #[tokio::test]
-    async fn the_clock_that_went_further_counts() {
+    async fn the_clock_that_advanced_further_counts() {
         let start = Time::now();
         let mut lateness = Lateness::new(EVERY, start);
-        lateness.beat(after(start, 5));
+        lateness.record(after(start, 5));
         let hour = Duration::from_hours(1);
         let set_ahead = Time { wall: start.wall + hour, ..after(start, 10) };
         assert_eq!(lateness.allowance(set_ahead), Some(hour.saturating_sub(2 * EVERY)));
@@ -83,10 +83,10 @@ mod tests {
         assert_eq!(lateness.allowance(suspended), Some(hour.saturating_sub(2 * EVERY)));
     }
 
-    /// Four workers with a lease of three heartbeats, out of step with each other, whose database is down for a while. None of them is
-    /// taken for dead, whichever comes first. The numbers are seconds.
+    /// Four workers with a lease of three heartbeats, out of step with each other, and a database that is down for a while. None of them
+    /// counts as dead, whichever comes back first. The numbers are seconds.
     #[tokio::test]
-    async fn after_an_outage_nobody_is_taken_for_dead() {
+    async fn after_an_outage_no_worker_counts_as_dead() {
         let start = Time::now();
         for down_for in [1, 9, 10, 14, 20, 60, 3_600] {
             for offset in 0..5 {
@@ -104,7 +104,7 @@ mod tests {
                             let dead = workers.iter().filter(|(_, _, lease)| lease + allowance.as_secs() < now).count();
                             assert_eq!(dead, 0, "at {now}, down from {down} to {up}: {allowance:?}");
                         }
-                        workers[worker].1.beat(after(start, now));
+                        workers[worker].1.record(after(start, now));
                         workers[worker].2 = now + 15;
                     }
                 }

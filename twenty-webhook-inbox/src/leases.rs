@@ -13,7 +13,7 @@ pub(crate) struct Leases(Arc<Mutex<HashMap<JobId, Held>>>);
 #[derive(Debug)]
 struct Held {
     token: i64,
-    /// A handler that blocks its thread cannot be cancelled, so its lease is not renewed for ever.
+    /// A handler that blocks its thread cannot be cancelled, so renewal of its lease has an end.
     renew_until: Option<Instant>,
     handler: Option<AbortHandle>,
 }
@@ -27,7 +27,7 @@ impl Leases {
         self.held().insert(id, Held { token, renew_until: None, handler: None });
     }
 
-    /// The handler of this job, and of those merged into it, has begun. `false` if the lease is lost already.
+    /// Records that the handler of these jobs has begun. Returns `false` if a lease was lost already.
     pub(crate) fn begin(&self, ids: &[JobId], token: i64, handler: &AbortHandle, renew_until: Instant) -> bool {
         let mut held = self.held();
         ids.iter().all(|id| match held.get_mut(id).filter(|held| held.token == token) {
@@ -39,7 +39,7 @@ impl Leases {
         })
     }
 
-    /// The attempt is over, and waits to be completed: its lease is renewed until then.
+    /// Records that the attempt has ended. Its lease is renewed until the job is completed. Returns `false` if it was lost.
     pub(crate) fn end(&self, ids: &[JobId], token: i64) -> bool {
         let mut held = self.held();
         ids.iter().all(|id| match held.get_mut(id).filter(|held| held.token == token) {
@@ -58,7 +58,7 @@ impl Leases {
         }
     }
 
-    /// Those to renew, and those that have gone past their limit since they were last asked for, which are forgotten.
+    /// The leases to renew, and the jobs past their limit. Forgets the latter and cancels their handlers.
     pub(crate) fn to_renew(&self, now: Instant) -> (Vec<(JobId, i64)>, Vec<JobId>) {
         let mut held = self.held();
         let overdue = |held: &Held| held.renew_until.is_some_and(|until| until < now);
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// Two of them may run at once then, so only then.
+    /// After that the job may run twice at once, so not a moment earlier.
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_blocks_is_not_renewed_for_ever() {
         let (leases, id) = (Leases::default(), JobId::new(1));
@@ -103,11 +103,11 @@ mod tests {
         assert_eq!(leases.to_renew(limit), (vec![(id, 7)], vec![]));
         assert_eq!(leases.to_renew(limit + Duration::from_millis(1)), (vec![], vec![id]));
         assert!(handler.await.unwrap_err().is_cancelled());
-        assert!(!leases.end(&[id], 7), "it is another worker's to complete");
+        assert!(!leases.end(&[id], 7), "another worker completes it");
     }
 
     #[tokio::test]
-    async fn a_lease_is_told_by_its_token() {
+    async fn a_lease_is_identified_by_its_token() {
         let (leases, id) = (Leases::default(), JobId::new(1));
         leases.insert(id, 8);
         let handler = tokio::spawn(std::future::pending::<()>());

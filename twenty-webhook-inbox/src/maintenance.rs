@@ -16,7 +16,7 @@ pub(crate) async fn run<S: Store>(inbox: Inbox<S>, lease: Duration, first: Durat
     loop {
         match answer(inbox.store.maintain(&maintenance)).await {
             Ok(true) => {
-                // Others want to write, too.
+                // Let others write in between.
                 tokio::task::yield_now().await;
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What the inbox tells the `metrics` facade.
+//! The inbox's metrics.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{Inbox, Outcome, State, Store};
 
 const EVERY: Duration = Duration::from_secs(15);
 
-/// How long it takes until a delivery is on disk, or its caller is told that it is not.
+/// Measures the time until a delivery is on disk or refused.
 pub(crate) struct StoreTimer(Instant);
 
 impl StoreTimer {
@@ -36,7 +36,7 @@ pub(crate) fn attempt(ended: &Ended) {
     counter!("twenty_webhook_inbox_attempts_total", "outcome" => outcome).increment(1);
 }
 
-/// As long as a worker runs.
+/// Sets the gauges for as long as a worker runs.
 pub(crate) async fn gauges<S: Store>(inbox: Inbox<S>) {
     loop {
         match inbox.counts().await {

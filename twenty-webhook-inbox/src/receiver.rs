@@ -7,8 +7,8 @@ use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookConfig, escaped};
 use crate::{Inbox, Store};
 
 impl<S: Store> Inbox<S> {
-    /// A route that verifies a delivery, stores it, and answers 202; 503 if it could not be stored. What the verifier refuses is
-    /// answered as [`TwentyWebhookLayer`] does.
+    /// A route that verifies a delivery, stores it, and answers 202, or 503 if it could not be stored. It answers what the verifier refuses
+    /// like [`TwentyWebhookLayer`].
     ///
     /// ```no_run
     /// use axum::Router;
@@ -20,8 +20,8 @@ impl<S: Store> Inbox<S> {
     /// # Ok(app) }
     /// ```
     ///
-    /// `config` is a [`WebhookConfig`], or just a [`Secret`](crate::Secret) or a [`Verifier`](crate::Verifier). Its replay guard is switched
-    /// off: the store knows duplicates, also those from before a restart.
+    /// `config` is a [`WebhookConfig`], a [`Secret`](crate::Secret) or a [`Verifier`](crate::Verifier). Its replay guard is switched off: the
+    /// store knows duplicates, also from before a restart.
     pub fn receiver<A>(&self, config: impl Into<WebhookConfig>) -> MethodRouter<A, Infallible>
     where
         A: Clone + Send + Sync + 'static,

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-/// The text without what a database's text cannot hold (Postgres knows no NUL) and a terminal should not print; at most 2,000 characters.
+/// The text without control characters, because Postgres stores no NUL and a terminal should not print them; at most 2,000 characters.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().take(2_000).map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

@@ -27,7 +27,7 @@ use crate::{Backoff, Inbox, JobId, Store, maintenance};
 /// | returns [`HandlerError::permanent`](crate::HandlerError::permanent) | it is a dead letter now |
 /// | returns [`HandlerError::retry_after`](crate::HandlerError::retry_after) | it is tried again then |
 /// | is under way when its process is killed | another worker, or the next process, takes the job [soon](Self::recover_after) |
-/// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is handed back, untried |
+/// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is released, and the attempt does not count |
 /// | blocks its thread (no `.await`) beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
 ///
 /// # Order
@@ -61,13 +61,13 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Sets how often a job is tried before it is a dead letter. The default is 27: with the default [`Backoff`], about three days.
+    /// Sets how many attempts a job has before it is a dead letter. The default is 27: with the default [`Backoff`], about three days.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.config.attempts = attempts.max(1);
         self
     }
 
-    /// Sets how often the process may end while it handles a job, before that is a dead letter. The default is 5.
+    /// Sets how many times a process may end while it handles a job, before the job is a dead letter. The default is 5.
     pub fn max_crashes(mut self, crashes: u32) -> Self {
         self.config.max_crashes = crashes.max(1);
         self
@@ -86,7 +86,7 @@ impl<S: Store> Worker<S> {
     }
 
     /// Sets how long jobs under way may take to finish once the worker is to stop. The default is 20 seconds, because Kubernetes kills
-    /// after 30 and docker can be told to; plain `docker stop` kills after 10.
+    /// after 30. Plain `docker stop` kills after 10; set its `--timeout`.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace;
         self
@@ -99,38 +99,40 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Sets how often to look for jobs that another process has stored, and for those whose wait is over. The default is half a second.
-    /// What this process stores is claimed at once.
+    /// Sets how often to look for jobs that another process has stored, or that are due again. The default is half a second. A job that
+    /// this process stores is claimed at once.
     pub fn poll_every(mut self, interval: Duration) -> Self {
         self.config.poll = interval.max(Duration::from_millis(10));
         self
     }
 
-    /// Opts out of order: every job runs when it is due, also beside others of its record.
+    /// Opts out of order: every job runs when it is due, even at the same time as another of its record.
     pub fn unordered(mut self) -> Self {
         self.config.order = None;
         self
     }
 
-    /// A job that has been failing for this long holds up the later ones of its record no more. By default it does until it is dead.
+    /// Lets the later jobs of a record run once an earlier one has been failing for this long. By default they wait until it succeeds or is
+    /// dead.
     pub fn order_gives_up_after(mut self, failing: Duration) -> Self {
         self.config.order.get_or_insert_default().gives_up_after = Some(failing);
         self
     }
 
-    /// Merges a burst of `updated` of one record into one call, once nothing has arrived for it for `quiet`: with the newest state, and the
-    /// fields that any of them changed. One edit in Twenty's UI is one event for each field.
+    /// Merges a burst of `updated` of one record into one call, once none has arrived for `quiet`. The call gets the newest state, and the
+    /// fields that any of them changed. In Twenty's UI each edited field is one event. It needs order, so it undoes
+    /// [`unordered`](Self::unordered).
     ///
-    /// A call is at most ten times `quiet` late, and an event of another action is never merged across. [`Job::merged`](crate::Job::merged)
-    /// lists the others; all end as the one call does. The merged body is not what Twenty signed, so its
+    /// A call is at most ten times `quiet` late, and never merges events across one of another action. [`Job::merged`](crate::Job::merged)
+    /// lists the others; they end as the call does. The merged body is not what Twenty signed, so its
     /// [`delivery_id`](twenty_webhook_core::WebhookEvent::delivery_id) is new: use [`Job::key`](crate::Job::key).
     pub fn coalesce(mut self, quiet: Duration) -> Self {
         self.config.order.get_or_insert_default().coalesce = Some(quiet);
         self
     }
 
-    /// Does not call the handler for a job that arrived after a newer state of its record was handled. For handlers that only keep a copy
-    /// in step: a late `created` may be the only one.
+    /// Skips a job that arrived after a newer state of its record was handled. Only for handlers that mirror the newest state: to others, a
+    /// late `created` may be the only one.
     pub fn skip_stale(mut self) -> Self {
         self.config.skip_stale = true;
         self
@@ -142,12 +144,12 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Handles jobs until `shutdown` completes, whatever it completes with. Returns when nothing is under way any more.
+    /// Handles jobs until `shutdown` completes with any output. Returns when no job is under way.
     ///
-    /// A database that fails does not end it: it says so in the log and tries again.
+    /// If the database fails, the worker logs it and tries again.
     pub async fn run_until(self, shutdown: impl Future) {
         let (stop, stopped) = oneshot::channel::<()>();
-        // In a task of its own: its jobs go on while what awaits this does something else.
+        // In a separate task: jobs go on while the caller polls something else.
         let mut worker = JoinSet::new();
         worker.spawn(self.run(stopped.map(drop)));
         tokio::select! {

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// the other one restarts. Each call runs one atomic script, and takes at most the [timeout](Self::timeout).
 ///
 /// While Redis is unavailable, deliveries are refused with 503, and Twenty does not resend them. To handle them anyway, with a local
-/// guard in each receiver, use [`insecure_or_else`](ReplayGuard::insecure_or_else).
+/// guard in each receiver, use [`insecure_fallback`](ReplayGuard::insecure_fallback).
 ///
 /// It needs a tokio runtime with I/O and time enabled.
 ///
@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(60);
 ///
 /// // Weaker: during an outage, another receiver may handle a replay, but no delivery is refused.
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?
-///     .insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
+///     .insecure_fallback(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
 /// let config = WebhookConfig::new(secret).replay_guard(guard);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -111,7 +111,7 @@ impl RedisReplayGuard {
 #[derive(Debug)]
 pub struct RedisLease {
     key: ReplayKey,
-    expires_at: UnixMillis,
+    delivery_expires_at: UnixMillis,
     token: u64,
 }
 
@@ -119,13 +119,13 @@ impl ReplayGuard for RedisReplayGuard {
     type Lease = RedisLease;
 
     async fn claim(&self, delivery: &Delivery) -> Result<Claim<RedisLease>, GuardError> {
-        let (key, expires_at) = (delivery.replay_key(), delivery.fresh_until());
+        let (key, expires_at) = (delivery.replay_key(), delivery.expires_at());
         let token = getrandom::u64().map_err(GuardError::unavailable)?;
         let mut script = CLAIM.key(self.entry(key));
         script.arg(unix_millis(expires_at)).arg(token).arg(millis(self.lease)).arg(millis(GRACE));
         let (answer, remaining): (String, u64) = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         match answer.as_str() {
-            "new" => Ok(Claim::New(RedisLease { key, expires_at, token })),
+            "new" => Ok(Claim::New(RedisLease { key, delivery_expires_at: expires_at, token })),
             "in_progress" => Ok(Claim::InProgress { retry_after: Duration::from_millis(remaining) }),
             "completed" => Ok(Claim::Completed),
             "expired" => Ok(Claim::Expired),
@@ -135,7 +135,7 @@ impl ReplayGuard for RedisReplayGuard {
 
     async fn complete(&self, lease: RedisLease) -> Result<(), GuardError> {
         let mut script = COMPLETE.key(self.entry(lease.key));
-        script.arg(unix_millis(lease.expires_at)).arg(lease.token).arg(millis(GRACE));
+        script.arg(unix_millis(lease.delivery_expires_at)).arg(lease.token).arg(millis(GRACE));
         let held: bool = self.connection.run(&script).await.map_err(GuardError::unavailable)?;
         if held { Ok(()) } else { Err(GuardError::LeaseLost) }
     }

@@ -45,7 +45,7 @@ pub fn check(data: &[u8]) {
         }
     }
     let verification = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap().body_limit(limit);
-    assert_eq!(verification.announce(body.len() as u64).is_ok(), body.len() <= limit);
+    assert_eq!(verification.check_content_length(body.len() as u64).is_ok(), body.len() <= limit);
 
     // One changed bit is refused.
     if let (Ok(_), Some(first)) = (&expected, body.first()) {

@@ -6,7 +6,7 @@ use twenty_webhook_axum::{EventRouter, Secret, TwentyWebhookLayer};
 use twenty_webhook_testing::{FakeTwenty, RateLimit, Recorder};
 
 #[tokio::test]
-async fn what_twenty_drops_never_arrives() {
+async fn dropped_events_never_arrive() {
     let (secret, handled) = (Secret::new("s3cret").unwrap(), Recorder::default());
     let events = EventRouter::new().on("person.*", handled.handler());
     let app = Router::new().route("/", post(events).layer(TwentyWebhookLayer::new(secret)));

@@ -20,7 +20,7 @@ fn verify_in_chunks(case: &Case, seed: u64) -> Result<Delivery, Rejection> {
     let headers = header_map(case);
     let mut verification = verifier(case).begin(SignatureHeaders::from_map(&headers)?)?;
     if let Some(length) = headers.get("content-length") {
-        verification.announce(length.to_str().unwrap().parse().unwrap())?;
+        verification.check_content_length(length.to_str().unwrap().parse().unwrap())?;
     }
     for chunk in pieces(&case.body, seed) {
         verification.push(chunk)?;

@@ -45,9 +45,9 @@ fn peak_is_below(what: &str, sent: &[u8], answers: &[&str], bound: usize) {
             all_sent.wait();
             let answered = |mut connection: TcpStream| {
                 // Not until the end of the connection: actix keeps it open for a while.
-                let mut received = [0; 12];
-                connection.read_exact(&mut received).is_ok()
-                    && answers.iter().any(|&answer| received == *answer.as_bytes())
+                let mut status_line = [0; 12];
+                connection.read_exact(&mut status_line).is_ok()
+                    && answers.iter().any(|&answer| status_line == *answer.as_bytes())
             };
             connections.into_iter().map(answered).filter(|&answered| answered).count()
         };

@@ -7,7 +7,7 @@ use listenfd::ListenFd;
 /// Opens the socket to serve on: takes it over from systemd or another supervisor, or else binds `addr`.
 ///
 /// A supervisor's socket stays open while the receiver restarts: the kernel queues new deliveries, and the next process answers them.
-/// Without a supervisor the port is closed during a restart, and Twenty does not resend what was refused.
+/// Without a supervisor the port is closed during a restart, and Twenty does not resend refused deliveries.
 ///
 /// Call it first in `main`, before anything that takes time or may fail. It uses the first socket of `LISTEN_FDS`
 /// ([`sd_listen_fds(3)`](https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html)) and ignores `addr`. It

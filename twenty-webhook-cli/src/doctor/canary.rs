@@ -59,7 +59,7 @@ pub(super) async fn run(
 fn not_subscribed(webhooks: &[crate::api::Webhook]) -> Option<Check> {
     let operations = webhooks.iter().flat_map(|webhook| &webhook.operations);
     let patterns: Vec<EventPattern> = operations.filter_map(|operation| operation.parse().ok()).collect();
-    let is_covered = |name: &str| patterns.iter().any(|pattern| pattern.covers(&EventName::from(name)));
+    let is_covered = |name: &str| patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(name)));
     let name = EVENTS.into_iter().find(|name| !is_covered(name))?;
     let check = Check::wrong("canary", format!("no webhook subscribes to {name}, so the canary would not arrive"));
     Some(check.fix("add the operation note.* to a webhook, at least for now"))

@@ -28,7 +28,7 @@ pub(super) fn wanted(wanted: &[EventPattern], webhooks: &[&Webhook]) -> Vec<Chec
     checks.extend(wanted.iter().map(|wanted| {
         let missing: Vec<_> = names(wanted)
             .into_iter()
-            .filter(|name| !patterns.iter().any(|pattern| pattern.covers(&EventName::from(name.as_str()))))
+            .filter(|name| !patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(name.as_str()))))
             .collect();
         if missing.is_empty() {
             return Check::ok("operations", format!("the operations cover {wanted}"));

@@ -66,7 +66,7 @@ fn every_mistake_is_explained_from_a_saved_file() {
 
         let told = text(&explain(&mistake, &[path.display().to_string()]).stdout);
         assert!(told.starts_with(if verified { "verified: " } else { "refused (as of 2026-09-14" }), "{told}");
-        assert_eq!(told.matches("  seen  ").count(), mistake.findings.len(), "{}: {told}", mistake.name);
+        assert_eq!(told.matches("  problem  ").count(), mistake.findings.len(), "{}: {told}", mistake.name);
         for secret in &mistake.secrets {
             let secret = secret.trim_matches(|char: char| !char.is_ascii_alphanumeric());
             assert!(!told.contains(secret) && !text(&output.stdout).contains(secret), "{}", mistake.name);
@@ -93,7 +93,7 @@ fn check(mistake: &Mistake, told: &Value) {
     let codes: Vec<_> = told["findings"].as_array().unwrap().iter().map(|finding| finding["code"].clone()).collect();
     assert_eq!(codes, mistake.findings, "{}: {told:#}", mistake.name);
     for finding in told["findings"].as_array().unwrap() {
-        assert!(finding["seen"].is_string() && finding["fix"].is_string());
+        assert!(finding["problem"].is_string() && finding["fix"].is_string());
     }
 }
 

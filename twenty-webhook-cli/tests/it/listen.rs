@@ -78,10 +78,10 @@ fn a_delivery_is_one_line_for_people() {
     }
     run(&["send", &server.url, "--tamper", "timestamp"]);
     assert!(server.line().contains("401 refused    person.created (unverified)"));
-    assert_eq!(server.line(), "  why   signature mismatch", "what was seen says more");
+    assert_eq!(server.line(), "  why      signature mismatch", "the problem says more");
     let lines: Vec<_> = (0..4).map(|_| server.line()).collect();
-    assert!(lines[0].starts_with("  seen  "), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with("  fix   ")), "{lines:?}");
+    assert!(lines[0].starts_with("  problem  "), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("  fix      ")), "{lines:?}");
     assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
 }
 

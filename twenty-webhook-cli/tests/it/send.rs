@@ -62,13 +62,12 @@ fn what_was_changed_after_signing_is_refused_but_for_the_nonce() {
 #[test]
 fn what_is_too_old_or_from_the_future_is_refused() {
     let server = Server::listen(&[]);
-    for (age, code, finding) in [("--age=10m", "stale_timestamp", "late"), ("--age=-10m", "future_timestamp", "early")]
-    {
+    for (age, code) in [("--age=10m", "stale_timestamp"), ("--age=-10m", "future_timestamp")] {
         let output = run(&["send", &server.url, age]);
         assert_eq!(output.status.code(), Some(1), "{age}: {output:?}");
         let report = server.report();
         assert_eq!(report["code"], code);
-        assert_eq!(report["findings"][0]["code"], finding, "{report}");
+        assert_eq!(report["findings"][0]["code"], code, "{report}");
     }
     assert!(run(&["send", &server.url, "--age", "4m"]).status.success());
 }

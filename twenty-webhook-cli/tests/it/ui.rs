@@ -132,7 +132,7 @@ fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
     assert!(names.contains(&"x-twenty-webhook-signature"), "{names:?}");
     assert!(second["body"].as_str().unwrap().contains("\n  \"eventName\": \"person.updated\""), "{second}");
     let late = page.details(3);
-    assert_eq!(late["delivery"]["findings"][0]["code"], "late", "{late}");
+    assert_eq!(late["delivery"]["findings"][0]["code"], "stale_timestamp", "{late}");
     assert!(page.request("GET /delivery/4", "").starts_with("HTTP/1.1 404"));
 }
 

@@ -118,7 +118,7 @@ impl Verifier {
 fn unproven(body: &Bytes) -> Vec<Finding> {
     let hints = body::hints(body);
     match hints.is_empty() {
-        true if body::is_in_twentys_form(body) => vec![Finding::Unexplained, Finding::PerhapsSignedWrong],
+        true if body::is_in_twentys_form(body) => vec![Finding::Unexplained, Finding::PossibleTwentyBug],
         true => vec![Finding::Unexplained],
         false => hints,
     }

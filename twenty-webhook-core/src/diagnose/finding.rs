@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{BodyMistake, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
 use crate::{NotAnEvent, SignedWith};
 
-/// One thing that is wrong with a request: what was [seen](Self::seen), and how to [fix](Self::fix) it.
+/// One thing that is wrong with a request: the [problem](Self::problem), and its [fix](Self::fix).
 ///
 /// [`Secret`](Self::Secret), [`Message`](Self::Message) and [`Body`](Self::Body) are proven: the signature is right once that one thing is
 /// taken into account. Others were plainly seen. Those that [are a guess](Self::is_guess) come only where nothing is proven. None of them,
@@ -26,7 +26,7 @@ pub enum Finding {
     TimestampMalformed,
     /// It was sent too long ago, or a clock is off by that much.
     #[non_exhaustive]
-    Late {
+    StaleTimestamp {
         /// How old it is.
         age: Duration,
         /// How old it may be.
@@ -34,7 +34,7 @@ pub enum Finding {
     },
     /// It comes from the future, or a clock is off by that much.
     #[non_exhaustive]
-    Early {
+    FutureTimestamp {
         /// How far ahead it is.
         ahead: Duration,
         /// How far ahead it may be.
@@ -79,7 +79,7 @@ pub enum Finding {
     /// No mistake that was tried leads to this signature.
     Unexplained,
     /// Twenty may have signed it wrong.
-    PerhapsSignedWrong,
+    PossibleTwentyBug,
 }
 
 impl Finding {
@@ -92,7 +92,7 @@ impl Finding {
                 | Self::BodyNumbers
                 | Self::BodySorted
                 | Self::Unexplained
-                | Self::PerhapsSignedWrong
+                | Self::PossibleTwentyBug
         )
     }
 
@@ -105,8 +105,8 @@ impl Finding {
             Self::HeaderMisnamed(_) => "header_misnamed",
             Self::TimestampUnit(unit) => unit.code(),
             Self::TimestampMalformed => "timestamp_malformed",
-            Self::Late { .. } => "late",
-            Self::Early { .. } => "early",
+            Self::StaleTimestamp { .. } => "stale_timestamp",
+            Self::FutureTimestamp { .. } => "future_timestamp",
             Self::Signature(mistake) => mistake.code(),
             Self::OtherSecret(_) => "other_secret",
             Self::Secret(mistake) => mistake.code(),
@@ -123,12 +123,12 @@ impl Finding {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::NotAnEvent(_) => "not_an_event",
             Self::Unexplained => "unexplained",
-            Self::PerhapsSignedWrong => "perhaps_signed_wrong",
+            Self::PossibleTwentyBug => "possible_twenty_bug",
         }
     }
 
-    /// What was seen.
-    pub fn seen(&self) -> String {
+    /// The problem.
+    pub fn problem(&self) -> String {
         match self {
             Self::Unsigned => "there is no X-Twenty-Webhook-* header: it is not signed".into(),
             Self::HeaderMissing(name) => format!("the header {name} is missing"),
@@ -136,9 +136,9 @@ impl Finding {
             Self::HeaderMisnamed(names) => {
                 format!("there are headers with names like the missing one: {}", names.join(", "))
             }
-            Self::TimestampUnit(unit) => unit.seen().into(),
+            Self::TimestampUnit(unit) => unit.problem().into(),
             Self::TimestampMalformed => "the timestamp is not a number".into(),
-            Self::Late { age, tolerance } => {
+            Self::StaleTimestamp { age, tolerance } => {
                 let hours = whole_hours(*age);
                 format!(
                     "by its timestamp it was sent {} ago, and the tolerance is {}{hours}",
@@ -146,7 +146,7 @@ impl Finding {
                     human(*tolerance)
                 )
             }
-            Self::Early { ahead, tolerance } => {
+            Self::FutureTimestamp { ahead, tolerance } => {
                 let hours = whole_hours(*ahead);
                 format!(
                     "its timestamp is {} ahead of this clock, and the tolerance is {}{hours}",
@@ -154,14 +154,14 @@ impl Finding {
                     human(*tolerance)
                 )
             }
-            Self::Signature(mistake) => mistake.seen(),
+            Self::Signature(mistake) => mistake.problem(),
             Self::OtherSecret(SignedWith::Current) => "it was signed with the first secret".into(),
             Self::OtherSecret(SignedWith::Previous(index)) => {
                 format!("it was not signed with the first secret, but with number {} of those given", index + 2)
             }
-            Self::Secret(mistake) => mistake.seen().into(),
-            Self::Message(mistake) => mistake.seen(),
-            Self::Body(mistake) => mistake.seen(),
+            Self::Secret(mistake) => mistake.problem().into(),
+            Self::Message(mistake) => mistake.problem(),
+            Self::Body(mistake) => mistake.problem(),
             Self::BodyEmpty => "the body is empty, which Twenty's never is".into(),
             Self::BodyTruncated => "the body is JSON that breaks off before its end".into(),
             Self::BodyNotJson => "the body is not JSON, which Twenty's always is".into(),
@@ -177,7 +177,7 @@ impl Finding {
                  leads to it"
                     .into()
             }
-            Self::PerhapsSignedWrong => {
+            Self::PossibleTwentyBug => {
                 "if secret and body are right, Twenty has perhaps signed it wrong: where a record has a member named `__proto__`, \
                  `constructor` or `prototype`, Twenty signs it and leaves it out of the body (seen in 0.42, 1.8 and 2.21)"
                     .into()
@@ -185,7 +185,7 @@ impl Finding {
         }
     }
 
-    /// How to fix it.
+    /// The fix.
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Unsigned => {
@@ -200,11 +200,11 @@ impl Finding {
             Self::TimestampUnit(_) | Self::TimestampMalformed => {
                 "send Unix time in milliseconds, in digits alone, as JavaScript's Date.now() gives it"
             }
-            Self::Late { .. } => {
+            Self::StaleTimestamp { .. } => {
                 "set the clock of this machine, and of the sender's, by NTP. If it is an old recording, or was held up on the way, \
                  sign it again"
             }
-            Self::Early { .. } => "set the clock of this machine, and of the sender's, by NTP",
+            Self::FutureTimestamp { .. } => "set the clock of this machine, and of the sender's, by NTP",
             Self::Signature(mistake) => mistake.fix(),
             Self::OtherSecret(_) => {
                 "each webhook in Twenty has its own secret: configure the one that signs what comes here"
@@ -237,7 +237,7 @@ impl Finding {
                 "compare the secret with the one in Twenty's settings: each webhook has its own. If it is the right one, perhaps the \
                  body or the timestamp was changed on the way: verify the raw bytes, before a parser or a proxy touches them"
             }
-            Self::PerhapsSignedWrong => {
+            Self::PossibleTwentyBug => {
                 "rename such a field in Twenty, or take such a key out of the JSON in its fields. No receiver can verify this delivery: \
                  read the record through Twenty's API"
             }
@@ -245,10 +245,10 @@ impl Finding {
     }
 }
 
-/// What was seen, and how to fix it.
+/// The problem and the fix.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}. Fix: {}.", self.seen(), self.fix())
+        write!(f, "{}. Fix: {}.", self.problem(), self.fix())
     }
 }
 

@@ -17,7 +17,7 @@ impl SecretMistake {
         }
     }
 
-    pub(super) fn seen(self) -> &'static str {
+    pub(super) fn problem(self) -> &'static str {
         match self {
             Self::WhiteSpace => "the secret configured here has white space around it; without, the signature is right",
             Self::Quotes => "the secret configured here has quotes around it; without, the signature is right",
@@ -67,7 +67,7 @@ impl SignatureMistake {
         }
     }
 
-    pub(super) fn seen(self) -> String {
+    pub(super) fn problem(self) -> String {
         match self {
             Self::UpperCase => "the signature is in capital letters, which Twenty does not write".into(),
             Self::Base64 => "the signature is in base64".into(),
@@ -103,7 +103,7 @@ impl TimestampUnit {
         }
     }
 
-    pub(super) fn seen(self) -> &'static str {
+    pub(super) fn problem(self) -> &'static str {
         match self {
             Self::Seconds => "the timestamp is in seconds",
             Self::Microseconds => "the timestamp is in microseconds",
@@ -123,7 +123,7 @@ impl MessageMistake {
         }
     }
 
-    pub(super) fn seen(self) -> String {
+    pub(super) fn problem(self) -> String {
         match self {
             Self::WithoutTimestamp => "the body was signed without the timestamp".into(),
             Self::Separator("") => "the timestamp and the body were signed with nothing between them".into(),
@@ -149,7 +149,7 @@ impl BodyMistake {
         }
     }
 
-    pub(super) fn seen(self) -> String {
+    pub(super) fn problem(self) -> String {
         match self {
             Self::Reserialized(style) => {
                 format!("the JSON was rewritten after it was signed: the signature is of {style}")

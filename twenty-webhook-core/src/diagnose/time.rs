@@ -25,10 +25,10 @@ pub(super) fn judge(text: &[u8], now: UnixMillis, tolerance: Tolerance) -> Vec<F
     let mut findings: Vec<Finding> = unit.map(Finding::TimestampUnit).into_iter().collect();
     let (age, ahead) = (now.saturating_since(sent_at), sent_at.saturating_since(now));
     if age > tolerance.past {
-        findings.push(Finding::Late { age, tolerance: tolerance.past });
+        findings.push(Finding::StaleTimestamp { age, tolerance: tolerance.past });
     }
     if ahead > tolerance.future {
-        findings.push(Finding::Early { ahead, tolerance: tolerance.future });
+        findings.push(Finding::FutureTimestamp { ahead, tolerance: tolerance.future });
     }
     findings
 }

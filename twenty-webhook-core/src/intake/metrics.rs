@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 
-use super::{Ending, Outcome};
+use super::{Outcome, OutcomeKind};
 use crate::{Action, WebhookEvent};
 
-/// At most this many objects have their own label; a CRM may have any number of custom objects, and each label costs the metrics' store memory.
-const MOST_OBJECTS: usize = 100;
+/// The maximum number of object labels. A CRM can have any number of custom objects, and each label takes memory in the metrics backend.
+const MAX_OBJECTS: usize = 100;
 
-/// The objects that have a label, in this process.
+/// The objects with a label in this process.
 static OBJECTS: Mutex<BTreeSet<Box<str>>> = Mutex::new(BTreeSet::new());
 
 pub(super) fn record(outcome: &Outcome<'_>) {
@@ -20,11 +20,11 @@ pub(super) fn record(outcome: &Outcome<'_>) {
         "outcome" => outcome.code(), "object" => object.clone(), "action" => action
     )
     .increment(1);
-    if let Ending::Handled { took, .. } = outcome.ending {
-        histogram!("twenty_webhook_handler_seconds", "object" => object.clone()).record(took);
+    if let OutcomeKind::Handled { duration, .. } = outcome.kind {
+        histogram!("twenty_webhook_handler_seconds", "object" => object.clone()).record(duration);
     }
     // A duplicate's lag is not the delivery's.
-    if outcome.event.is_some() && !matches!(outcome.ending, Ending::Refused(_)) {
+    if outcome.event.is_some() && !matches!(outcome.kind, OutcomeKind::Rejected(_)) {
         let lag = |name, lag: Option<Duration>| {
             if let Some(lag) = lag {
                 histogram!(name, "object" => object.clone()).record(lag);
@@ -39,7 +39,7 @@ pub(super) fn record(outcome: &Outcome<'_>) {
 fn labels(event: &WebhookEvent) -> (String, &'static str) {
     let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
     let object = event.object();
-    let is_known = objects.contains(object) || objects.len() < MOST_OBJECTS && objects.insert(object.into());
+    let is_known = objects.contains(object) || objects.len() < MAX_OBJECTS && objects.insert(object.into());
     let action = match event.action() {
         Action::Created => "created",
         Action::Updated => "updated",
@@ -54,7 +54,7 @@ fn labels(event: &WebhookEvent) -> (String, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_OBJECTS, labels};
+    use super::{MAX_OBJECTS, labels};
     use crate::WebhookEvent;
 
     #[test]
@@ -63,8 +63,8 @@ mod tests {
             let body = format!(r#"{{"eventName":"rocket{number}.launched","record":{{}}}}"#);
             labels(&WebhookEvent::from_stored(body).unwrap())
         };
-        let labels: std::collections::BTreeSet<_> = (0..3 * MOST_OBJECTS).map(label).collect();
-        assert_eq!(labels.len(), MOST_OBJECTS + 1);
+        let labels: std::collections::BTreeSet<_> = (0..3 * MAX_OBJECTS).map(label).collect();
+        assert_eq!(labels.len(), MAX_OBJECTS + 1);
         assert!(labels.contains(&("other".to_owned(), "other")));
     }
 }

@@ -1,4 +1,4 @@
-//! Which deliveries were claimed already, so that no copy of one reaches the handler twice.
+//! Remembers claimed deliveries, so that the handler gets each one once.
 
 #[cfg(feature = "replay-contract")]
 pub mod contract;
@@ -9,7 +9,7 @@ mod key;
 mod memory;
 mod shard;
 
-pub use fallback::{BothLeases, InsecureOrElse};
+pub use fallback::{FallbackLease, InsecureFallback};
 pub(crate) use gate::{HeldLease, ReplayGate};
 pub use guard::{Claim, GuardError, ReplayGuard};
 pub(crate) use key::Scope;

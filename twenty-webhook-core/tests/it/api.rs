@@ -1,8 +1,8 @@
 //! What users build on, and what must stay: conversions, traits, and texts.
 
 use twenty_webhook_core::{
-    Action, Delivery, DeliveryId, EventName, Extra, Outcome, RawJson, Received, Rejection, ReplayKey, Secret,
-    SharedVerifier, Signer, Verifier, WebhookConfig, WebhookEvent, records,
+    Action, Delivery, DeliveryId, EventName, Extra, Outcome, RawJson, Rejection, ReplayKey, Secret, SharedVerifier,
+    Signer, VerifiedRequest, Verifier, WebhookConfig, WebhookEvent, records,
 };
 
 #[test]
@@ -48,7 +48,7 @@ fn traits_that_users_rely_on() {
     is_shared::<WebhookConfig>();
     is_shared::<Rejection>();
     is_shared::<Delivery>();
-    is_sent::<Received>();
+    is_sent::<VerifiedRequest>();
     is_written::<records::Person>();
     is_written::<records::Currency>();
     is_written::<RawJson>();

@@ -75,9 +75,9 @@ fn a_limit_that_is_lowered_later_holds() {
 #[test]
 fn the_announced_length_is_judged_before_the_body() {
     let verification = begin(&Verifier::new(secret("current")), &headers(b"")).body_limit(10);
-    assert_eq!(verification.announce(10), Ok(()));
+    assert_eq!(verification.check_content_length(10), Ok(()));
     for length in [11, u64::from(u32::MAX) + 1, u64::MAX] {
-        assert!(matches!(verification.announce(length), Err(Rejection::BodyTooLarge { limit: 10, .. })));
+        assert!(matches!(verification.check_content_length(length), Err(Rejection::BodyTooLarge { limit: 10, .. })));
     }
 }
 
@@ -103,7 +103,7 @@ fn a_delivery_tells_what_was_sent_and_when() {
     let delivery = verifier.verify_at(&headers(b"body"), b"body".as_slice(), NOW).unwrap();
     assert_eq!(delivery.body(), &b"body"[..]);
     assert_eq!(delivery.sent_at(), NOW);
-    assert_eq!(delivery.fresh_until().as_millis(), NOW.as_millis() + 60_000);
+    assert_eq!(delivery.expires_at().as_millis(), NOW.as_millis() + 60_000);
     assert_eq!(delivery.id(), DeliveryId::of(b"body"));
     // echo -n body | sha256sum
     let id = "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5";
@@ -122,7 +122,7 @@ fn an_endless_tolerance_does_not_overflow() {
         let headers = Signer::new(secret("current")).sign_at(b"body", UnixMillis::from_millis(sent));
         for now in [0, u64::MAX] {
             let delivery = verifier.verify_at(&headers, b"body".as_slice(), UnixMillis::from_millis(now)).unwrap();
-            assert_eq!(delivery.fresh_until(), UnixMillis::from_millis(u64::MAX));
+            assert_eq!(delivery.expires_at(), UnixMillis::from_millis(u64::MAX));
         }
     }
 }

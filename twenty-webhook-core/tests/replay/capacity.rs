@@ -13,7 +13,7 @@ fn at_capacity_a_new_delivery_gets_in_and_the_oldest_goes() {
     }
     for number in 100..150 {
         handled(&guard, id(number), UNTIL + number);
-        assert_eq!(guard.held(), 100);
+        assert_eq!(guard.entry_count(), 100);
     }
     for number in 50..150 {
         assert!(matches!(claim(&guard, id(number), UNTIL + number), Claim::Completed), "{number} is among the newest");
@@ -34,7 +34,7 @@ fn a_delivery_that_fails_over_and_over_pushes_nothing_out() {
     for number in 1..10 {
         assert!(matches!(claim(&guard, id(number), UNTIL), Claim::Completed), "{number} is remembered");
     }
-    assert_eq!(guard.held(), 10);
+    assert_eq!(guard.entry_count(), 10);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_small_capacity_is_at_least_one() {
         assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Completed));
         handled(&guard, id(2), UNTIL);
         assert!(matches!(claim(&guard, id(2), UNTIL), Claim::Completed));
-        assert_eq!(guard.held(), 1);
+        assert_eq!(guard.entry_count(), 1);
     }
 }
 
@@ -57,7 +57,7 @@ fn a_large_capacity_is_never_passed_and_nearly_used() {
     for number in 0..60_000 {
         let _ = new(&guard, id(number), UNTIL);
     }
-    assert!((38_000..=40_000).contains(&guard.held()), "{}", guard.held());
+    assert!((38_000..=40_000).contains(&guard.entry_count()), "{}", guard.entry_count());
     let newest = (60_000 - 36_000..60_000).filter(|&number| matches!(claim(&guard, id(number), UNTIL), Claim::New(_)));
     assert_eq!(newest.count(), 0, "the newest are remembered");
 }
@@ -72,7 +72,7 @@ fn what_was_forgotten_at_capacity_while_it_ran_is_completed_all_the_same() {
     }
     now_or_never(guard.complete(lease)).unwrap();
     assert!(matches!(claim(&guard, id(0), UNTIL), Claim::Completed));
-    assert_eq!(guard.held(), 10);
+    assert_eq!(guard.entry_count(), 10);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn copies_take_no_room() {
     for _ in 0..10_000 {
         assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Completed));
     }
-    assert_eq!(guard.held(), 1);
+    assert_eq!(guard.entry_count(), 1);
 }
 
 /// Five a second for three hours: what is held is bounded by the window, whatever became of the claims.
@@ -111,7 +111,7 @@ fn what_has_expired_is_forgotten_as_claims_go_on() {
             }
             _ => now_or_never(guard.complete(lease)).unwrap(),
         }
-        most = most.max(guard.held());
+        most = most.max(guard.entry_count());
     }
     // Ten minutes at five a second, and every tenth of them extended.
     assert!(most <= 10 * 60 * 5 * 11 / 10 + 10, "{most}");

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use twenty_webhook_core::replay_contract::{Harness, check};
-use twenty_webhook_core::{InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
+use twenty_webhook_core::{InsecureFallback, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
 use crate::{Hand, NOON, fallback::Switched, now_or_never};
 
@@ -16,7 +16,7 @@ impl Harness for Hand {
         Hand::now(self)
     }
 
-    async fn pass(&self, time: Duration) {
+    async fn advance(&self, time: Duration) {
         self.set(self.now().saturating_add(time).as_millis());
     }
 }
@@ -33,20 +33,20 @@ struct Two {
 }
 
 impl Harness for Two {
-    type Guard = InsecureOrElse<Switched, MemoryReplayGuard>;
+    type Guard = InsecureFallback<Switched, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {
         let guard = Switched::new(self.hand.guard(lease));
         guard.set_down(self.down);
-        guard.insecure_or_else(self.hand.guard(lease), |_| ())
+        guard.insecure_fallback(self.hand.guard(lease), |_| ())
     }
 
     fn now(&self) -> UnixMillis {
         self.hand.now()
     }
 
-    async fn pass(&self, time: Duration) {
-        self.hand.pass(time).await;
+    async fn advance(&self, time: Duration) {
+        self.hand.advance(time).await;
     }
 }
 

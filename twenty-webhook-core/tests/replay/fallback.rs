@@ -52,7 +52,7 @@ impl ReplayGuard for Switched {
 const UNTIL: u64 = NOON + 5 * MINUTE;
 
 fn receiver(hand: &Hand, shared: &Arc<Switched>) -> impl ReplayGuard<Lease: Debug> + use<> {
-    Arc::clone(shared).insecure_or_else(guard(hand), |_| ())
+    Arc::clone(shared).insecure_fallback(guard(hand), |_| ())
 }
 
 fn shared(hand: &Hand) -> Arc<Switched> {
@@ -117,7 +117,7 @@ fn what_another_receiver_does_is_not_new_here() {
 fn a_fallback_may_have_a_fallback() {
     let hand = Hand::at(NOON);
     let (first, second) = (shared(&hand), shared(&hand));
-    let chain = Arc::clone(&first).insecure_or_else(receiver(&hand, &second), |_| ());
+    let chain = Arc::clone(&first).insecure_fallback(receiver(&hand, &second), |_| ());
     for (number, (first_down, second_down)) in (1..).zip([(false, false), (false, true), (true, false), (true, true)]) {
         first.set_down(first_down);
         second.set_down(second_down);
@@ -141,7 +141,7 @@ fn every_failure_of_the_shared_guard_is_reported() {
             *last.lock().unwrap() = error.to_string();
         }
     };
-    let receiver = Arc::clone(&shared).insecure_or_else(guard(&hand), report);
+    let receiver = Arc::clone(&shared).insecure_fallback(guard(&hand), report);
     let lease = new(&receiver, id(1), UNTIL);
     assert_eq!(count.load(SeqCst), 0);
     shared.set_down(true);
@@ -164,7 +164,7 @@ fn a_lease_is_abandoned_through_an_arc() {
 #[test]
 fn a_lease_that_is_abandoned_is_abandoned_in_both() {
     let hand = Hand::at(NOON);
-    let receiver = guard(&hand).insecure_or_else(guard(&hand), |_| ());
+    let receiver = guard(&hand).insecure_fallback(guard(&hand), |_| ());
     receiver.abandon(new(&receiver, id(1), UNTIL));
     let _ = new(&receiver, id(1), UNTIL);
 }
@@ -194,7 +194,7 @@ impl ReplayGuard for Hangs {
 fn a_claim_that_is_dropped_half_way_holds_nothing() {
     let hand = Hand::at(NOON);
     let local = Arc::new(guard(&hand));
-    let both = Hangs.insecure_or_else(local.clone(), |_| ());
+    let both = Hangs.insecure_fallback(local.clone(), |_| ());
     let delivery = delivery(id(1), at(UNTIL));
     {
         let mut claim = pin!(both.claim(&delivery));

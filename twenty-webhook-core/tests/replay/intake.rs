@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use twenty_webhook_core::{
-    Admission, BodyError, Claim, Delivery, GuardError, HttpHead, Received, Rejection, ReplayGuard, Secret, Signer,
-    Verifier, WebhookConfig,
+    BodyError, Claim, ClaimedDelivery, Delivery, GuardError, HttpHead, Rejection, ReplayGuard, Secret, Signer,
+    VerifiedRequest, Verifier, WebhookConfig,
 };
 
 use crate::fallback::Switched;
@@ -29,7 +29,7 @@ fn guarded(hand: &Hand) -> WebhookConfig {
 }
 
 /// A request that was sent at `sent_at`, up to its verification.
-fn receive(config: &WebhookConfig, sent_at: u64) -> Result<Received, Rejection> {
+fn receive(config: &WebhookConfig, sent_at: u64) -> Result<VerifiedRequest, Rejection> {
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.headers_mut() = Signer::new(secret()).sign_at(BODY, at(sent_at));
@@ -39,11 +39,11 @@ fn receive(config: &WebhookConfig, sent_at: u64) -> Result<Received, Rejection> 
     now_or_never(received).map_err(|refusal| refusal.rejection().clone())
 }
 
-fn admit(config: &WebhookConfig, sent_at: u64) -> Result<Admission, Rejection> {
+fn admit(config: &WebhookConfig, sent_at: u64) -> Result<ClaimedDelivery, Rejection> {
     claim(receive(config, sent_at)?)
 }
 
-fn claim(received: Received) -> Result<Admission, Rejection> {
+fn claim(received: VerifiedRequest) -> Result<ClaimedDelivery, Rejection> {
     now_or_never(received.claim(None)).map_err(|refusal| refusal.rejection().clone())
 }
 

@@ -24,7 +24,7 @@ fn measure() {
         let deliveries = deliveries(range);
         let (from, count) = (Instant::now(), deliveries.len());
         for delivery in &deliveries {
-            hand.set(delivery.fresh_until().as_millis() - 10 * MINUTE);
+            hand.set(delivery.expires_at().as_millis() - 10 * MINUTE);
             let claim = now_or_never(guard.claim(delivery)).unwrap();
             if let (true, twenty_webhook_core::Claim::New(lease)) = (complete, hint::black_box(claim)) {
                 now_or_never(guard.complete(lease)).unwrap();
@@ -34,18 +34,18 @@ fn measure() {
     };
     let before = resident();
     let filling = run(0..1_000_000, true);
-    let per_entry = (resident() - before) / guard.held();
+    let per_entry = (resident() - before) / guard.entry_count();
     println!(
         "{} held, {per_entry} bytes resident each; {filling:.0} ns per claim + complete while filling",
-        guard.held()
+        guard.entry_count()
     );
     let steady = run(1_000_000..2_500_000, false);
-    println!("{steady:.0} ns per new claim with {} held, the expired forgotten on the way", guard.held());
+    println!("{steady:.0} ns per new claim with {} held, the expired forgotten on the way", guard.entry_count());
     let both = run(2_500_000..4_000_000, true);
     println!(
         "{both:.0} ns per claim + complete; {} bytes resident each of {}",
-        (resident() - before) / guard.held(),
-        guard.held()
+        (resident() - before) / guard.entry_count(),
+        guard.entry_count()
     );
     let copies: Vec<Delivery> =
         (3_500_000..4_000_000_u64).map(|number| delivery(id(number), at(until(3_999_999)))).collect();

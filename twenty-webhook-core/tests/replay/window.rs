@@ -116,7 +116,7 @@ fn what_is_completed_after_its_window_takes_no_room() {
     hand.set(NOON + 2 * MINUTE);
     handled(&guard, id(1), UNTIL);
     now_or_never(guard.complete(lease)).unwrap();
-    assert_eq!(guard.held(), 1);
+    assert_eq!(guard.entry_count(), 1);
 }
 
 /// Nobody can claim it any more, so there is nobody to complain about.

@@ -5,7 +5,7 @@ use crate::dashboard::params::{Action, Params};
 use crate::dashboard::text::{ago, until, visible};
 use crate::{JobInfo, State};
 
-/// Of one page.
+/// How many rows a page has.
 pub(super) const ROWS: usize = 50;
 
 pub(super) fn page(counts: &Markup, params: &Params, jobs: &[JobInfo], acts: bool) -> Markup {
@@ -72,7 +72,7 @@ fn filter(params: &Params) -> Markup {
     }
 }
 
-/// For all that the filter shows, also on other pages.
+/// Actions on all jobs that the filter matches, also those on other pages.
 fn actions(params: &Params) -> Markup {
     let actions: &[Action] = match params.state.as_str() {
         "dead" | "retrying" => &[Action::Retry, Action::Delete],

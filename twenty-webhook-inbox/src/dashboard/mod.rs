@@ -27,7 +27,7 @@ impl<S: Store> Inbox<S> {
     /// A web page that shows the jobs, their payloads and their errors. It changes nothing:
     /// [`dashboard_with_actions`](Self::dashboard_with_actions) does.
     ///
-    /// *It shows customers' data to whoever reaches it*, and has no login of its own. Put it behind yours, at any path:
+    /// *It shows customers' data, and has no login.* Put it behind yours, at any path:
     ///
     /// ```no_run
     /// use axum::Router;
@@ -59,7 +59,7 @@ impl<S: Store> Inbox<S> {
     }
 }
 
-/// One address for all of it, told apart by the query. So links need not know the path that it is served at.
+/// All pages have one address and differ in the query, so links do not depend on the path that it is served at.
 fn router<S: Store>(inbox: Inbox<S>, acts: bool) -> Router {
     Router::new().fallback(answer::<S>).with_state(Dashboard { inbox, acts })
 }
@@ -70,7 +70,7 @@ struct Dashboard<S> {
     acts: bool,
 }
 
-/// A list of a million jobs without a match is not read to its end.
+/// A filter without a match does not read a million jobs to the end.
 const LONGEST: Duration = Duration::from_secs(10);
 const LARGEST_FORM: usize = 16 << 10;
 
@@ -85,7 +85,7 @@ async fn answer<S: Store>(State(dashboard): State<Dashboard<S>>, request: Reques
     response
 }
 
-/// Nothing but its own style and script, in no frame, stored nowhere.
+/// Only its own style and script, no frame, no cache.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         CONTENT_SECURITY_POLICY,
@@ -171,7 +171,7 @@ impl<S: Store> Dashboard<S> {
         Ok(page::page("Inbox", &list::page(&counts, params, &jobs, self.acts)))
     }
 
-    /// What a change would change, before it does.
+    /// How many jobs a change would affect.
     async fn confirm(&self, action: Action, params: &Params) -> Result<Markup, Refusal> {
         if !self.acts {
             return Err(Refusal::Forbidden("This dashboard only shows."));
@@ -195,7 +195,7 @@ impl<S: Store> Dashboard<S> {
     }
 }
 
-/// Another site can make a browser send a form, with the user's cookies, and the browser says whose form it was.
+/// Another site can make a browser send a form with the user's cookies. The browser's `Origin` names that site.
 fn check_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
     let origin = origin.ok_or(Refusal::Forbidden("The request has no Origin."))?;

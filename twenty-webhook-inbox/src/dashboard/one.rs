@@ -4,7 +4,7 @@ use crate::JobInfo;
 use crate::dashboard::params::{Action, Params};
 use crate::dashboard::text::{ago, indented, until, utc, visible};
 
-/// A larger body is cut: a browser would choke on it.
+/// A larger body is cut, because it would make a browser slow.
 const LARGEST: usize = 512 << 10;
 
 pub(super) fn page(job: &JobInfo, body: Option<&[u8]>, acts: bool) -> Markup {

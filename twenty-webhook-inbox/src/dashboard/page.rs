@@ -31,7 +31,7 @@ pub(super) fn message(title: &str, text: &str) -> Markup {
     )
 }
 
-/// The tiles: how many, and how old the oldest is.
+/// A tile for each state: how many jobs, and how old the oldest is.
 pub(super) fn counts(counts: &Counts, paused: bool) -> Markup {
     html! {
         @for state in State::ALL {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::dashboard::Refusal;
 use crate::{JobFilter, JobId, State};
 
-/// What a query or a form asks for. All of it is text that a browser sent.
+/// The fields of a query or a form, as a browser sent them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Params {
@@ -27,7 +27,7 @@ pub(super) struct Params {
     pub(super) counts: Option<String>,
 }
 
-/// What may be done to jobs.
+/// What the page can do with jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Action {
@@ -45,7 +45,7 @@ impl Action {
         }
     }
 
-    /// As the inbox does it.
+    /// The same rule as the inbox's.
     pub(super) fn applies_to(self, state: State) -> bool {
         match self {
             Self::Retry => matches!(state, State::Dead | State::Retrying),
@@ -94,7 +94,7 @@ impl Params {
         Ok(filter)
     }
 
-    /// One job, or jobs in one state: what was left out of a form by mistake is not all jobs.
+    /// One job, or jobs in one state: a form that lacks fields must not change all jobs.
     pub(super) fn filter_to_change(&self) -> Result<JobFilter, Refusal> {
         if self.job.is_empty() && self.state.is_empty() {
             return Err(Refusal::Bad("Of which jobs? Say a job, or a state.".to_owned()));
@@ -102,14 +102,14 @@ impl Params {
         self.filter()
     }
 
-    /// The same list, and something else.
+    /// A link to the same list, with a change.
     pub(super) fn link(&self, change: impl FnOnce(&mut Self)) -> String {
         let mut params = Self { before: String::new(), confirm: None, counts: None, ..self.clone() };
         change(&mut params);
         params.encoded()
     }
 
-    /// Of the list that an action was chosen in.
+    /// A link to the list that an action was chosen in.
     pub(super) fn back_to_list(&self) -> String {
         self.link(|params| params.job = String::new())
     }

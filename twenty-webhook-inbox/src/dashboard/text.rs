@@ -28,7 +28,7 @@ pub(super) fn utc(time: SystemTime) -> String {
     time.map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }
 
-/// JSON, indented. Its tokens stay as they are, so a lone surrogate or a long number is shown as Twenty sent it.
+/// Indents JSON. Its tokens stay as they are, so a lone surrogate or a long number is shown as Twenty sent it.
 pub(super) fn indented(json: &str) -> String {
     let (mut text, mut depth, mut in_string, mut escaped) =
         (String::with_capacity(json.len() * 2), 0_usize, false, false);
@@ -73,11 +73,11 @@ pub(super) fn indented(json: &str) -> String {
 
 fn new_line(text: &mut String, depth: usize) {
     text.push('\n');
-    // Deeper than this it is not indented further: a body of a thousand brackets would fill the memory with blanks.
+    // No deeper than this, or a body of ten thousand brackets would fill the memory with blanks.
     text.extend(std::iter::repeat_n("  ", depth.min(40)));
 }
 
-/// Characters that a page would not show, or that would turn the text around, become visible.
+/// Makes characters visible that a page would not show, or that would reverse the text.
 pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_turns_the_text_around() {
+    fn nothing_reverses_the_text() {
         assert_eq!(visible("a\u{202e}b\u{0}\nc"), "a\\u{202e}b\u{fffd}\nc");
     }
 

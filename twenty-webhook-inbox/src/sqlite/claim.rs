@@ -8,8 +8,8 @@ use crate::sql::{self, millis, time};
 use crate::sqlite::{SqliteStore, Tx, json};
 use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
-/// Those that are due, the one that each has to wait for, and of those that crashed one of either kind. All under SQLite's one write lock,
-/// so what is true here is true until the commit.
+/// Due jobs, each with the job that it has to wait for, and of those that crashed once or more often one each. SQLite's write lock is held,
+/// so nothing changes until the commit.
 pub(super) const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
         SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq LIMIT $1)
         UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes = 1 AND run_at <= {now}
@@ -24,7 +24,7 @@ pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, l
 
 pub(super) const FOLLOW: &str = "UPDATE {jobs} SET has_followers = TRUE WHERE seq {ids} AND NOT has_followers";
 
-/// Behind one that waits for a retry, where order gives up: it is looked at again then.
+/// With `$2`, a job behind a failing one stays due, and is looked at again when order gives up.
 pub(super) const PARK: &str = "UPDATE {jobs} SET
     state = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL THEN 0 ELSE 1 END,
     run_at = CASE WHEN $2 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
@@ -85,7 +85,7 @@ impl SqliteStore {
         burst(candidate.seq, &rows, quiet)
     }
 
-    /// Those that wait for another job are not looked at again until that one ends, and wakes them.
+    /// Parks jobs that wait for another one: no claim looks at them until that one ends and wakes them.
     async fn park(&self, tx: &mut Tx, park: &[(i64, i64)], order: Order) -> Result<u64, sqlx::Error> {
         if park.is_empty() {
             return Ok(0);

@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use crate::InboxError;
 
-/// A thread that drives transactions. SQLite has one write lock: a handler that blocks the threads of the user's runtime while it is held
-/// would keep everybody from writing, this worker's own heartbeat among them. And a transaction whose caller has left still ends.
+/// A thread that runs transactions. SQLite has one write lock. If a handler blocked the threads of the user's runtime while that is held,
+/// nothing could write, not even this worker's heartbeat. And a transaction ends even if its caller is cancelled.
 #[derive(Clone, Debug)]
 pub(crate) struct Driver {
     runtime: Handle,

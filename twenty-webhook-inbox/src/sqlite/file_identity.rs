@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use crate::InboxError;
 
-/// Recognises a database file. SQLite does not notice, in its write-ahead log mode, that its file was deleted: it goes on committing
-/// into a file that no one can open again.
+/// Recognises a database file. In write-ahead log mode SQLite does not notice that its file was deleted: it goes on committing into a file
+/// that cannot be opened again.
 #[derive(Clone, Debug)]
 pub(crate) struct FileIdentity {
     path: PathBuf,
@@ -15,7 +15,7 @@ type Id = (u64, u64);
 
 impl FileIdentity {
     pub(crate) fn of(path: &Path) -> Result<Self, InboxError> {
-        // After a change of the working directory it is still the same file.
+        // Absolute, so that a change of the working directory does no harm.
         let path = path.canonicalize().map_err(InboxError::database)?;
         let id = id(&path).map_err(InboxError::database)?;
         Ok(Self { path, id })

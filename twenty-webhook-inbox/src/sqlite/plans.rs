@@ -1,4 +1,4 @@
-//! How SQLite finds rows.
+//! SQLite's query plans.
 
 use sqlx::Row as _;
 
@@ -6,7 +6,7 @@ use crate::sqlite::complete::COMPLETE;
 use crate::sqlite::{RENEW, claim};
 use crate::{Inbox, JobFilter, State, sql};
 
-/// SQLite plans without statistics, so its plans do not depend on how many rows there are.
+/// SQLite plans without statistics, so its plans do not depend on the number of rows.
 #[tokio::test]
 async fn no_statement_scans_the_table() {
     let dir = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ async fn no_statement_scans_the_table() {
         let plan = sqlx::query(sqlx::AssertSqlSafe(explain)).fetch_all(&inbox.store.read).await.unwrap();
         for row in plan {
             let step: String = row.get("detail");
-            // The aliases of the table of jobs; what is small is read whole.
+            // The table of jobs and its aliases. Small tables may be scanned.
             let scans = ["twenty_webhook_jobs", "j", "o", "w", "d", "x"].map(|table| format!("SCAN {table}"));
             assert!(!scans.contains(&step), "{step}: {template}");
         }

@@ -16,15 +16,15 @@ use crate::{Completion, Inbox, InboxError, Job, Outcome, WebhookEvent, Worker};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How long a handler may hold SQLite's one write lock. Receivers wait meanwhile, and their deadline is 3 seconds.
+/// How long a handler may hold SQLite's write lock. Receivers wait meanwhile, and their deadline is 3 seconds.
 const LONGEST: Duration = Duration::from_millis(500);
 
 impl Inbox<SqliteStore> {
-    /// A worker whose handler writes to tables of yours in the same file, in one commit with the job's completion: each event has its
-    /// effects exactly once, whatever is killed.
+    /// A worker whose handler writes to your own tables in the same file, in one commit with the job's completion. So those writes happen
+    /// exactly once, even if processes are killed.
     ///
-    /// SQLite has one writer. So the handler first does its waiting, and then returns what is to be written: a closure that is called under
-    /// `BEGIN IMMEDIATE` and has half a second. After that it is rolled back, and the attempt has failed.
+    /// SQLite has one writer. So the handler first does what takes time, and then returns a closure that writes. The closure runs under `BEGIN
+    /// IMMEDIATE`. If it takes longer than half a second, it is rolled back, and the attempt fails.
     ///
     /// ```no_run
     /// use sqlx::sqlite::SqlitePool;
@@ -44,7 +44,7 @@ impl Inbox<SqliteStore> {
     /// # Ok(()) }
     /// ```
     ///
-    /// An error of either part counts as any handler's does. What the handler does elsewhere (an HTTP call) may still happen twice.
+    /// An error of either part counts like any handler's error. Effects elsewhere, such as an HTTP call, may still happen twice.
     pub fn run_in_transaction<H, F, W, E>(&self, name: impl Into<String>, handler: H) -> Worker<SqliteStore>
     where
         H: Fn(WebhookEvent, Job) -> F + Send + Sync + 'static,
@@ -70,7 +70,7 @@ impl Inbox<SqliteStore> {
 /// SQLite's write transaction, for a closure that is not async: see [`Inbox::run_in_transaction`].
 #[derive(Debug)]
 pub struct SqliteTransaction {
-    /// Taken away when the time is over.
+    /// Taken out when the time is over.
     tx: Arc<Mutex<Option<Tx>>>,
     runtime: Handle,
 }
@@ -79,7 +79,7 @@ impl SqliteTransaction {
     /// Executes a statement.
     ///
     /// # Errors
-    /// The database's; or the time is over.
+    /// If the database fails, or the half second is over.
     pub fn execute<'q>(&mut self, query: impl Execute<'q, Sqlite> + 'q) -> Result<SqliteQueryResult, sqlx::Error> {
         self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.execute(query).await })
     }
@@ -87,7 +87,7 @@ impl SqliteTransaction {
     /// Executes a statement, and returns its rows.
     ///
     /// # Errors
-    /// The database's; or the time is over.
+    /// If the database fails, or the half second is over.
     pub fn fetch_all<'q>(&mut self, query: impl Execute<'q, Sqlite> + 'q) -> Result<Vec<SqliteRow>, sqlx::Error> {
         self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.fetch_all(query).await })
     }
@@ -95,7 +95,7 @@ impl SqliteTransaction {
     /// Executes a statement, and returns its first row, if there is one.
     ///
     /// # Errors
-    /// The database's; or the time is over.
+    /// If the database fails, or the half second is over.
     pub fn fetch_optional<'q>(
         &mut self,
         query: impl Execute<'q, Sqlite> + 'q,
@@ -115,7 +115,7 @@ impl SqliteStore {
         completions: Vec<Completion>,
     ) -> Result<(), BoxError> {
         let this = self.clone();
-        // What comes of it is inside: the driver knows no errors but the inbox's.
+        // The result is inside, because the driver knows only the inbox's errors.
         self.driver.run(async move { Ok(this.run_write(write, &completions).await) }).await?
     }
 
@@ -127,13 +127,13 @@ impl SqliteStore {
         let _guard = self.write_lock.acquire().await;
         let mut begun = self.write.begin_with("BEGIN IMMEDIATE").await?;
         let deadline = Instant::now() + LONGEST;
-        // A statement that takes long is interrupted, too.
+        // Also interrupts a long statement.
         begun.lock_handle().await?.set_progress_handler(10_000, move || Instant::now() < deadline);
         let shared = Arc::new(Mutex::new(Some(begun)));
         let mut transaction = SqliteTransaction { tx: Arc::clone(&shared), runtime: Handle::current() };
         let written = tokio::task::spawn_blocking(move || write(&mut transaction));
         let written = timeout_at(deadline, written).await;
-        // After a statement that is under way.
+        // Waits for the statement that is under way.
         let Some(mut tx) = shared.lock().await.take() else { return Err(LeaseLost.into()) };
         tx.lock_handle().await?.remove_progress_handler();
         let written = match written {

@@ -8,24 +8,24 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use tokio::time::timeout;
 
-/// A queue for those who write, among the processes on one file. SQLite's own lock has none: a process that finds it taken sleeps for up
-/// to a tenth of a second and looks again, and between two processes that write without a pause a third one can starve for many seconds,
-/// its heartbeat too. The system's file locks wake the one that waits.
+/// Queues the processes that write to one file. SQLite's own lock has no queue: a process that finds it taken sleeps for up to a tenth of a
+/// second and tries again. So two processes that write without a pause can starve a third one for many seconds, with its heartbeat. The
+/// system's file locks wake the process that waits.
 ///
-/// It is only for fairness: without it, what SQLite guarantees holds all the same. So where the file system knows no locks, or a process
-/// that was stopped holds one, writers go on without.
+/// It is only for fairness. SQLite's guarantees do not depend on it, so writers go on without it if the file system has no locks, or if a
+/// stopped process holds one.
 #[derive(Clone, Debug)]
 pub(crate) struct WriteLock(Arc<Mutex<File>>);
 
-/// Many times what a commit takes, and short beside the deadline of a delivery.
+/// Many times longer than a commit, and much shorter than the deadline of a delivery.
 const LONGEST: Duration = Duration::from_millis(500);
 
 impl WriteLock {
-    /// Beside the database, as SQLite's own two files are.
+    /// The lock file is next to the database, like SQLite's own two files.
     pub(crate) fn of(database: &Path) -> io::Result<Self> {
         let mut path = database.as_os_str().to_owned();
         path.push("-write-lock");
-        // A lock needs no right to write: another user's process may have made the file.
+        // A lock needs no write permission, and another user's process may have created the file.
         let mut options = File::options();
         options.create(true).append(true);
         #[cfg(unix)]
@@ -42,7 +42,7 @@ impl WriteLock {
                 Err(TryLockError::Error(_)) => return None,
                 Err(TryLockError::WouldBlock) => {}
             }
-            // In a thread of its own, of which there is at most one: a runtime that ends waits for its blocking tasks.
+            // In a thread, at most one at a time. A blocking task would keep the runtime from ending.
             let (send, locked) = oneshot::channel();
             let wait = move || drop(file.lock().map(|()| send.send(WriteGuard(file))));
             thread::Builder::new().spawn(wait).ok()?;

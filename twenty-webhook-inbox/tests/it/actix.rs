@@ -1,4 +1,4 @@
-//! On actix-web the receiver is a handler: verified by the extractor, stored by it, answered by it.
+//! On actix-web the extractor verifies, and the handler stores and answers.
 
 use std::sync::atomic::Ordering;
 

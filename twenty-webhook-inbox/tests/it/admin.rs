@@ -1,4 +1,4 @@
-//! What operators do: look at jobs, and put them right.
+//! Operators list and change jobs.
 
 use std::io;
 use std::time::Duration;

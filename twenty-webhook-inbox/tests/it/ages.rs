@@ -1,4 +1,4 @@
-//! What happens after a time. The rows are made older; nothing is waited for.
+//! What happens when jobs get older. The tests make the rows older, and do not wait.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn older(table: &str, by: Duration) -> String {
     format!("UPDATE {table} SET stored_at = stored_at - {by}, run_at = run_at - {by}, finished_at = finished_at - {by}")
 }
 
-/// Of bursts that are quiet after a minute.
+/// Claims with bursts that are quiet after a minute.
 async fn claim(inbox: &Inbox<impl Store>) -> Claimed {
     let mut order = Order::default();
     order.coalesce = Some(MINUTE);
@@ -75,7 +75,7 @@ async fn a_burst_waits_until_it_is_quiet(inbox: Inbox<impl Store>, age: impl Asy
     assert_eq!((jobs.len(), jobs[0].merged.len()), (1, 2));
 }
 
-/// An edit every half minute, for ever.
+/// One edit every half minute, without an end.
 async fn a_burst_without_an_end_is_handled_after_ten_times_the_quiet(
     inbox: Inbox<impl Store>,
     age: impl AsyncFn(Duration),
@@ -88,7 +88,7 @@ async fn a_burst_without_an_end_is_handled_after_ten_times_the_quiet(
     edit(&inbox, 20).await;
     let jobs = claim(&inbox).await.jobs;
     assert_eq!((jobs.len(), jobs[0].merged.len()), (1, 20), "all that came until then");
-    // What comes later is a burst of its own.
+    // A later edit begins a new burst.
     edit(&inbox, 21).await;
     assert_eq!(claim(&inbox).await.jobs.len(), 0);
 }
@@ -112,7 +112,7 @@ async fn dead_letters_are_deleted_past_their_retention(inbox: Inbox<impl Store>,
     age(9 * MINUTE).await;
     inbox.database().maintain(&maintenance).await.unwrap();
     assert_eq!(inbox.counts().await.unwrap().dead, 2);
-    // Its age is that of the last attempt.
+    // The age counts from the last attempt.
     let newest = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap()[0].id;
     inbox.retry(&JobFilter::id(newest)).await.unwrap();
     let fail = |_: WebhookEvent| async { Err(std::io::Error::other("no")) };

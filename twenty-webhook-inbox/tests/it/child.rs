@@ -1,4 +1,4 @@
-//! The same test binary, run again as a receiver or a worker: a process that can be killed.
+//! Runs the test binary again as a receiver or a worker, in a process that can be killed.
 
 use std::env;
 use std::fs::OpenOptions;
@@ -64,7 +64,7 @@ fn as_child() {
         if role == "audit" {
             return audit_on_sqlite(&database).await;
         }
-        // The file may be shared with a table of the workers'.
+        // The workers may have their own table in the file.
         let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(database).create_if_missing(true));
         play(Inbox::on_sqlite_pool(&pool.await.unwrap()).await.unwrap(), &role).await;
     });
@@ -80,7 +80,7 @@ async fn play(inbox: Inbox<impl Store>, role: &str) {
     } else {
         let handled = OpenOptions::new().create(true).append(true).open(env::var("HANDLED").unwrap()).unwrap();
         let handled = Arc::new(handled);
-        // When it began and when it ended: two of a record must not overlap.
+        // Begin and end of the call: two calls of one record must not overlap.
         let handler = move |event: WebhookEvent| {
             let handled = handled.clone();
             async move {
@@ -134,7 +134,7 @@ async fn audit_on_postgres(database: &str) {
     run(inbox.run_in_transaction("child", handler)).await;
 }
 
-/// Has a transaction open for as long as it lives.
+/// Keeps a transaction open until it is killed.
 #[cfg(feature = "postgres")]
 async fn hold(inbox: Inbox<twenty_webhook_inbox::PostgresStore>) {
     let handler = |event: WebhookEvent, _: Job, mut tx: sqlx::postgres::PgTransaction<'static>| async move {
@@ -145,7 +145,7 @@ async fn hold(inbox: Inbox<twenty_webhook_inbox::PostgresStore>) {
     run(inbox.run_in_transaction("child", handler)).await;
 }
 
-/// Milliseconds since 1970: the storm and its processes are on one machine.
+/// Milliseconds since 1970. All processes are on one machine.
 pub(crate) fn now() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
 }

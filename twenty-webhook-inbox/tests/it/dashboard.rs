@@ -1,4 +1,4 @@
-//! The page, without a browser: what it shows, and what it refuses. `.ci/try-dashboard` drives it with one.
+//! What the page shows and refuses, without a browser. `.ci/try-dashboard` uses a browser.
 
 use axum::Router;
 use axum::body::Body;

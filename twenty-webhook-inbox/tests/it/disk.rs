@@ -1,4 +1,4 @@
-//! The file, on a bad day.
+//! The file: a full disk, locks, deletion, other programs.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use twenty_webhook_inbox::{Inbox, InboxError, WebhookEvent};
 
 use crate::support::{Log, Place, Running, event, ok, until};
 
-/// A small file system of its own. Needs root, as CI has it.
+/// A small file system. Needs root, which CI has.
 struct Small<'a>(&'a Path);
 
 impl<'a> Small<'a> {
@@ -28,8 +28,7 @@ impl Drop for Small<'_> {
 async fn a_full_disk_refuses_and_recovers() {
     let place = Place::new();
     let Some(_small) = Small::mount(place.dir.path()) else {
-        eprintln!("not root: not tested");
-        return;
+        return crate::support::skipped("only root can mount a small file system");
     };
     let inbox = place.open().await;
     let filler = place.dir.path().join("filler");
@@ -51,7 +50,7 @@ async fn a_full_disk_refuses_and_recovers() {
     std::fs::remove_file(filler).unwrap();
     inbox.store(&event("person.created", 50_000)).await.unwrap();
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
-    // As another process sees it: what was said to be stored is committed.
+    // What was reported as stored is committed, so another process sees it.
     let committed = place.open().await.counts().await.unwrap();
     assert_eq!(committed.open() + committed.done, stored + 1);
     until(&inbox, |counts| counts.done == stored + 1).await;
@@ -95,7 +94,7 @@ async fn a_file_that_cannot_be_written_is_refused_at_the_start() {
     let place = Place::new();
     place.open().await.store(&event("person.created", 1)).await.unwrap();
     let path = place.path();
-    // Root may write to anything but what is immutable, and not every file system knows that.
+    // Root may write to every file that is not immutable, and not every file system has that flag.
     let immutable = |flag| Command::new("chattr").arg(flag).arg(&path).status().is_ok_and(|status| status.success());
     if immutable("+i") {
         let opened = Inbox::sqlite(&path).await;
@@ -121,7 +120,7 @@ async fn a_deleted_file_takes_no_more() {
     std::fs::remove_file(place.path()).unwrap();
     let refused = inbox.store(&event("person.created", 2)).await;
     assert!(matches!(refused, Err(InboxError::FileGone(_))), "SQLite itself takes it: {refused:?}");
-    // What was promised before is kept as long as the process lives.
+    // What was stored before the deletion is still handled.
     let seen = crate::support::Seen::default();
     let worker = {
         let seen = seen.clone();
@@ -138,13 +137,13 @@ async fn a_deleted_file_takes_no_more() {
     };
     tokio::time::timeout(Duration::from_secs(30), handled).await.expect("it is handled");
     running.stop().await;
-    // Another file in its place is not the same.
+    // Another file in its place is not accepted.
     let new = place.open().await;
     new.store(&event("person.created", 3)).await.unwrap();
     assert!(inbox.store(&event("person.created", 4)).await.is_err());
 }
 
-/// A worker has nobody to answer to, so the log has to say it.
+/// A worker answers no request, so it must log the error.
 #[tokio::test]
 async fn a_worker_on_a_deleted_file_says_so() {
     let place = Place::new();
@@ -178,9 +177,9 @@ async fn the_database_of_another_program_is_left_alone() {
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
 }
 
-/// As a process does that was stopped while it wrote.
+/// A process that was stopped while it wrote keeps the lock.
 #[test]
-fn a_write_lock_that_is_never_released_holds_up_nothing_for_long() {
+fn a_write_lock_that_is_never_released_delays_nothing_for_long() {
     let place = Place::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let inbox = runtime.block_on(place.open());
@@ -190,7 +189,7 @@ fn a_write_lock_that_is_never_released_holds_up_nothing_for_long() {
         runtime.block_on(inbox.store(&event("person.created", number))).unwrap();
     }
     assert_eq!(runtime.block_on(inbox.counts()).unwrap().pending, 2);
-    // Nor is the program kept from ending.
+    // The lock does not keep the program from ending.
     let (ended, end) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         drop(runtime);

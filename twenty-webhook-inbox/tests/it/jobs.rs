@@ -1,4 +1,4 @@
-//! What is stored, and what comes back.
+//! From the request to the handler.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn verified_stored_answered_handled() {
     let app = axum::Router::new().route("/webhooks/twenty", inbox.receiver(Secret::new(SECRET).unwrap()));
     let body = body("person.created", 42);
     assert_eq!(deliver(&app, &body).await, StatusCode::ACCEPTED);
-    // Re-signed, as Twenty's queue does when it runs a job again: the same delivery.
+    // Twenty's queue signs again when it repeats a job: the same delivery.
     assert_eq!(deliver(&app, &body).await, StatusCode::ACCEPTED);
     assert_eq!(inbox.counts().await.unwrap().pending, 1);
 
@@ -43,7 +43,7 @@ async fn verified_stored_answered_handled() {
     assert!(event.delivery().is_none(), "what was stored is data, not proof");
     until(&inbox, |counts| counts.done == 1).await;
 
-    // Known as long as the row is kept.
+    // A duplicate is known as long as the row is kept.
     assert_eq!(deliver(&app, &body).await, StatusCode::ACCEPTED);
     tokio::time::sleep(Duration::from_millis(700)).await;
     running.stop().await;

@@ -1,4 +1,4 @@
-//! Processes killed at random under load: what was answered 2xx is handled, and nothing twice but around a kill.
+//! Kills processes at random under load. Every delivery that was answered 2xx is handled, and only those around a kill twice.
 
 use std::collections::{HashMap, HashSet};
 use std::env;
@@ -59,7 +59,7 @@ fn random(below: usize) -> usize {
     getrandom::u32().unwrap() as usize % below
 }
 
-/// Five deliveries of each record, whose `updatedAt` is not the order in which they are sent. Some follow each other at once.
+/// Five deliveries of each record, sent in another order than their `updatedAt`. Some follow each other immediately.
 #[derive(Clone, Copy)]
 struct Load {
     deliveries: usize,
@@ -89,13 +89,13 @@ impl Load {
     }
 }
 
-/// What came of it.
+/// The result.
 struct Storm {
     load: Load,
-    /// When each was answered 202.
+    /// When each delivery was answered 202.
     accepted: HashMap<usize, u128>,
     refused: usize,
-    /// When each process was.
+    /// When each process was killed.
     killed: HashMap<u32, u128>,
     worker_kills: usize,
     took: Duration,
@@ -157,7 +157,7 @@ async fn storm(database: &str, log: &str, worker: &'static str) -> Storm {
 }
 
 impl Storm {
-    /// Waits until all is handled, and long enough for an orphan to come back that should not.
+    /// Waits until all jobs are handled, and long enough for a job to be recovered by mistake.
     async fn drained(self, database: &str, processes: Vec<(&str, Process)>) -> Self {
         if database.starts_with("postgres:") {
             #[cfg(feature = "postgres")]
@@ -170,7 +170,8 @@ impl Storm {
         self
     }
 
-    /// Nothing is missing, twice but around a kill, at once with another of its record, or before an older one that waited.
+    /// Checks that no delivery is missing, handled twice except around a kill, handled at the same time as another of its record, or before an
+    /// older one that waited.
     fn check(&self, name: &str, calls: &[Call]) {
         let Self { load, accepted, refused, killed, worker_kills, took } = self;
         let mut handled = HashMap::<usize, Vec<u32>>::new();
@@ -197,11 +198,11 @@ impl Storm {
             handled.keys().filter(|number| !accepted.contains_key(number)).count(),
         );
         assert_eq!((missing, unexplained, overlapping, overtaking), (0, 0, 0, 0));
-        // What a worker of ours has under way, and as much again that it has not completed yet.
+        // The jobs that a worker runs, and as many that it has not completed yet.
         assert!(twice.len() <= worker_kills * 2 * 8, "{} twice, for {worker_kills} kills", twice.len());
     }
 
-    /// The rows that handlers wrote in one commit with their job's completion.
+    /// Checks the rows that handlers wrote in one commit with their job's completion.
     fn check_rows(&self, name: &str, mut rows: Vec<i64>) {
         let all = rows.len();
         rows.sort_unstable();
@@ -228,7 +229,7 @@ struct Call {
     number: usize,
     process: u32,
     began: u128,
-    /// Or when its process was killed.
+    /// When it ended, or its process was killed.
     ended: u128,
     cut_off: bool,
 }
@@ -251,7 +252,7 @@ fn calls(log: &str, killed: &HashMap<u32, u128>) -> Vec<Call> {
     calls
 }
 
-/// How many pairs of one record ran at once, and how many calls began before an older one that had been stored for a second.
+/// How many pairs of calls of one record overlapped, and how many calls began before an older one that had been stored for a second.
 fn disorder(load: Load, calls: &[Call], accepted: &HashMap<usize, u128>) -> (usize, usize) {
     let mut records = HashMap::<usize, Vec<&Call>>::new();
     for call in calls {
@@ -275,7 +276,7 @@ fn disorder(load: Load, calls: &[Call], accepted: &HashMap<usize, u128>) -> (usi
     (overlapping, overtaking)
 }
 
-/// As Twenty sends: once, and for 5 seconds.
+/// Sends like Twenty: once, with a deadline of 5 seconds.
 async fn deliver(port: u16, body: &str) -> std::io::Result<u16> {
     let headers = Signer::new(Secret::new(SECRET).unwrap()).sign(body.as_bytes());
     let mut request =

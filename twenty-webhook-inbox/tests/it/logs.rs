@@ -1,4 +1,4 @@
-//! Text from an event forges no line of the log and commands no terminal, nor does any of its payload get there.
+//! Text from an event neither forges a line of the log nor controls a terminal, and no payload is logged.
 
 use twenty_webhook_inbox::WebhookEvent;
 

@@ -1,4 +1,4 @@
-//! The bad days of an inbox: real files, real processes, a real Postgres.
+//! Tests with real files, real processes and a real Postgres, and their failures.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::similar_names, reason = "a handler and what it handled")]

@@ -1,5 +1,5 @@
-//! A database of somebody else's: all that a [`Store`] needs is in this crate's public API. Nothing in it is durable. It can be told to
-//! fail, and to hang. The rules of order are here in their shortest form.
+//! A store in memory, written with this crate's public API alone. Nothing in it is durable, and tests can make it fail or hang. It has the
+//! rules of order in their shortest form.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::support::{Running, Seen, event, large, ok, until};
 pub(crate) struct Memory {
     table: Arc<Mutex<Table>>,
     pub(crate) down: Arc<AtomicBool>,
-    /// Claims and maintenance have no end.
+    /// Claims and maintenance never return.
     hangs: Arc<AtomicBool>,
 }
 
@@ -26,9 +26,9 @@ struct Table {
     rows: Vec<Row>,
     last_id: i64,
     renewals: usize,
-    /// The bytes of each group that was pushed.
+    /// The size of each pushed group in bytes.
     groups: Vec<usize>,
-    /// The key of a job that is refused, with all its group.
+    /// The key of a job whose group is refused.
     refused: Option<ReplayKey>,
     paused: bool,
 }
@@ -60,7 +60,7 @@ impl Row {
             && self.new.record_ids().iter().any(|id| other.new.record_ids().contains(id))
     }
 
-    /// The rule: not beside a running one of its record, and not before one that precedes it.
+    /// The rule: no job runs at the same time as another of its record, or before one that precedes it.
     fn waits_for(&self, other: &Self) -> bool {
         self.info.id != other.info.id
             && other.is_open()
@@ -342,7 +342,7 @@ fn quick<S: Store>(worker: Worker<S>) -> Worker<S> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_database_needs_nothing_of_ours_changed() {
+async fn a_store_can_be_written_with_the_public_api_alone() {
     let store = Memory::default();
     let inbox = Inbox::on(store.clone());
     for number in 0..100 {
@@ -394,7 +394,7 @@ async fn a_database_that_is_down_is_waited_for() {
     store.down.store(true, Ordering::SeqCst);
     assert!(matches!(inbox.store(&event("person.created", 2)).await, Err(InboxError::Database(_))));
     finish.notify_one();
-    // It is handled, and cannot be completed yet.
+    // The handler has ended, and the job cannot be completed yet.
     sleep(Duration::from_millis(300)).await;
     store.down.store(false, Ordering::SeqCst);
     until(&inbox, |counts| counts.done == 1).await;
@@ -420,7 +420,7 @@ async fn what_is_done_and_what_is_dead_are_deleted_past_their_retentions() {
     running.stop().await;
 }
 
-/// A commit that fails is tried again while its callers wait.
+/// A failed commit is repeated while its callers wait.
 #[tokio::test(start_paused = true)]
 async fn a_short_outage_refuses_no_delivery() {
     let store = Memory::default();
@@ -436,7 +436,7 @@ async fn a_short_outage_refuses_no_delivery() {
     stored.into_iter().for_each(Result::unwrap);
 }
 
-/// What the database refuses costs no other delivery of its group.
+/// A delivery that the database refuses costs no other one of its group.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_refused_costs_no_other() {
     let store = Memory::default();
@@ -450,8 +450,8 @@ async fn one_that_is_refused_costs_no_other() {
     assert_eq!(inbox.counts().await.unwrap().pending, 39);
 }
 
-/// Its own calls hang, or its handler blocks every thread of the runtime: others would take its jobs. And no longer than the attempt may
-/// take: what blocks for ever is not renewed for ever.
+/// The worker's other calls hang, or its handler blocks every thread of the runtime. Without the heartbeat, another worker would take its
+/// jobs.
 #[test]
 fn a_heartbeat_does_not_depend_on_the_runtime() {
     let store = Memory::default();
@@ -487,7 +487,7 @@ fn a_heartbeat_does_not_depend_on_the_runtime() {
     assert_eq!(store.table.lock().unwrap().rows[0].info.state, State::Done);
 }
 
-/// Large deliveries that gather while a commit takes its time do not go into one statement, whatever their size.
+/// Large deliveries that gather during a commit do not all go into one statement.
 #[tokio::test]
 async fn a_group_is_bounded_in_bytes() {
     let store = Memory::default();

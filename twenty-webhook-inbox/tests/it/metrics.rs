@@ -1,4 +1,4 @@
-//! What a recorder is told.
+//! The metrics that a recorder gets.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use twenty_webhook_inbox::{HandlerError, WebhookEvent};
 
 use crate::support::{Place, Running, event, until};
 
-/// Each metric with its labels and, of counters, the sum.
+/// Each metric with its labels.
 #[derive(Clone, Debug, Default)]
 struct Seen(Arc<Mutex<BTreeSet<String>>>);
 
@@ -87,7 +87,7 @@ async fn jobs_ages_times_and_outcomes() {
     let running = Running::start(inbox.worker("test", handler));
     until(&inbox, |counts| counts.open() == 0).await;
     running.stop().await;
-    // A worker that starts tells what it finds.
+    // A worker sets the gauges when it starts.
     let running = Running::start(inbox.worker("test", handler));
     let has = |text: &str| seen.0.lock().unwrap().contains(text);
     let began = std::time::Instant::now();

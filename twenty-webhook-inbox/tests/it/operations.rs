@@ -1,4 +1,4 @@
-//! What an operator relies on: who may read the file, what opens it without changing it, backups, plans, clients that vanish.
+//! What operators rely on: permissions, opening without changes, upgrades, backups, query plans, clients that vanish.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn an_operator_opens_what_is_there_and_makes_nothing() {
     assert!(matches!(existing.health().await, Err(InboxError::FileGone(_))));
 }
 
-/// An inbox of the first version: its jobs stay, and only who may make tables brings it up to date.
+/// An inbox of the first version keeps its jobs. `open` upgrades it, and `open_existing` does not.
 #[tokio::test]
 async fn an_older_inbox_is_brought_up_to_date() {
     let place = Place::new();
@@ -87,7 +87,7 @@ async fn a_pause_survives_a_restart() {
     running.stop().await;
 }
 
-/// Taken while receivers write, and started from: what was handled is known, what was not is handled.
+/// In the copy, handled deliveries are known, and the others are handled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_file_is_an_inbox() {
     let place = Place::new();
@@ -122,7 +122,8 @@ mod postgres {
 
     use super::*;
     use crate::child::Process;
-    use crate::postgres::{Server, skipped};
+    use crate::postgres::Server;
+    use crate::support::skipped;
 
     #[tokio::test]
     async fn an_older_inbox_is_brought_up_to_date() {
@@ -139,14 +140,14 @@ mod postgres {
         inbox.store(&event("person.created", 1)).await.unwrap();
         assert_eq!(inbox.counts().await.unwrap().pending, 1);
         assert_eq!(inbox.progress("w", "watermark").await.unwrap(), None);
-        // A trigger that notifies would make every commit wait for the others.
+        // A trigger that notifies would serialise all commits.
         let triggers = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal";
         assert_eq!(sqlx::query_scalar::<_, i64>(triggers).fetch_one(&mut connection).await.unwrap(), 0);
     }
 
-    /// As a program does that was stopped while it made the tables.
+    /// A program that was stopped while it created the tables keeps the lock.
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_lock_that_is_never_released_holds_up_no_start_for_ever() {
+    async fn a_lock_that_is_never_released_fails_the_start() {
         let server = Server::start();
         let mut other = server.connect().await;
         sqlx::query("SELECT pg_advisory_lock(8020250712)").execute(&mut other).await.unwrap();
@@ -183,13 +184,13 @@ mod postgres {
         running.stop().await;
     }
 
-    /// At a hundred thousand rows, as Postgres itself counts.
+    /// With 100,000 rows, by Postgres' own count of scans.
     #[tokio::test(flavor = "multi_thread")]
     async fn no_statement_scans_the_table() {
         let server = Server::start();
         Inbox::postgres(&server.url()).await.unwrap().database().close().await;
         let mut connection = server.connect().await;
-        // Nine of ten are done.
+        // Nine of ten jobs are done.
         let fill = "INSERT INTO twenty_webhook.jobs (key, scope, name, object, action, record_id, lane, order_at, dated, event_date,
                 state, attempts, crashes, run_at, stored_at, finished_at, lease_until, lease_token, body)
             SELECT decode(lpad(to_hex(n), 64, '0'), 'hex'), 'w', 'person.updated', 'person', 'updated', n::text, n / 3, n, true, 0,
@@ -198,7 +199,7 @@ mod postgres {
             FROM generate_series(1, 100000) n";
         sqlx::query(fill).execute(&mut connection).await.unwrap();
         sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
-        // Each session's counts come with its end: also those of the indexes that were made.
+        // A session reports its counts when it ends, also those of creating the indexes.
         let mut scans = async || -> i64 {
             let others = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
             let began = Instant::now();

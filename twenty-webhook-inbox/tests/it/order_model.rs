@@ -1,4 +1,4 @@
-//! Random arrivals, attempts, crashes and operators, against a model: what may run, and that nothing is lost.
+//! Random arrivals, attempts, crashes and changes by operators, compared with a model: only jobs that may run are claimed, and none is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -18,7 +18,7 @@ enum Step {
     Arrive(Vec<u8>, Option<i64>),
     Destroy(u8),
     Claim(usize),
-    /// The oldest of those that run ends so.
+    /// The oldest running job ends like this.
     End(End),
     Delete(usize),
     Retry,
@@ -81,7 +81,7 @@ impl Modelled {
 
 type Model = BTreeMap<i64, Modelled>;
 
-/// The rule, as the docs of the worker say it.
+/// The rule in the docs of `Worker`.
 fn may_run(model: &Model, id: i64) -> bool {
     let this = &model[&id];
     let shares = |other: &Modelled| other.records.iter().any(|record| this.records.contains(record));
@@ -159,7 +159,7 @@ impl<S: Store> Run<'_, S> {
         assert!(self.model.insert(newest.id.number(), job).is_none());
     }
 
-    /// Each one that is given out may run; and if fewer are given out than were asked for, no other one may.
+    /// Every claimed job may run. If fewer are claimed than asked for, no other job may run.
     async fn claim(&mut self, limit: usize) {
         let mut given = 0;
         loop {
@@ -181,7 +181,7 @@ impl<S: Store> Run<'_, S> {
                 break;
             }
         }
-        // Those that crashed go one by one, and wait a second.
+        // Jobs that crashed run one by one, and wait a second.
         let left: BTreeSet<_> =
             self.model.keys().filter(|id| may_run(&self.model, **id) && !self.model[id].crashed).collect();
         assert!(left.is_empty(), "{left:?} were not given out: {:#?}", self.model);
@@ -202,7 +202,7 @@ impl<S: Store> Run<'_, S> {
                 let store = self.inbox.database();
                 assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
                 while store.recover(Duration::ZERO, 1_000).await.unwrap() == 0 {}
-                // Due in a second at the latest; the operator does not wait.
+                // It is due within a second; an operator's retry makes it due now.
                 self.retry().await;
                 return;
             }
@@ -219,7 +219,7 @@ impl<S: Store> Run<'_, S> {
         }
     }
 
-    /// All that is left can be handled.
+    /// Checks that all remaining jobs can be handled.
     async fn drain(&mut self) {
         self.retry().await;
         while self.model.values().any(Modelled::is_open) {
@@ -252,12 +252,12 @@ fn check<S: Store>(cases: u32, open: impl Fn(&tokio::runtime::Runtime) -> Inbox<
     outcome.unwrap();
 }
 
-/// How many random runs; more of them by `MODEL_CASES`.
+/// The number of random runs, from `MODEL_CASES`.
 fn cases() -> u32 {
     std::env::var("MODEL_CASES").map_or(60, |cases| cases.parse().unwrap())
 }
 
-/// A batch that others waited behind is deleted, and one that came later is due: the first of those that waited is woken, or all of its
+/// A batch is deleted while others wait behind it, and a later one is due. The first of those that waited must be woken, or all jobs of its
 /// record wait for each other.
 #[test]
 fn what_waited_behind_a_deleted_batch_is_woken() {

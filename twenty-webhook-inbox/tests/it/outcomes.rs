@@ -1,4 +1,4 @@
-//! What becomes of a job. Each on SQLite and on Postgres.
+//! The outcomes of jobs, and changes by operators. Each test runs on SQLite and on Postgres.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,19 +14,19 @@ use crate::order::on_both;
 use crate::support::{Place, Running, body, changed, event, ok, until};
 
 on_both!(
-    errors_say_what_becomes_of_the_job,
+    errors_decide_the_outcome,
     a_worker_is_paused_and_resumed,
     done_jobs_are_rerun,
     a_record_is_erased,
-    a_lost_lease_is_another_workers,
-    what_crashes_runs_apart,
+    a_worker_without_its_lease_changes_nothing,
+    a_job_that_crashes_its_process_is_isolated,
     counts_know_the_oldest,
     a_handler_knows_its_job,
 );
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn errors_say_what_becomes_of_the_job(inbox: Inbox<impl Store>) {
+async fn errors_decide_the_outcome(inbox: Inbox<impl Store>) {
     for name in ["a.created", "b.created", "c.created"] {
         inbox.store(&event(name, 1)).await.unwrap();
     }
@@ -35,7 +35,7 @@ async fn errors_say_what_becomes_of_the_job(inbox: Inbox<impl Store>) {
         let Err(no) = "x".parse::<u8>() else { return Ok(()) };
         match event.object() {
             "a" => Err(HandlerError::permanent(no).into()),
-            // Wrapped, as by `anyhow` or an error type of one's own.
+            // Wrapped, like by `anyhow` or by an error type of the user.
             "b" if job.attempt() == 1 => {
                 Err(std::io::Error::other(HandlerError::retry_after(Duration::from_hours(2), "later")).into())
             }
@@ -119,8 +119,8 @@ async fn a_record_is_erased(inbox: Inbox<impl Store>) {
     assert_eq!((counts.pending, counts.done, counts.dead), (1, 1, 2));
 }
 
-/// A worker that comes back too late changes nothing.
-async fn a_lost_lease_is_another_workers(inbox: Inbox<impl Store>) {
+/// A worker that has lost its lease changes nothing.
+async fn a_worker_without_its_lease_changes_nothing(inbox: Inbox<impl Store>) {
     inbox.store(&event("a.created", 1)).await.unwrap();
     let store = inbox.database();
     let id = store.claim(&Claim::new(1, 1, Duration::ZERO)).await.unwrap().jobs[0].id;
@@ -139,7 +139,7 @@ async fn a_lost_lease_is_another_workers(inbox: Inbox<impl Store>) {
     assert_eq!(inbox.counts().await.unwrap().done, 1);
 }
 
-async fn what_crashes_runs_apart(inbox: Inbox<impl Store>) {
+async fn a_job_that_crashes_its_process_is_isolated(inbox: Inbox<impl Store>) {
     for number in 0..4 {
         inbox.store(&event("a.created", number)).await.unwrap();
     }

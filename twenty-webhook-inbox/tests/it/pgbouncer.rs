@@ -1,4 +1,4 @@
-//! Behind a pooler that hands out its sessions one transaction at a time.
+//! An inbox behind `PgBouncer` in transaction mode.
 
 use std::io;
 use std::net::TcpStream;
@@ -10,10 +10,10 @@ use sqlx::{ConnectOptions as _, Executor as _, Row as _};
 use tempfile::TempDir;
 use twenty_webhook_inbox::{Backoff, Job, JobFilter, PostgresConfig, State, WebhookEvent};
 
-use crate::postgres::{Server, hand_over, new_schema, on_path, shared, skipped, unprivileged};
-use crate::support::{Running, Seen, changed, event, free_port, ok, until};
+use crate::postgres::{Server, hand_over, new_schema, on_path, shared, unprivileged};
+use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until};
 
-/// A pooler in front of a server. It goes from session to session, so that two transactions of a client are seldom in the same one.
+/// `PgBouncer` in front of a server. It uses its sessions in turn, so two transactions of a client are seldom in the same session.
 struct PgBouncer {
     process: Child,
     port: u16,
@@ -22,7 +22,7 @@ struct PgBouncer {
 
 impl PgBouncer {
     fn start(server: &Server) -> Option<Self> {
-        // Debian has it where only root looks.
+        // On Debian it is on root's `PATH` only.
         let program = on_path("pgbouncer").unwrap_or_else(|| "/usr/sbin/pgbouncer".into());
         if !program.is_file() {
             skipped("pgbouncer is not installed");
@@ -55,7 +55,7 @@ impl PgBouncer {
         PostgresConfig::new(&self.url()).unwrap().schema(new_schema()).transaction_pooling()
     }
 
-    /// Another program's way in.
+    /// The options of another program's connection.
     fn options(&self) -> PgConnectOptions {
         self.url().parse::<PgConnectOptions>().unwrap().extra_float_digits(None)
     }
@@ -63,14 +63,14 @@ impl PgBouncer {
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
-        // What runs it passes on a polite signal only.
+        // `runuser` forwards SIGTERM, and cannot forward SIGKILL.
         let _ = std::process::Command::new("kill").arg(self.process.id().to_string()).status();
         let _ = self.process.wait();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_stored_handled_tried_again_and_put_right() {
+async fn jobs_are_stored_handled_retried_and_changed() {
     let server = shared();
     let Some(pooler) = PgBouncer::start(&server) else { return };
     let config = pooler.config();
@@ -98,7 +98,7 @@ async fn jobs_are_stored_handled_tried_again_and_put_right() {
         worker.stop().await;
     }
 
-    // What operators do, and the dashboard shows.
+    // The calls of operators and of the dashboard.
     let operator = config.open_existing().await.unwrap();
     operator.health().await.unwrap();
     let dead = operator.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
@@ -175,7 +175,7 @@ async fn catch_up_keeps_its_lease_and_progress() {
     crate::catch_up::adoption(&pooler.config().open().await.unwrap()).await;
 }
 
-/// A setting of a session would be another program's next.
+/// The next transaction of a session may be another program's.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_setting_is_left_in_a_session() {
     let server = shared();

@@ -26,7 +26,7 @@ async fn a_worker_calls_the_routes_and_heeds_their_errors() {
     let running = Running::start(inbox.worker("crm-sync", events.clone()));
     let counts = until(&inbox, |counts| counts.done + counts.dead == 3).await;
     running.stop().await;
-    // Permanent is permanent, behind a router too.
+    // A permanent error is permanent behind a router too.
     assert_eq!((counts.done, counts.dead, seen.len()), (2, 1, 1));
     let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
     let error = dead[0].last_error.as_deref().unwrap();

@@ -1,3 +1,4 @@
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,17 +15,17 @@ pub(crate) fn body(name: &str, number: usize) -> String {
     format!(r#"{{"eventName":"{name}","workspaceId":"b1d6c7a2","record":{{"id":"{number}","note":"\ud83d \u0000"}}}}"#)
 }
 
-/// What the receivers hand over: verified, just now.
+/// A verified event.
 pub(crate) fn event(name: &str, number: usize) -> WebhookEvent {
     verified(body(name, number))
 }
 
-/// With so many bytes of text in it.
+/// A verified event with this many bytes of text.
 pub(crate) fn large(number: usize, len: usize) -> WebhookEvent {
     verified(body("note.created", number).replace("\\u0000", &"x".repeat(len)))
 }
 
-/// A record's state of that second, if it has one.
+/// An event with the record's state at that second, if it has a date.
 pub(crate) fn changed(name: &str, record: &str, updated_at: Option<i64>) -> WebhookEvent {
     verified(changed_body(name, record, updated_at))
 }
@@ -59,7 +60,7 @@ impl Place {
         Inbox::sqlite(self.path()).await.unwrap()
     }
 
-    /// Another program's way in.
+    /// Executes a statement on another connection.
     pub(crate) async fn sql(&self, statement: impl Into<String>) -> u64 {
         use sqlx::ConnectOptions;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
@@ -68,7 +69,7 @@ impl Place {
     }
 }
 
-/// A worker under way.
+/// A running worker.
 pub(crate) struct Running {
     stop: oneshot::Sender<()>,
     worker: JoinHandle<()>,
@@ -86,7 +87,7 @@ impl Running {
     }
 }
 
-/// Polls until the counts are as wanted.
+/// Polls until the counts match.
 pub(crate) async fn until<S: Store>(inbox: &Inbox<S>, wanted: impl Fn(Counts) -> bool) -> Counts {
     let mut counts = Counts::default();
     for _ in 0..600 {
@@ -152,9 +153,14 @@ impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
     }
 }
 
-/// Free, and below the ports that the system gives to clients: while a server is down, none of them can take its place.
+/// A free port below those that the system gives to clients, so that no client takes it while its server is down.
 pub(crate) fn free_port() -> u16 {
     let random = || 20_000 + u16::try_from(getrandom::u32().unwrap() % 10_000).unwrap();
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     std::iter::repeat_with(random).find(is_free).unwrap()
+}
+
+/// Prints that a test was skipped, past the test harness, which captures `println!`.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }

@@ -29,7 +29,7 @@ async fn the_same_bytes_of_two_tenants_are_two_deliveries() {
     }
 }
 
-/// A job that Twenty runs again after a rotation.
+/// Twenty may repeat a job after the secret was rotated.
 #[tokio::test]
 async fn a_re_run_after_a_rotation_is_known_for_a_named_tenant() {
     for (tenant, pending) in [(Some("acme"), 1), (None, 2)] {

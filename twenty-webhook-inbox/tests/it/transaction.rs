@@ -10,7 +10,7 @@ use crate::support::{Place, Running, event, until};
 
 const QUICK: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
 
-/// A file with a table of the user's own, and an inbox beside it.
+/// A file with a table of the user and an inbox.
 async fn shared_file(place: &Place) -> (SqlitePool, Inbox<SqliteStore>) {
     let options = SqliteConnectOptions::new().filename(place.path()).create_if_missing(true);
     let pool = SqlitePool::connect_with(options).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_failed_attempt_on_sqlite_leaves_nothing_behind() {
     assert_eq!(written(&pool).await, 20);
 }
 
-/// Whether it computes, waits, or runs a statement that has no end.
+/// A closure that sleeps, and one whose statement never ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_transaction_on_sqlite_is_rolled_back_and_intake_goes_on() {
     let place = Place::new();

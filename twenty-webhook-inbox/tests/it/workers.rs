@@ -1,4 +1,4 @@
-//! Handlers and workers on a bad day.
+//! Handlers that fail, block and crash; workers that stop; clocks that are set back.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::support::{Place, Running, Seen, event, ok, until};
 const QUICK: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(20));
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn poison_ends_as_a_dead_letter_and_holds_nobody_back() {
+async fn poison_ends_as_a_dead_letter_and_delays_no_other_job() {
     let place = Place::new();
     let inbox = place.open().await;
     for number in 0..60 {
@@ -30,7 +30,7 @@ async fn poison_ends_as_a_dead_letter_and_holds_nobody_back() {
                     "company" => Err(io::Error::other("poison\0")),
                     "task" => panic!("at the {}", "disco"),
                     "note" if attempts.fetch_add(1, Ordering::SeqCst) % 2 == 0 => std::future::pending().await,
-                    // Never yields: it costs its thread until it is over.
+                    // Blocks its thread.
                     "note" => {
                         std::thread::sleep(Duration::from_millis(30));
                         Err(io::Error::other("blocked"))
@@ -81,7 +81,7 @@ async fn an_outage_of_the_handlers_database_costs_no_event() {
         }
     };
     let running = Running::start(inbox.worker("test", handler).poll_every(Duration::from_millis(50)));
-    // All were tried, and wait on disk rather than in memory.
+    // All were tried, and wait on disk, not in memory.
     until(&inbox, |counts| counts.retrying == 20).await;
     let waiting = inbox.jobs(&JobFilter::in_state(State::Retrying)).await.unwrap();
     assert!(waiting.iter().all(|job| job.last_error.as_deref() == Some("connection refused")));
@@ -123,7 +123,7 @@ async fn a_stopping_worker_finishes_what_it_can_and_hands_back_the_rest() {
     running.stop().await;
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     let counts = inbox.counts().await.unwrap();
-    assert_eq!(counts.done, finished.len() as u64, "what was finished is completions");
+    assert_eq!(counts.done, finished.len() as u64, "what was finished is completed");
     assert_eq!((counts.pending + counts.done, counts.running, counts.retrying, counts.dead), (20, 0, 0, 0));
     assert!(inbox.jobs(&JobFilter::in_state(State::Pending)).await.unwrap().iter().all(|job| job.attempts == 0));
 }
@@ -131,7 +131,7 @@ async fn a_stopping_worker_finishes_what_it_can_and_hands_back_the_rest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_on_one_file_share_the_work() {
     let place = Place::new();
-    // Apart, as two processes are.
+    // Opened twice, like in two processes.
     let (one, two) = (place.open().await, place.open().await);
     let (seen, other) = (Seen::default(), Seen::default());
     let count = |seen: &Seen| {
@@ -168,8 +168,7 @@ async fn a_clock_that_was_set_back_delays_nothing_for_long() {
     for number in 0..4 {
         inbox.store(&event("person.created", number)).await.unwrap();
     }
-    // Written while the clock was two hours ahead, which is now set right: one is new, one waits for its next attempt, one for its next
-    // start after a crash, and one is with a worker that has been dead since.
+    // The clock was two hours ahead when these were written: a new job, a retrying one, one that crashed, and one of a worker that is dead.
     place.sql("UPDATE twenty_webhook_jobs SET run_at = run_at + 7200000, stored_at = stored_at + 7200000").await;
     place.sql("UPDATE twenty_webhook_jobs SET attempts = 1, finished_at = stored_at, run_at = run_at + 1000 WHERE seq = 2").await;
     place.sql("UPDATE twenty_webhook_jobs SET crashes = 1, finished_at = stored_at WHERE seq = 3").await;
@@ -182,7 +181,7 @@ async fn a_clock_that_was_set_back_delays_nothing_for_long() {
     running.stop().await;
 }
 
-/// Another worker may have it: this one must not go on.
+/// Another worker may have the job.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_whose_lease_is_lost_is_cancelled() {
     struct Cancelled(tokio::sync::mpsc::UnboundedSender<()>);
@@ -212,7 +211,7 @@ async fn a_handler_whose_lease_is_lost_is_cancelled() {
     assert_eq!((counts.running, counts.retrying, counts.dead), (1, 0, 0), "and left to the other one");
 }
 
-/// Whatever it was that ended its process twice, nothing else is lost by the third time.
+/// If it ends its process a third time, no other job is affected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_crashed_twice_runs_alone() {
     let place = Place::new();
@@ -259,16 +258,16 @@ async fn what_crashes_too_often_is_dead() {
     assert_eq!(inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap()[0].crashes, 3);
 }
 
-/// Ctrl-C while the program is still starting.
+/// Ctrl-C while the program starts.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_to_stop_before_it_has_begun_stops_at_once() {
+async fn a_worker_stopped_before_it_began_returns_at_once() {
     let place = Place::new();
     let inbox = place.open().await;
     let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).grace(Duration::from_mins(1));
     tokio::time::timeout(Duration::from_secs(30), worker.run_until(std::future::ready(()))).await.unwrap();
 }
 
-/// A deploy starts receivers and workers at once, the first time on no file.
+/// A deployment may start receivers and workers at once, on a file that does not exist yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_open_a_new_file_at_once() {
     for _ in 0..30 {
@@ -282,7 +281,7 @@ async fn many_open_a_new_file_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_versions_of_a_program_on_one_schema() {
     let place = Place::new();
-    // At once, on a file that is not there yet.
+    // At once, on a file that does not exist yet.
     let opened = (0..6).map(|_| {
         tokio::spawn({
             let path = place.path();
@@ -291,7 +290,7 @@ async fn two_versions_of_a_program_on_one_schema() {
     });
     let inboxes = futures_util::future::join_all(opened.collect::<Vec<_>>()).await;
     let inbox = inboxes.into_iter().next().unwrap().unwrap();
-    // A newer one has migrated further.
+    // A newer version has added a column.
     place.sql("UPDATE twenty_webhook_settings SET value = '99' WHERE name = 'version'").await;
     place.sql("ALTER TABLE twenty_webhook_jobs ADD COLUMN newer TEXT").await;
     let again = place.open().await;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use twenty_webhook_core::replay_contract::{Harness, check};
-use twenty_webhook_core::{Clock, InsecureOrElse, MemoryReplayGuard, ReplayGuard, UnixMillis};
+use twenty_webhook_core::{Clock, InsecureFallback, MemoryReplayGuard, ReplayGuard, UnixMillis};
 use twenty_webhook_redis::RedisReplayGuard;
 
 use crate::server::Server;
@@ -18,7 +18,7 @@ impl Harness for Server {
         Clock::system().now()
     }
 
-    async fn pass(&self, time: Duration) {
+    async fn advance(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 }
@@ -31,18 +31,18 @@ async fn redis() {
 struct WithFallback(Server);
 
 impl Harness for WithFallback {
-    type Guard = InsecureOrElse<RedisReplayGuard, MemoryReplayGuard>;
+    type Guard = InsecureFallback<RedisReplayGuard, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {
-        self.0.guard().lease(lease).insecure_or_else(MemoryReplayGuard::new().lease(lease), |_| ())
+        self.0.guard().lease(lease).insecure_fallback(MemoryReplayGuard::new().lease(lease), |_| ())
     }
 
     fn now(&self) -> UnixMillis {
         Harness::now(&self.0)
     }
 
-    async fn pass(&self, time: Duration) {
-        self.0.pass(time).await;
+    async fn advance(&self, time: Duration) {
+        self.0.advance(time).await;
     }
 }
 

@@ -11,7 +11,7 @@ async fn with_a_fallback_an_outage_loses_and_repeats_no_delivery() {
     let guard = server
         .guard()
         .timeout(Duration::from_millis(200))
-        .insecure_or_else(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
+        .insecure_fallback(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
     handled(&guard, "before").await;
     let running = lease(guard.claim(&delivery("running", expires_at())).await);
     server.stop();

@@ -75,7 +75,7 @@ async fn soft_deleted_rows_are_hidden_unless_the_filter_names_deleted_at() {
 }
 
 #[tokio::test]
-async fn filters_hold_for_what_they_say() {
+async fn a_filter_selects_the_matching_records() {
     let twenty = FakeTwenty::start();
     let a = twenty.create(
         "company",
