@@ -73,7 +73,11 @@ pub(crate) struct Server {
 impl Server {
     /// `twenty-webhook listen --json`, and more.
     pub(crate) fn listen(more: &[&str]) -> Self {
-        Self::start(command(&[&["listen", "--addr", "127.0.0.1:0", "--json"], more].concat()), "Listening on ")
+        Self::listen_at("127.0.0.1:0", more)
+    }
+
+    pub(crate) fn listen_at(addr: &str, more: &[&str]) -> Self {
+        Self::start(command(&[&["listen", "--addr", addr, "--json"], more].concat()), "Listening on ")
     }
 
     /// Starts a process, and waits for the line on stderr that holds its URL after `before`.
