@@ -1,7 +1,7 @@
 //! The tables of both databases.
 
 /// Additive steps only: a program of an older version goes on with a newer schema.
-pub(crate) const SCHEMA: [&str; 2] = [
+pub(crate) const SCHEMA: [&str; 3] = [
     "
 CREATE TABLE {jobs} (
     seq {serial},
@@ -72,5 +72,9 @@ CREATE TABLE {catch_up} (
     lease_until BIGINT,
     PRIMARY KEY (scope, name)
 );
+",
+    "
+ALTER TABLE {lanes} ADD COLUMN record_id TEXT;
+ALTER TABLE {lanes} ADD COLUMN order_at BIGINT;
 ",
 ];

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 
 pub use connect::PostgresConfig;
 
+use crate::catch_up_sql::NOTE_LOSS;
 use crate::sql::{self, Dialect, millis};
 use crate::{
     Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
@@ -100,6 +101,10 @@ const RENEW: &str =
 impl Store for PostgresStore {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
         self.run_push(jobs).await.map_err(InboxError::database)
+    }
+
+    async fn note_loss(&self) -> Result<(), InboxError> {
+        self.execute(self.dialect.query(NOTE_LOSS)).await.map(drop)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
