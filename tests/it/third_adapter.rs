@@ -68,7 +68,7 @@ where
         };
         tokio::spawn(work).await.unwrap_or(Ok(500))
     };
-    framework::Answer(answer.await.unwrap_or_else(|refusal| refusal.into_response().status().as_u16()))
+    framework::Answer(answer.await.unwrap_or_else(|rejected| rejected.into_response().status().as_u16()))
 }
 
 #[tokio::test]

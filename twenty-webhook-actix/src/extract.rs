@@ -6,7 +6,7 @@ use futures_util::future::LocalBoxFuture;
 use twenty_webhook_core::WebhookEvent;
 
 use crate::receive::receive;
-use crate::{MissingConfig, RefusedRequest, WebhookConfig};
+use crate::{MissingConfig, RejectionError, WebhookConfig};
 
 /// Extracts a verified event.
 ///
@@ -70,7 +70,7 @@ impl FromRequest for Webhook {
                 received.claim(None).await?.complete_before_handling().await;
                 Ok(Self(event))
             };
-            extract.await.map_err(|refusal| RefusedRequest::new(refusal, payload).into())
+            extract.await.map_err(|rejected| RejectionError::new(rejected, payload).into())
         })
     }
 }

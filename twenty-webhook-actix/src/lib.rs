@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | Start here | [`TwentyWebhookMiddleware`], the extractor [`Webhook`], [`Secret`] |
-//! | Receive | [`TwentyWebhook`], [`Rejection`]: why a request was refused, and its status; [`RefusedRequest`], [`MissingConfig`], [`Delivery`] |
+//! | Receive | [`TwentyWebhook`], [`Rejection`]: why a request was refused, and its status; [`RejectionError`], [`MissingConfig`], [`Delivery`] |
 //! | Events | [`WebhookEvent`], [`Action`], [`EventName`], [`EventItem`], [`EventPattern`], [`EventRouter`] |
 //! | Records | [`records`]: Twenty's standard objects; [`RawJson`], [`RecordError`], [`escaped`] for logs |
 //! | Replay | [`ReplayGuard`], [`MemoryReplayGuard`], [`ReplayKey`], [`DeliveryId`] |
@@ -17,17 +17,17 @@
 //! Everything else of `twenty-webhook-core` is in [`core`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod error;
 mod extract;
 mod middleware;
 mod receive;
-mod refusal;
 mod router;
 #[cfg(feature = "serve")]
 mod serve;
 
+pub use error::{MissingConfig, RejectionError};
 pub use extract::Webhook;
 pub use middleware::{TwentyWebhook, TwentyWebhookMiddleware};
-pub use refusal::{MissingConfig, RefusedRequest};
 #[cfg(feature = "serve")]
 pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use twenty_webhook_core as core;

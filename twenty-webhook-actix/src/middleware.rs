@@ -16,7 +16,7 @@ use tracing::Instrument;
 use twenty_webhook_core::{VerifiedRequest, WebhookEvent};
 
 use crate::receive::receive;
-use crate::{RefusedRequest, WebhookConfig};
+use crate::{RejectionError, WebhookConfig};
 
 /// A middleware that passes on only deliveries that Twenty signed.
 ///
@@ -116,8 +116,8 @@ where
         Box::pin(async move {
             let received = match receive(&config, request.head(), &mut payload).await {
                 Ok(received) => received,
-                Err(refusal) => {
-                    return Ok(request.error_response(RefusedRequest::new(refusal, payload)).map_into_right_body());
+                Err(rejected) => {
+                    return Ok(request.error_response(RejectionError::new(rejected, payload)).map_into_right_body());
                 }
             };
             request.set_payload(Payload::from(received.event().body().clone()));
@@ -161,9 +161,9 @@ where
 {
     let admission = match received.claim(outer.as_ref()).await {
         Ok(admission) => admission,
-        Err(refusal) => {
-            let refused = RefusedRequest::new(refusal, Payload::None);
-            return Ok(request.error_response(refused).map_into_right_body());
+        Err(rejected) => {
+            let error = RejectionError::new(rejected, Payload::None);
+            return Ok(request.error_response(error).map_into_right_body());
         }
     };
     let handled = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind().await;

@@ -16,21 +16,21 @@ pub(crate) async fn receive(
     let chunks = pin!(payload.map_err(|error| BodyError::new(&error)));
     match config.receive(&Head(head), announced, chunks, sleep).await {
         Ok(received) => Ok(received),
-        Err(refusal) => Err(diagnosed(refusal).await),
+        Err(rejected) => Err(diagnosed(rejected).await),
     }
 }
 
 /// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
 async fn diagnosed(
-    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: RejectedRequest,
+    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut rejected: RejectedRequest,
 ) -> RejectedRequest {
     #[cfg(feature = "diagnose")]
-    if let Some(evidence) = refusal.take_recorded_request() {
-        let diagnosis = actix_web::rt::task::spawn_blocking(move || evidence.diagnose()).await;
-        return refusal.with_diagnosis(diagnosis.ok());
+    if let Some(recorded) = rejected.take_recorded_request() {
+        let diagnosis = actix_web::rt::task::spawn_blocking(move || recorded.diagnose()).await;
+        return rejected.with_diagnosis(diagnosis.ok());
     }
-    refusal
+    rejected
 }
 
 /// actix-web has its own types, from an older `http` crate.

@@ -109,7 +109,7 @@ where
                 StageProjection::Handling { handling } => return handling.poll(cx),
                 StageProjection::Receiving { receiving } => match ready!(receiving.poll(cx)) {
                     Ok(verified) => (this.handle)(this.service, verified),
-                    Err(refusal) => return Poll::Ready(Ok(refusal.into_response().map(R::from))),
+                    Err(rejected) => return Poll::Ready(Ok(rejected.into_response().map(R::from))),
                 },
             };
             this.stage.set(Stage::Handling { handling });

@@ -40,7 +40,7 @@ where
         let head = HttpHead::of(&request);
         let received = match config.receive(&head, Some(announced), chunks, tokio::time::sleep).await {
             Ok(received) => received,
-            Err(refusal) => return Err(diagnosed(refusal).await),
+            Err(rejected) => return Err(diagnosed(rejected).await),
         };
         *request.body_mut() = B::from(received.event().body().clone());
         let outer = request.extensions_mut().insert(received.event().clone());
@@ -53,12 +53,12 @@ where
 /// Diagnoses a request if that is configured, on a thread that serves no requests.
 #[cfg_attr(not(feature = "diagnose"), expect(clippy::unused_async, reason = "it waits with the feature `diagnose`"))]
 async fn diagnosed(
-    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut refusal: RejectedRequest,
+    #[cfg_attr(not(feature = "diagnose"), expect(unused_mut))] mut rejected: RejectedRequest,
 ) -> RejectedRequest {
     #[cfg(feature = "diagnose")]
-    if let Some(evidence) = refusal.take_recorded_request() {
-        let diagnosis = tokio::task::spawn_blocking(move || evidence.diagnose()).await;
-        return refusal.with_diagnosis(diagnosis.ok());
+    if let Some(recorded) = rejected.take_recorded_request() {
+        let diagnosis = tokio::task::spawn_blocking(move || recorded.diagnose()).await;
+        return rejected.with_diagnosis(diagnosis.ok());
     }
-    refusal
+    rejected
 }

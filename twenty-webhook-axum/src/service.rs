@@ -66,7 +66,7 @@ where
     async move {
         let admission = match received.claim(outer.as_ref()).await {
             Ok(admission) => admission,
-            Err(refusal) => return Ok(refusal.into_response().map(R::from)),
+            Err(rejected) => return Ok(rejected.into_response().map(R::from)),
         };
         let handling = async {
             poll_fn(|cx| inner.poll_ready(cx)).await?;

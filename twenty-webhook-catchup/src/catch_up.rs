@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use twenty_webhook_inbox::CatchUpScope;
 
 use crate::api_key::ApiKey;
 use crate::changes::millis;
+use crate::handler::Handler;
 use crate::{CatchUpError, Progress, api};
 
 /// A callback.
@@ -46,6 +48,7 @@ pub struct CatchUp {
     pub(crate) ceiling: Option<u64>,
     pub(crate) scope: CatchUpScope,
     pub(crate) dry_run: bool,
+    pub(crate) handler: Option<Handler>,
     pub(crate) on_progress: Option<Show<Progress>>,
     pub(crate) on_event: Option<Show<WebhookEvent>>,
 }
@@ -79,6 +82,7 @@ impl CatchUp {
             ceiling: Some(55),
             scope: CatchUpScope::default(),
             dry_run: false,
+            handler: None,
             on_progress: None,
             on_event: None,
         })
@@ -202,8 +206,9 @@ impl CatchUp {
         self
     }
 
-    /// Sets how many deliveries in a minute are suspicious: Twenty drops what is over about 60, so the next run starts at once. So it does
-    /// when the inbox could not store a delivery. The default is 55.
+    /// Sets how many deliveries in a minute are suspicious: Twenty drops what is over about 60, so the next run starts at once. It also
+    /// starts at once when a receiver could not store a delivery, or has begun to receive after it was down. All of this is read from the
+    /// store, so the receiver may be another process. The default is 55.
     pub fn suspicious_at(mut self, deliveries_per_minute: u64) -> Self {
         self.ceiling = Some(deliveries_per_minute.max(1));
         self
@@ -227,8 +232,25 @@ impl CatchUp {
         self
     }
 
-    /// Only looks: nothing is stored or saved, and no lease is taken. All ids are listed if that is [due](Self::destroyed_every); those that
-    /// only deliveries told of are not among the known ones. See [`on_event`](Self::on_event).
+    /// Calls a handler for each event, before the page that it came with is saved. For a [store](crate::CatchUpStore) of your own that is no
+    /// inbox: an inbox has its worker.
+    ///
+    /// If the handler fails, nothing of the page is saved, and the next run begins with that page. So the handler may be called twice for
+    /// the same event. The other objects go on.
+    ///
+    /// A handler that writes to the store's own database needs none of this: write the events in
+    /// [`CatchUpStore::commit`](crate::CatchUpStore::commit), in the same transaction.
+    pub fn handle_with<F, E>(mut self, handler: impl Fn(WebhookEvent) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.handler = Some(Handler::new(handler));
+        self
+    }
+
+    /// Only looks: nothing is stored, saved or handled, and no lease is taken. All ids are listed if that is [due](Self::destroyed_every). Ids
+    /// that only deliveries told of are not among the known ones. See [`on_event`](Self::on_event).
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self

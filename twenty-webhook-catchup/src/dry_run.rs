@@ -163,7 +163,7 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         self.store.deliveries_within(scope, time).await
     }
 
-    fn refused(&self) -> u64 {
-        self.store.refused()
+    async fn losses(&self) -> Result<u64, InboxError> {
+        self.store.losses().await
     }
 }

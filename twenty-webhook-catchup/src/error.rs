@@ -1,3 +1,5 @@
+use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use twenty_webhook_inbox::InboxError;
@@ -81,6 +83,15 @@ pub enum CatchUpError {
     /// The inbox has deliveries of several workspaces, and the API key does not say which it is of.
     #[error("the inbox has deliveries of several workspaces or tenants: say which this API key is of")]
     WhichWorkspace,
+    /// The handler of [`CatchUp::handle_with`](crate::CatchUp::handle_with) failed. The next run begins with the same page.
+    #[error("the handler failed on {event}")]
+    #[non_exhaustive]
+    Handler {
+        /// The event's name.
+        event: String,
+        /// The handler's error.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// The database.
     #[error(transparent)]
     Store(InboxError),
@@ -96,7 +107,8 @@ impl CatchUpError {
             | Self::Answer(_)
             | Self::RepeatedCursor
             | Self::TooLarge(_)
-            | Self::TooManyMissing { .. } => true,
+            | Self::TooManyMissing { .. }
+            | Self::Handler { .. } => true,
             Self::Url(_)
             | Self::ApiKey
             | Self::Client(_)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twenty_webhook_inbox::{CatchUpStore, Found, Missing};
+use twenty_webhook_inbox::{CatchUpStore, Census, Found, Missing};
 
 use crate::changes::{self, Changes, is_settled, millis};
 use crate::event::{destroyed, event};
@@ -58,12 +58,12 @@ pub(crate) async fn run<S: CatchUpStore>(
     report: &mut ObjectReport,
 ) -> Result<bool, CatchUpError> {
     let mut ids: Ids = session.load(&name(object)).await?;
+    let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
+    let is_accepted = ids.is_refused && session.config.accepts_destroys;
+    if ids.run.is_none() && !is_old && !is_accepted {
+        return Ok(true);
+    }
     if ids.run.is_none() {
-        let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
-        let is_accepted = ids.is_refused && session.config.accepts_destroys;
-        if !(is_old || is_accepted) {
-            return Ok(true);
-        }
         session.store.learn(session.scope.key(), &object.singular).await?;
         // What is found from here on is of this pass, also by runs that look for changes.
         ids = Ids { pass: ids.pass + 1, done: ids.done, is_refused: false, run: Some(Run::Listing(None)) };
@@ -162,7 +162,15 @@ async fn list<S: CatchUpStore>(
     }
 }
 
-/// Whether what is missing is little enough to be believed.
+/// What is missing, if it is little enough to be believed.
+fn believe(object: &Object, census: Census) -> Result<(), CatchUpError> {
+    let Census { known, missing, unproven } = census;
+    if missing <= MOST_MISSING && missing * ONE_OF <= known {
+        return Ok(());
+    }
+    Err(CatchUpError::TooManyMissing { object: object.singular.clone(), known, missing, unproven })
+}
+
 async fn judge<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -172,19 +180,13 @@ async fn judge<S: CatchUpStore>(
 ) -> Result<(), CatchUpError> {
     let tag = session.config.api_key.tag();
     let census = session.store.census(session.scope.key(), &object.singular, ids.pass, tag).await?;
-    // One that goes on was judged when it began.
-    let is_too_much = census.missing > MOST_MISSING || census.missing * ONE_OF > census.known;
     if session.config.accepts_destroys {
         return Ok(());
     }
     report.unproven = census.unproven;
-    if after.is_empty() && is_too_much {
-        return Err(CatchUpError::TooManyMissing {
-            object: object.singular.clone(),
-            known: census.known,
-            missing: census.missing,
-            unproven: census.unproven,
-        });
+    // One that goes on was judged when it began.
+    if after.is_empty() {
+        believe(object, census)?;
     }
     if census.unproven > 0 {
         tracing::warn!(

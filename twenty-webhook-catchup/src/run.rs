@@ -63,7 +63,7 @@ impl CatchUp {
         let run = async {
             let mut backfill = self.backfill;
             loop {
-                let (started, refused) = (Instant::now(), store.refused());
+                let (started, losses) = (Instant::now(), store.losses().await.ok());
                 let ended = self.run(&api, store, &held, backfill, Some(started + self.every)).await;
                 release(store, &held).await;
                 let scope = held_scope(&held);
@@ -86,7 +86,7 @@ impl CatchUp {
                     }
                 };
                 let may_hurry = !matches!(ended, Err(CatchUpError::AllowanceSpent));
-                self.wait(store, &scope, started, next, refused, may_hurry).await;
+                self.wait(store, &scope, started, next, losses, may_hurry).await;
             }
         };
         let mut run = pin!(run);
@@ -105,7 +105,7 @@ impl CatchUp {
         scope: &str,
         started: Instant,
         next: Instant,
-        refused: u64,
+        losses: Option<u64>,
         may_hurry: bool,
     ) {
         loop {
@@ -118,11 +118,16 @@ impl CatchUp {
             else {
                 continue;
             };
-            if store.refused() > refused {
-                tracing::warn!("deliveries could not be stored: catching up now");
-                return;
+            match store.losses().await {
+                Ok(now) if Some(now) == losses => {}
+                Ok(_) => {
+                    tracing::warn!("a receiver was down, or could not store a delivery: catching up now");
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "cannot tell whether deliveries were lost"),
             }
-            match store.deliveries_within(scope, MINUTE).await {
+            // All that arrived in one minute, whenever that was since the last look.
+            match store.deliveries_within(scope, MINUTE + LOOK).await {
                 Ok(deliveries) if deliveries >= ceiling => {
                     tracing::warn!(
                         deliveries,
@@ -230,7 +235,7 @@ mod tests {
     #[derive(Clone, Default)]
     struct Deliveries {
         arrived: Arc<AtomicU64>,
-        refused: Arc<AtomicU64>,
+        losses: Arc<AtomicU64>,
     }
 
     impl CatchUpStore for Deliveries {
@@ -266,15 +271,15 @@ mod tests {
             Ok(self.arrived.load(Ordering::Relaxed))
         }
 
-        fn refused(&self) -> u64 {
-            self.refused.load(Ordering::Relaxed)
+        async fn losses(&self) -> Result<u64, InboxError> {
+            Ok(self.losses.load(Ordering::Relaxed))
         }
     }
 
     /// How many seconds after the last run the next one begins.
     async fn waited(catch_up: &CatchUp, store: &Deliveries, may_hurry: bool) -> u64 {
         let started = Instant::now();
-        catch_up.wait(store, "", started, started + catch_up.every, 0, may_hurry).await;
+        catch_up.wait(store, "", started, started + catch_up.every, Some(0), may_hurry).await;
         started.elapsed().as_secs()
     }
 
@@ -290,7 +295,8 @@ mod tests {
         assert_eq!(waited(&catch_up.clone().without_suspicion(), &store, true).await, 15 * 60);
         assert_eq!(waited(&catch_up.clone().suspicious_at(56), &store, true).await, 15 * 60);
         store.arrived.store(0, Ordering::Relaxed);
-        store.refused.store(1, Ordering::Relaxed);
+        store.losses.store(1, Ordering::Relaxed);
         assert_eq!(waited(&catch_up, &store, true).await, 60);
+        assert_eq!(waited(&catch_up, &store, false).await, 15 * 60);
     }
 }

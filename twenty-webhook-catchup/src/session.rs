@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use twenty_webhook_core::WebhookEvent;
+use twenty_webhook_core::escaped;
 use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, InboxError};
 
 use crate::api::{Answer, Api};
@@ -100,9 +100,16 @@ impl<S: CatchUpStore> Session<'_, S> {
                 show(event);
             }
         }
-        let counted: Vec<WebhookEvent> = commit.events.clone();
+        let events = commit.events.clone();
+        if let Some(handler) = self.config.handler.as_ref().filter(|_| !self.config.dry_run) {
+            for event in &events {
+                let failed =
+                    |source| CatchUpError::Handler { event: escaped(event.name().as_str()).to_string(), source };
+                handler.handle(event.clone()).await.map_err(failed)?;
+            }
+        }
         self.store.commit(commit).await?;
-        for event in &counted {
+        for event in &events {
             report.count(event.action().as_str());
         }
         Ok(())

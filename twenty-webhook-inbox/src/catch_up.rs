@@ -1,4 +1,3 @@
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use twenty_webhook_core::WebhookEvent;
@@ -82,9 +81,10 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(0) }
     }
 
-    /// How many deliveries this process could not store so far, and answered 503: they are lost until they are caught up.
-    fn refused(&self) -> u64 {
-        0
+    /// How often deliveries may have been lost so far: because one could not be stored, or because a receiver was down. When the number
+    /// grows, a run starts. By default it never does.
+    fn losses(&self) -> impl Future<Output = Result<u64, InboxError>> + Send {
+        async { Ok(0) }
     }
 }
 
@@ -229,7 +229,7 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
         self.store.deliveries_within(scope, time).await
     }
 
-    fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    async fn losses(&self) -> Result<u64, InboxError> {
+        self.store.losses().await
     }
 }

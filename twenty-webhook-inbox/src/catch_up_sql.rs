@@ -46,7 +46,9 @@ pub(crate) const KNOWN: &str =
     (SELECT max(x.order_at) FROM {jobs} x WHERE x.lane = p.number AND x.state = 4 AND x.scope = $1 AND x.object = $2
         AND x.record_id = p.id AND x.dated) AS dead_at,
     (SELECT max(x.seq) FROM {jobs} x WHERE x.lane = p.number AND x.state = 4 AND x.scope = $1 AND x.object = $2
-        AND x.record_id = p.id AND x.dated) AS dead
+        AND x.record_id = p.id AND x.dated) AS dead,
+    (SELECT max(l.order_at) FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq WHERE l.lane = p.number AND l.record_id = p.id
+        AND b.state <= 3 AND b.scope = $1 AND b.object = $2) AS batch_at
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
 /// A record that was found disproves an earlier `destroyed` of catch-up: that is no longer its newest state.
@@ -63,6 +65,8 @@ pub(crate) const INSERT: &str = "INSERT INTO {jobs} (key, tenant, scope, name, o
             AND o.dated AND o.order_at >= $9)
         AND NOT EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = $8 AND d.state = 3 AND d.order_at >= $9 AND d.scope = $3 AND d.object = $5
             AND d.record_id = $7 AND d.dated)
+        AND NOT EXISTS (SELECT 1 FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq WHERE l.lane = $8 AND l.record_id = $7 AND l.order_at >= $9
+            AND b.state <= 3 AND b.scope = $3 AND b.object = $5)
     ON CONFLICT (key) DO NOTHING";
 
 /// `$1` is the scope, `$2` the object, `$4` the pass, `$5` the key's tag, `$6` whether states are handled. A state never goes back.
@@ -78,12 +82,16 @@ pub(crate) const FORGET: &str =
 
 /// Runs once before a pass, because it reads all jobs.
 pub(crate) const LEARN: &str = "INSERT INTO {known} (scope, object, id, updated_at, pass, key_tag, handled)
-    SELECT DISTINCT scope, object, record_id, -1, 0, '', FALSE FROM {jobs}
-    WHERE scope = $1 AND object = $2 AND record_id IS NOT NULL AND action <> 'destroyed' AND NOT caught_up
-    ON CONFLICT (scope, object, id) DO NOTHING";
+    SELECT $1, $2, record_id, -1, 0, '', FALSE FROM (
+        SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action <> 'destroyed' AND NOT caught_up
+        UNION SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
+            WHERE b.scope = $1 AND b.object = $2 AND b.action <> 'destroyed') AS told
+    WHERE record_id IS NOT NULL ON CONFLICT (scope, object, id) DO NOTHING";
 
 pub(crate) const LEARN_DESTROYED: &str = "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id IN (
-    SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action = 'destroyed' AND dated AND state <= 3)";
+    SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action = 'destroyed' AND dated AND state <= 3
+    UNION ALL SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
+        WHERE b.scope = $1 AND b.object = $2 AND b.action = 'destroyed' AND b.dated AND b.state <= 3)";
 
 pub(crate) const CENSUS: &str = "SELECT count(*) AS known,
     coalesce(sum(CASE WHEN pass <> $3 AND key_tag = $4 THEN 1 ELSE 0 END), 0) AS missing,
@@ -97,6 +105,12 @@ pub(crate) const MISSING: &str =
 pub(crate) const DELIVERIES: &str =
     "SELECT count(*) FROM (SELECT scope, stored_at, caught_up FROM {jobs} ORDER BY seq DESC LIMIT 1000) AS last
     WHERE scope = $1 AND NOT caught_up AND stored_at > {now} - $2";
+
+/// How often deliveries may have been lost.
+pub(crate) const LOSSES: &str = "SELECT coalesce(max(CAST(value AS BIGINT)), 0) FROM {settings} WHERE name = 'losses'";
+
+pub(crate) const NOTE_LOSS: &str = "INSERT INTO {settings} AS s (name, value) VALUES ('losses', '1')
+    ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(s.value AS BIGINT) + 1 AS TEXT)";
 
 pub(crate) fn lanes(object: &str, ids: &[String]) -> String {
     let pairs: serde_json::Value = ids.iter().map(|id| serde_json::json!([id, lane(object, id)])).collect();

@@ -152,7 +152,7 @@ macro_rules! impl_catch_up_store {
                 let read = |row: &_| {
                     let row: &$row = row;
                     let handled: Option<i64> = row.try_get("open_at")?;
-                    let handled = handled.max(row.try_get("done_at")?);
+                    let handled = handled.max(row.try_get("done_at")?).max(row.try_get("batch_at")?);
                     let dead: Option<i64> = row.try_get("dead")?;
                     let dead = dead.map($crate::JobId::new).zip(row.try_get("dead_at")?);
                     let is_seen = row.try_get("is_known")?;
@@ -224,6 +224,12 @@ macro_rules! impl_catch_up_store {
                     Ok($crate::Missing { id: row.try_get("id")?, state })
                 };
                 rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(InboxError::database)
+            }
+
+            async fn losses(&self) -> Result<u64, InboxError> {
+                let losses =
+                    self.dialect.scalar($crate::catch_up_sql::LOSSES).fetch_one(&mut *self.reader().await?).await;
+                losses.map(i64::unsigned_abs).map_err(InboxError::database)
             }
 
             async fn deliveries_within(&self, scope: &str, time: std::time::Duration) -> Result<u64, InboxError> {

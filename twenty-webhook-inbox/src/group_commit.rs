@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ struct Waiting {
 const GROUP: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 const PAUSE: Duration = Duration::from_millis(50);
+/// How soon after a failed commit the loss is noted, if no other delivery arrives.
+const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 impl GroupCommit {
     /// Notifies `wake` of each stored delivery.
@@ -43,7 +45,17 @@ impl GroupCommit {
 
 async fn run(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut receiver: mpsc::Receiver<Waiting>) {
     let mut group = Vec::with_capacity(GROUP);
-    while let Some(first) = receiver.recv().await {
+    // Before this process stored anything, deliveries may have met a closed port.
+    let (mut was_down, mut has_lost) = (true, false);
+    loop {
+        let first = tokio::select! {
+            first = receiver.recv() => first,
+            () = sleep(NOTE_AFTER), if has_lost => {
+                has_lost = !note_loss(&store, deadline).await;
+                continue;
+            }
+        };
+        let Some(first) = first else { return };
         let mut bytes = first.job.body().len();
         group.push(first);
         while group.len() < GROUP && bytes < GROUP_BYTES {
@@ -51,13 +63,22 @@ async fn run(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut recei
             bytes += next.job.body().len();
             group.push(next);
         }
-        commit(&store, deadline, &wake, &mut group).await;
+        if !commit(&store, deadline, &wake, &mut group).await {
+            has_lost = true;
+        } else if was_down || has_lost {
+            let is_noted = note_loss(&store, deadline).await;
+            (was_down, has_lost) = (was_down && !is_noted, has_lost && !is_noted);
+        }
     }
 }
 
+async fn note_loss(store: &impl Store, deadline: Duration) -> bool {
+    matches!(timeout(deadline, store.note_loss()).await, Ok(Ok(())))
+}
+
 /// One failed commit is no reason to lose a whole group: it is tried again for half of the deadline, and then one by one, so that a
-/// delivery that the database refuses costs no other one.
-async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &mut Vec<Waiting>) {
+/// delivery that the database refuses costs no other one. Returns whether all were stored.
+async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &mut Vec<Waiting>) -> bool {
     let began = Instant::now();
     let jobs: Vec<_> = group.iter().map(|waiting| waiting.job.clone()).collect();
     // Store it even if its caller has left: Twenty does not send it again.
@@ -67,6 +88,7 @@ async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &m
         stored = push(store, jobs.clone(), began + deadline, deadline).await;
     }
     let one_by_one = stored.is_err() && group.len() > 1;
+    let mut are_stored = true;
     for waiting in group.drain(..) {
         let until = waiting.since + deadline;
         let stored = if one_by_one && Instant::now() < until {
@@ -77,9 +99,11 @@ async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &m
         if stored.is_ok() {
             wake.notify_one();
         }
+        are_stored &= stored.is_ok();
         // Its caller may have given up.
         let _ = waiting.stored.send(stored);
     }
+    are_stored
 }
 
 async fn push(store: &impl Store, jobs: Vec<NewJob>, until: Instant, deadline: Duration) -> Result<(), InboxError> {

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, RwLock};
@@ -35,8 +34,6 @@ pub struct Inbox<S> {
     pub(crate) retention: Duration,
     pub(crate) dead_retention: Option<Duration>,
     pub(crate) wake: Arc<Notify>,
-    /// How many deliveries this process could not store.
-    pub(crate) refused: Arc<AtomicU64>,
     /// Every handler holds it shared; one that crashed its process twice holds it alone.
     pub(crate) alone: Arc<RwLock<()>>,
 }
@@ -47,8 +44,7 @@ impl<S: Store> Inbox<S> {
         let (deadline, wake) = (Duration::from_secs(3), Arc::default());
         let group_commit = GroupCommit::spawn(store.clone(), deadline, Arc::clone(&wake));
         let retention = Duration::from_hours(7 * 24);
-        let (refused, alone) = (Arc::default(), Arc::default());
-        Self { store, group_commit, deadline, retention, dead_retention: None, wake, refused, alone }
+        Self { store, group_commit, deadline, retention, dead_retention: None, wake, alone: Arc::default() }
     }
 
     /// Its store.
@@ -110,11 +106,7 @@ impl<S: Store> Inbox<S> {
         let _timer = crate::metrics::StoreTimer::start();
         let stored = self.group_commit.store(NewJob::new(event)?);
         let stored = tokio::time::timeout(self.deadline, stored).await;
-        let stored = stored.unwrap_or(Err(InboxError::Deadline(self.deadline)));
-        if stored.is_err() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        stored
+        stored.unwrap_or(Err(InboxError::Deadline(self.deadline)))
     }
 
     /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what happens when it does not, and

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
@@ -20,6 +22,8 @@ pub struct NewJob {
     object: String,
     action: String,
     record_ids: Vec<String>,
+    /// The `updatedAt` of each of these records.
+    states: Vec<Option<i64>>,
     updated_at: Option<i64>,
     event_date: Option<i64>,
 }
@@ -27,7 +31,7 @@ pub struct NewJob {
 impl NewJob {
     pub(crate) fn new(event: &WebhookEvent) -> Result<Self, InboxError> {
         let delivery = event.delivery().ok_or(InboxError::Unverified)?;
-        let (record_ids, updated_at) = records(event);
+        let (record_ids, states, updated_at) = records(event);
         Ok(Self {
             key: delivery.replay_key(),
             body: event.body().clone(),
@@ -37,7 +41,8 @@ impl NewJob {
             object: printable(event.object()),
             action: printable(event.action().as_str()),
             record_ids,
-            updated_at: if *event.action() == Action::Destroyed { Some(i64::MAX) } else { updated_at },
+            states,
+            updated_at,
             event_date: event.event_date().map(jiff::Timestamp::as_millisecond),
         })
     }
@@ -48,8 +53,7 @@ impl NewJob {
     /// If it was not [caught up](WebhookEvent::is_from_catchup), or is not of one record with a date.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn caught_up(event: &WebhookEvent, scope: &crate::CatchUpScope) -> Result<Self, InboxError> {
-        let (record_ids, updated_at) = records(event);
-        let updated_at = if *event.action() == Action::Destroyed { Some(i64::MAX) } else { updated_at };
+        let (record_ids, states, updated_at) = records(event);
         let ([id], Some(state), true) = (&record_ids[..], updated_at, event.is_from_catchup()) else {
             return Err(InboxError::database("a caught-up event is of one record, and has its date"));
         };
@@ -69,6 +73,7 @@ impl NewJob {
             action: printable(event.action().as_str()),
             updated_at: Some(state),
             record_ids,
+            states,
             event_date: event.event_date().map(jiff::Timestamp::as_millisecond),
         })
     }
@@ -113,6 +118,13 @@ impl NewJob {
         &self.record_ids
     }
 
+    /// Of a batch: each record's lane, id and `updatedAt`, in Unix milliseconds. Of one record there are none.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn members(&self) -> impl Iterator<Item = (i64, &str, Option<i64>)> {
+        let members = self.record_ids.iter().zip(&self.states).filter(|_| self.record_ids.len() > 1);
+        members.map(|(id, state)| (lane(&self.object, id), id.as_str(), *state))
+    }
+
     /// The record's `updatedAt` in Unix milliseconds: its place among the jobs of its record. The newest of a batch; [`i64::MAX`] for
     /// `destroyed`, because it is the last that happens to a record, and does not change `updatedAt`. `None` if there is no date: then the
     /// time of arrival is its place.
@@ -133,28 +145,33 @@ impl std::fmt::Debug for NewJob {
     }
 }
 
-/// The ids of an event's records, each once, and the newest `updatedAt` among them.
-fn records(event: &WebhookEvent) -> (Vec<String>, Option<i64>) {
+/// The ids of an event's records, each once, with the newest `updatedAt` of each, and the newest of all. `destroyed` is the last that
+/// happens to a record, whatever its date.
+fn records(event: &WebhookEvent) -> (Vec<String>, Vec<Option<i64>>, Option<i64>) {
+    let date = |dates: &Dates| if *event.action() == Action::Destroyed { Some(i64::MAX) } else { dates.updated_at() };
+    let one = |dates: Dates| {
+        let ids: Vec<_> = event.record_id().filter(|id| !id.is_empty()).map(printable).into_iter().collect();
+        let updated_at = date(&dates);
+        (ids, vec![updated_at], updated_at)
+    };
     match event.payload() {
         Payload::Batch { items, .. } => {
             let records: Vec<_> = items.iter().map(|item| Dates::of(&item.record)).collect();
-            let updated_at = records.iter().filter_map(Dates::updated_at).max();
-            let mut ids: Vec<_> = records.iter().filter_map(Dates::id).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            (ids, updated_at)
+            let updated_at = records.iter().filter_map(date).max();
+            let mut states = BTreeMap::new();
+            for (id, state) in records.iter().filter_map(|dates| Some((dates.id()?, date(dates)))) {
+                let newest = states.entry(id).or_insert(state);
+                *newest = (*newest).max(state);
+            }
+            let (ids, states) = states.into_iter().unzip();
+            (ids, states, updated_at)
         }
         Payload::Metadata(change) => {
-            let state = change.after.as_ref().or(change.before.as_ref());
-            (id(event), state.and_then(|state| Dates::of(state).updated_at()))
+            one(change.after.as_ref().or(change.before.as_ref()).map(Dates::of).unwrap_or_default())
         }
-        Payload::Record { record, .. } => (id(event), Dates::of(record).updated_at()),
-        _ => (id(event), None),
+        Payload::Record { record, .. } => one(Dates::of(record)),
+        _ => one(Dates::default()),
     }
-}
-
-fn id(event: &WebhookEvent) -> Vec<String> {
-    event.record_id().filter(|id| !id.is_empty()).map(printable).into_iter().collect()
 }
 
 /// A record's id and date, of whatever JSON type they are.
@@ -200,7 +217,8 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> (Vec<String>, Option<i64>) {
-        records(&WebhookEvent::from_stored(body.to_owned()).unwrap())
+        let (ids, _, updated_at) = records(&WebhookEvent::from_stored(body.to_owned()).unwrap());
+        (ids, updated_at)
     }
 
     #[test]
@@ -215,12 +233,24 @@ mod tests {
         let batch = r#"{"eventName":"person.updated","items":[{"record":{"id":"2","updatedAt":"2026-09-14T09:02:12.004Z"}},{"record":{"id":"1","updatedAt":"2025-09-14T09:02:12.004Z"}},{"record":{"id":"2"}},{"record":{}}]}"#;
         assert_eq!(read(batch), (vec!["1".to_owned(), "2".to_owned()], Some(1_789_376_532_004)));
         for without in [
-            r#"{"eventName":"person.destroyed","record":null}"#,
             r#"{"eventName":"person.updated","record":{"id":"","updatedAt":"soon"}}"#,
             r#"{"eventName":"person.updated","record":{"id":7,"updatedAt":7}}"#,
         ] {
             assert_eq!(read(without), (vec![], None), "{without}");
         }
+        assert_eq!(read(r#"{"eventName":"person.destroyed","record":null}"#), (vec![], Some(i64::MAX)));
+    }
+
+    #[test]
+    fn each_record_of_a_batch_has_its_own_date() {
+        let batch = |action: &str| {
+            let body = format!(
+                r#"{{"eventName":"person.{action}","items":[{{"record":{{"id":"2","updatedAt":"2026-09-14T09:02:12.004Z"}}}},{{"record":{{"id":"1","updatedAt":"2025-09-14T09:02:12.004Z"}}}},{{"record":{{"id":"2"}}}},{{"record":{{"id":"3"}}}}]}}"#
+            );
+            records(&WebhookEvent::from_stored(body).unwrap()).1
+        };
+        assert_eq!(batch("updated"), [Some(1_757_840_532_004), Some(1_789_376_532_004), None]);
+        assert_eq!(batch("destroyed"), [Some(i64::MAX); 3]);
     }
 
     #[test]

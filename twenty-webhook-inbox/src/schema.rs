@@ -1,7 +1,7 @@
 //! The tables of both databases.
 
 /// Additive steps only: a program of an older version goes on with a newer schema.
-pub(crate) const SCHEMA: [&str; 2] = [
+pub(crate) const SCHEMA: [&str; 3] = [
     "
 CREATE TABLE {jobs} (
     seq {serial},
@@ -39,9 +39,9 @@ CREATE INDEX {index}done_lane ON {jobs} (lane, order_at) WHERE state = 3;
 CREATE INDEX {index}dead_lane ON {jobs} (lane) WHERE state = 4;
 CREATE INDEX {index}pending ON {jobs} (seq) WHERE state <= 1 AND attempts = 0;
 CREATE INDEX {index}retrying ON {jobs} (seq) WHERE state <= 1 AND attempts > 0;
-CREATE INDEX {index}done ON {jobs} (finished_at) WHERE state = 3;
+CREATE INDEX {index}done ON {jobs} (finished_at) WHERE state = 3 AND finished_at IS NOT NULL;
 CREATE INDEX {index}dead ON {jobs} (seq) WHERE state = 4;
-CREATE INDEX {index}dead_since ON {jobs} (finished_at) WHERE state = 4;
+CREATE INDEX {index}dead_since ON {jobs} (finished_at) WHERE state = 4 AND finished_at IS NOT NULL;
 CREATE TABLE {lanes} (
     lane BIGINT NOT NULL,
     seq BIGINT NOT NULL REFERENCES {jobs} (seq) ON DELETE CASCADE,
@@ -72,5 +72,9 @@ CREATE TABLE {catch_up} (
     lease_until BIGINT,
     PRIMARY KEY (scope, name)
 );
+",
+    "
+ALTER TABLE {lanes} ADD COLUMN record_id TEXT;
+ALTER TABLE {lanes} ADD COLUMN order_at BIGINT;
 ",
 ];

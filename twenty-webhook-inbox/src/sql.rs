@@ -1,5 +1,8 @@
 //! What both databases say alike. States are numbers: 0 is due at `run_at`, 1 waits for an earlier job of its record, 2 runs, 3 is done,
 //! 4 is dead.
+//!
+//! Rows that are known by their `seq` are found by it: `state + 0` is in no index, so a planner without statistics cannot read all of a
+//! partial index instead. `{any} SELECT … {end}` is `IN (SELECT …)`, of which Postgres would make a join in any order.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,14 +91,14 @@ const BLOCKER: &str = "coalesce(
         AND (o.failing_since IS NULL OR o.failing_since >= $2)
         ORDER BY o.order_at, o.event_date, o.seq LIMIT 1),
     CASE WHEN EXISTS (SELECT 1 FROM {lanes}) THEN coalesce(
-        (SELECT o.seq FROM {lanes} l JOIN {jobs} o ON o.seq = l.seq WHERE l.lane = j.lane AND o.scope = j.scope AND o.state <= 2
+        (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} l WHERE l.lane = j.lane {end} AND o.scope = j.scope AND o.state + 0 <= 2
             AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
-        (SELECT o.seq FROM {lanes} m JOIN {jobs} o ON o.lane = m.lane AND o.scope = j.scope WHERE m.seq = j.seq AND o.state <= 2
+        (SELECT o.seq FROM {jobs} o WHERE o.lane {any} SELECT m.lane FROM {lanes} m WHERE m.seq = j.seq {end} AND o.scope = j.scope AND o.state <= 2
             AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
-        (SELECT o.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane AND l.seq <> m.seq JOIN {jobs} o ON o.seq = l.seq
-            WHERE m.seq = j.seq AND o.scope = j.scope AND o.state <= 2
+        (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane AND l.seq <> m.seq
+            WHERE m.seq = j.seq {end} AND o.scope = j.scope AND o.state + 0 <= 2
             AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1)
     ) END)";
@@ -109,7 +112,7 @@ const WOKEN: &str = "
     SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = x.lane AND w.scope = x.scope AND w.state = 1
         ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {jobs} x WHERE x.seq {ids}
     UNION ALL SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = m.lane AND w.scope = x.scope AND w.state = 1
-        ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {lanes} m JOIN {jobs} x ON x.seq = m.seq WHERE m.seq {ids}
+        ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {lanes} m JOIN {jobs} x ON x.seq = m.seq WHERE m.seq {ids} AND x.seq {ids}
     UNION ALL SELECT l.seq FROM {jobs} x JOIN {lanes} l ON l.lane = x.lane WHERE x.seq {ids}
     UNION ALL SELECT l.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane WHERE m.seq {ids}";
 
@@ -119,7 +122,8 @@ const INFO: &str = "seq, key, tenant, scope, name, object, record_id, state, att
 
 pub(crate) const FIND: &str = "SELECT {info}, body FROM {jobs} WHERE seq = $1";
 
-pub(crate) const WAKE: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN ({woken})";
+pub(crate) const WAKE: &str =
+    "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any} {woken} {end}";
 
 /// Wakes jobs that wait although no job of their lane is before them or running, and all waiting batches. Runs after a deletion, and as a
 /// safeguard.
@@ -135,7 +139,7 @@ pub(crate) const BURST: &str =
     WHERE j.lane = $1 AND j.scope = $2 AND j.state < 2 AND j.state <= 2 AND NOT EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = $1)
     ORDER BY j.order_at, j.event_date, j.seq LIMIT 1000";
 
-pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state = 0";
+pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state + 0 = 0";
 
 /// Recovers jobs whose process ended. `$1` is how long ago a lease must have run out, `$2` how many crashes make a job dead.
 pub(crate) const RECOVER: &str = "UPDATE {jobs} SET state = CASE WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
@@ -190,7 +194,7 @@ pub(crate) const RETRY: &str =
     WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL";
 pub(crate) const RERUN: &str =
     "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, last_error = NULL,
-    run_at = {now}, finished_at = NULL WHERE seq {ids} AND state = 3 AND body IS NOT NULL";
+    run_at = {now}, finished_at = NULL WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL";
 pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2";
 pub(crate) const ERASE: &str =
     "UPDATE {jobs} SET body = NULL, last_error = NULL, state = CASE WHEN state < 2 THEN 3 ELSE state END,

@@ -16,6 +16,12 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// receiver then answers 2xx, and Twenty never sends them again.
     fn push(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<(), InboxError>> + Send;
 
+    /// Counts that deliveries may have been lost: one could not be stored, or the receiver was down until now. Catch-up looks at it, in
+    /// this process or another. By default nothing is counted.
+    fn note_loss(&self) -> impl Future<Output = Result<(), InboxError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Gives a worker up to `limit` jobs that are due, under a lease. See [`Claim`].
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, InboxError>> + Send;
 

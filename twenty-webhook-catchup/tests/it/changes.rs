@@ -257,6 +257,42 @@ async fn the_page_info_may_be_inside_the_data() {
     assert_eq!(place.run(place.catch_up()).await.read, 450);
 }
 
+/// Of a delivery that holds several records, each is known in its own state.
+#[tokio::test]
+async fn the_records_of_a_batch_are_known() {
+    let place = Place::new().await;
+    place.people(["1", "2", "3"]);
+    place.run(place.catch_up()).await;
+    place.update("1", "Nantes");
+    place.twenty.update("person", &["2", "3"], json!({ "city": "Nantes" }));
+    place.clock.advance(HOUR);
+    let items: Vec<_> = place.twenty.records("person").iter().map(|record| json!({ "record": record })).collect();
+    place.inbox.store(&verified(json!({ "eventName": "person.updated", "items": items }).to_string())).await.unwrap();
+    // This one was dropped.
+    place.update("1", "Osaka");
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.known, report.updated), (2, 1), "{report:?}");
+}
+
+/// Twenty's clock is ahead of ours, or behind it, and is set.
+#[tokio::test]
+async fn clocks_that_differ_by_three_minutes_hide_nothing() {
+    for (before, after) in [(180_000, 180_000), (-180_000, -180_000), (-180_000, 180_000), (180_000, -180_000)] {
+        let place = Place::new().await;
+        place.twenty.set_faults(|faults| faults.clock_skew_millis = before);
+        place.people(["1", "2"]);
+        place.run(place.catch_up()).await;
+        place.twenty.set_faults(|faults| faults.clock_skew_millis = after);
+        // Twenty's clock shows less than at the first run, if it was set back.
+        place.twenty.update("person", &["1"], json!({ "city": "Nantes" }));
+        place.clock.advance(Duration::from_secs(15));
+        let report = place.run(place.catch_up()).await;
+        assert_eq!(report.updated, 1, "{before} {after}: {report:?}");
+        place.update("2", "Nantes");
+        assert_eq!(place.run(place.catch_up()).await.updated, 1);
+    }
+}
+
 /// Of a real key: it names its workspace, and where deliveries are a tenant's they are found all the same.
 #[tokio::test]
 async fn a_tenants_deliveries_are_known() {

@@ -6,6 +6,9 @@
 mod changes;
 mod destroyed;
 mod dry_run;
+mod handler;
+mod logs;
 mod manners;
+mod postgres;
 mod storm;
 mod support;

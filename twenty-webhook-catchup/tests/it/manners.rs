@@ -135,6 +135,17 @@ async fn an_answer_without_end_is_cut_off() {
 }
 
 #[tokio::test]
+async fn all_objects_share_one_rate() {
+    let place = place().await;
+    let before = place.twenty.api_requests().len();
+    let catch_up = place.catch_up().objects(["person", "company"]).requests_per_minute(3);
+    // The fourth request has to wait for a minute.
+    let run = tokio::time::timeout(Duration::from_millis(500), catch_up.run_once(&place.inbox));
+    assert!(run.await.is_err());
+    assert!(place.twenty.api_requests().len() - before <= 3);
+}
+
+#[tokio::test]
 async fn one_process_runs_at_a_time() {
     let place = place().await;
     let other = place.another_process().await;

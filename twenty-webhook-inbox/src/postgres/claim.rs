@@ -24,12 +24,21 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
         WHEN lane IS NOT NULL THEN pg_try_advisory_xact_lock(lane # {salt})
         ELSE (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(l.lane # {salt})), TRUE) FROM {lanes} l WHERE l.seq = due.seq) END)";
 
-/// A statement after the one that took the locks, so it sees what others committed until then.
-const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker
+/// A statement after the one that took the locks, so it sees what others committed until then. Known is the state of a delivery that catch-up
+/// stored in the same instant, and the other one of the two was handled.
+const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker,
+    j.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = j.lane
+        AND d.order_at = j.order_at AND d.state = 3 AND d.scope = j.scope AND d.object = j.object AND d.record_id = j.record_id
+        AND d.dated AND d.caught_up <> j.caught_up) AS is_known
     FROM {jobs} j WHERE j.seq = ANY($1) ORDER BY j.crashes, j.run_at, j.seq";
 
+/// Without a date, so that it is handled if an operator has it run again.
+const COMPLETE_KNOWN: &str =
+    "UPDATE {jobs} SET state = 3, finished_at = {now}, dated = FALSE WHERE seq = ANY($1) AND state = 0
+    RETURNING seq, has_followers";
+
 const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
-    WHERE seq = ANY($1) AND state < 2 AND body IS NOT NULL
+    WHERE seq = ANY($1) AND state + 0 < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
 impl PostgresStore {
@@ -62,7 +71,20 @@ impl PostgresStore {
             .bind(claim.order.is_some())
             .fetch_all(&mut *tx)
             .await?;
-        let candidates = judged.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
+        let (mut candidates, mut known) = (Vec::new(), Vec::new());
+        for row in &judged {
+            let candidate = candidate(row)?;
+            if candidate.blocker.is_none() && row.try_get("is_known")? {
+                known.push(candidate.seq);
+            } else {
+                candidates.push(candidate);
+            }
+        }
+        if !known.is_empty() {
+            let complete = self.dialect.query(COMPLETE_KNOWN).bind(&known);
+            let rows = complete.fetch_all(&mut *tx).await?;
+            self.wake_followers(&mut tx, &rows).await?;
+        }
         let Choice { claim: chosen, park, alone_is_due } = choose(candidates, claim.crashed, claim.limit);
         let (mut ids, mut groups, mut postponed) = (Vec::new(), HashMap::new(), 0);
         for candidate in chosen {
@@ -87,7 +109,7 @@ impl PostgresStore {
         let parked = self.park(&mut tx, &park, order).await?;
         tx.commit().await?;
         let jobs = claimed.iter().map(claimed_job).collect::<Result<Vec<_>, _>>()?;
-        let more = due.len() >= claim.limit && parked + postponed > 0;
+        let more = !known.is_empty() || due.len() >= claim.limit && parked + postponed > 0;
         Ok(Claimed { jobs: assemble(jobs, &ids, &groups), more, alone_is_due })
     }
 
@@ -105,8 +127,8 @@ impl PostgresStore {
         }
         let (seqs, blockers): (Vec<_>, Vec<_>) = park.iter().copied().unzip();
         let follow = self.dialect.scalar(
-            "UPDATE {jobs} SET has_followers = TRUE WHERE seq IN
-                (SELECT seq FROM {jobs} WHERE seq = ANY($1) AND state <= 2 ORDER BY seq FOR UPDATE SKIP LOCKED) RETURNING seq",
+            "UPDATE {jobs} SET has_followers = TRUE WHERE seq {any}
+                SELECT seq FROM {jobs} WHERE seq = ANY($1) AND state + 0 <= 2 ORDER BY seq FOR UPDATE SKIP LOCKED {end} RETURNING seq",
         );
         let held: Vec<i64> = follow.bind(&blockers).fetch_all(&mut *tx).await?;
         let park = self.dialect.query(
@@ -115,7 +137,7 @@ impl PostgresStore {
                 run_at = CASE WHEN $4 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
                     THEN greatest(least(b.run_at, b.failing_since + $4 + 1), {now} + 10) ELSE {this}.run_at END
              FROM unnest($1::bigint[], $2::bigint[]) AS p (seq, blocker) JOIN {jobs} b ON b.seq = p.blocker
-             WHERE {this}.seq = p.seq AND {this}.state = 0 AND b.state <= 2 AND p.blocker = ANY($3)",
+             WHERE {this}.seq = p.seq AND {this}.state + 0 = 0 AND b.state + 0 <= 2 AND p.blocker = ANY($3)",
         );
         let parked =
             park.bind(seqs).bind(blockers).bind(held).bind(order.gives_up_after.map(millis)).execute(tx).await?;

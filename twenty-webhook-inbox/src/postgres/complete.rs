@@ -1,9 +1,13 @@
-use sqlx::PgConnection;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 
 use crate::postgres::PostgresStore;
 use crate::{Completion, Outcome, sql};
 
+/// `$7` is whether jobs that others wait for are completed, too.
 const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
     attempts = {this}.attempts + s.counts::int,
     run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
@@ -12,7 +16,8 @@ const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, l
     last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
         AS s (seq, token, state, delay, error, counts)
-    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";
+    WHERE {this}.seq = s.seq AND {this}.state + 0 = 2 AND {this}.lease_token = s.token AND ($7 OR NOT {this}.has_followers)
+    RETURNING {this}.seq, {this}.has_followers";
 
 impl PostgresStore {
     /// Makes the jobs due that waited for those in `rows`. Returns whether there were any.
@@ -26,14 +31,44 @@ impl PostgresStore {
         Ok(woken.rows_affected() > 0)
     }
 
+    /// Returns whether others were woken. Most jobs have no followers: they are completed by one statement, without a transaction around it.
+    pub(super) async fn run_complete(&self, completions: &[Completion]) -> Result<bool, sqlx::Error> {
+        let mut left = completions.to_vec();
+        // Where the last ones had followers, these probably have, too.
+        if !self.transaction_pooling && !self.had_followers.load(Ordering::Relaxed) {
+            let mut connection = self.pool.acquire().await?;
+            let completed = self.update(&mut connection, completions, false).await?;
+            let completed = completed.iter().map(|row| row.try_get("seq")).collect::<Result<HashSet<i64>, _>>()?;
+            left.retain(|completion| !completed.contains(&completion.id.number()));
+        }
+        if left.is_empty() {
+            return Ok(false);
+        }
+        let mut tx = self.begin().await?;
+        let (_, woken) = self.complete_in(&mut tx, &left).await?;
+        tx.commit().await?;
+        self.had_followers.store(woken, Ordering::Relaxed);
+        Ok(woken)
+    }
+
     /// Returns how many of them were still under their lease, and whether others were woken.
-    pub(super) async fn run_complete(
+    pub(super) async fn complete_in(
         &self,
         tx: &mut PgConnection,
         completions: &[Completion],
     ) -> Result<(u64, bool), sqlx::Error> {
+        let rows = self.update(tx, completions, true).await?;
+        Ok((rows.len() as u64, self.wake_followers(tx, &rows).await?))
+    }
+
+    async fn update(
+        &self,
+        connection: &mut PgConnection,
+        completions: &[Completion],
+        with_followers: bool,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
         let columns: Vec<_> = completions.iter().map(|completion| sql::outcome(&completion.outcome)).collect();
-        let rows = self
+        let update = self
             .dialect
             .query(COMPLETE)
             .bind(completions.iter().map(|completion| completion.id.number()).collect::<Vec<_>>())
@@ -47,8 +82,7 @@ impl PostgresStore {
                     .map(|completion| !matches!(completion.outcome, Outcome::Released))
                     .collect::<Vec<_>>(),
             )
-            .fetch_all(&mut *tx)
-            .await?;
-        Ok((rows.len() as u64, self.wake_followers(tx, &rows).await?))
+            .bind(with_followers);
+        update.fetch_all(connection).await
     }
 }

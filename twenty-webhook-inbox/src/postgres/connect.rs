@@ -53,6 +53,12 @@ const SESSION: &str =
     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
     set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '25000', false)";
 
+/// For claims, completions and inserts. To plan one takes as long as to run it, so that is done once for each connection, perhaps while the
+/// table is empty: an index is right at any size. To compile one takes a hundred times as long.
+const PLAN_ONCE: &str = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+    set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false), set_config('enable_sort', 'off', false),
+    set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)";
+
 /// The same, for a session that other programs use between two transactions. The connection to the server is the pooler's.
 pub(super) const BEGIN: &str =
     "BEGIN; SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
@@ -132,9 +138,11 @@ impl PostgresConfig {
 
     async fn connect(&self) -> Result<PostgresStore, InboxError> {
         // What operators ask is not tried again, so its connections are tested first.
-        let pool = |connections| pool(connections, self.transaction_pooling);
-        let read = pool(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
-        let pool = pool(10).connect_with(self.options.clone()).await.map_err(InboxError::database)?;
+        let reader = |connections| pool(connections, &[SESSION], self.transaction_pooling);
+        let read = reader(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
+        let handlers = self.handlers.clone().unwrap_or_else(|| reader(10).connect_lazy_with(self.options.clone()));
+        let pool = pool(10, &[SESSION, PLAN_ONCE], self.transaction_pooling);
+        let pool = pool.connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
         // Advisory locks belong to the whole database, and another inbox in it may have lanes of the same records.
         let salt = format!("({})::bigint", lane(&self.schema, ""));
@@ -150,6 +158,8 @@ impl PostgresConfig {
                 ("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
                 ("{bytes}", "BYTEA"),
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
+                ("{any}", "= ANY(ARRAY("),
+                ("{end}", "))"),
                 ("{ids}", "= ANY($1)"),
                 ("{length}", "octet_length"),
                 ("{new_scope}", "job.scope"),
@@ -165,13 +175,13 @@ impl PostgresConfig {
             ],
         );
         let dialect = if self.transaction_pooling { dialect.without_prepared() } else { dialect };
-        let handlers = self.handlers.clone().unwrap_or_else(|| pool.clone());
         let transaction_pooling = self.transaction_pooling;
         Ok(PostgresStore {
             pool,
             intake: Arc::default(),
             read,
             handlers,
+            had_followers: Arc::default(),
             dialect: Arc::new(dialect),
             transaction_pooling,
         })
@@ -218,12 +228,13 @@ impl PostgresConfig {
 impl PostgresStore {
     pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
         let options = PgConnectOptions::clone(&self.pool.connect_options());
-        let pool = pool(1, self.transaction_pooling).connect_with(options).await.map_err(InboxError::database)?;
+        let pool = pool(1, &[SESSION, PLAN_ONCE], self.transaction_pooling);
+        let pool = pool.connect_with(options).await.map_err(InboxError::database)?;
         Ok(Self { read: pool.clone(), pool, intake: Arc::default(), ..self.clone() })
     }
 }
 
-fn pool(connections: u32, transaction_pooling: bool) -> PgPoolOptions {
+fn pool(connections: u32, settings: &'static [&'static str], transaction_pooling: bool) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ANSWER)
@@ -231,10 +242,11 @@ fn pool(connections: u32, transaction_pooling: bool) -> PgPoolOptions {
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                if transaction_pooling {
-                    return Ok(());
+                // Behind a pooler they are made for each transaction.
+                for set in settings.iter().filter(|_| !transaction_pooling) {
+                    sqlx::query(*set).execute(&mut *connection).await?;
                 }
-                sqlx::query(SESSION).execute(connection).await.map(drop)
+                Ok(())
             })
         })
         // Connections to a host that vanished would stay in the pool for a quarter of an hour.

@@ -19,7 +19,8 @@ const INSERT: &str = "{insert}";
 
 /// Also inserts the lanes of batches, which are rare.
 const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
-    INSERT INTO {lanes} (lane, seq) SELECT member.lane, new.seq FROM unnest($12::bytea[], $13::bigint[]) AS member (key, lane)
+    INSERT INTO {lanes} (lane, seq, record_id, order_at) SELECT member.lane, new.seq, member.record_id, member.order_at
+    FROM unnest($12::bytea[], $13::bigint[], $14::text[], $15::bigint[]) AS member (key, lane, record_id, order_at)
     JOIN new ON new.key = member.key ON CONFLICT DO NOTHING";
 
 impl PostgresStore {
@@ -29,11 +30,9 @@ impl PostgresStore {
         let keys: Vec<_> = jobs.iter().map(NewJob::key).collect();
         let text = |of: fn(&NewJob) -> &str| jobs.iter().map(of).collect::<Vec<_>>();
         let one = |job: &NewJob| if let [one] = job.record_ids() { Some(one.clone()) } else { None };
-        let batches = jobs.iter().zip(&keys).filter(|(job, _)| job.record_ids().len() > 1);
-        let members = batches
-            .flat_map(|(job, key)| job.record_ids().iter().map(|id| (&key.as_bytes()[..], lane(job.object(), id))));
-        let (member_keys, member_lanes): (Vec<_>, Vec<_>) = members.unzip();
-        let insert = self.dialect.query(if member_keys.is_empty() { INSERT } else { INSERT_BATCHES });
+        let members = jobs.iter().zip(&keys).flat_map(|(job, key)| job.members().map(move |member| (key, member)));
+        let members: Vec<_> = members.collect();
+        let insert = self.dialect.query(if members.is_empty() { INSERT } else { INSERT_BATCHES });
         let insert = insert
             .bind(keys.iter().map(|key| &key.as_bytes()[..]).collect::<Vec<_>>())
             .bind(jobs.iter().map(NewJob::tenant).collect::<Vec<_>>())
@@ -46,7 +45,15 @@ impl PostgresStore {
             .bind(jobs.iter().map(NewJob::updated_at).collect::<Vec<_>>())
             .bind(jobs.iter().map(|job| job.event_date().unwrap_or(0)).collect::<Vec<_>>())
             .bind(jobs.iter().map(|job| &job.body()[..]).collect::<Vec<_>>());
-        let insert = if member_keys.is_empty() { insert } else { insert.bind(member_keys).bind(member_lanes) };
+        let insert = if members.is_empty() {
+            insert
+        } else {
+            insert
+                .bind(members.iter().map(|(key, _)| &key.as_bytes()[..]).collect::<Vec<_>>())
+                .bind(members.iter().map(|(_, (lane, ..))| *lane).collect::<Vec<_>>())
+                .bind(members.iter().map(|(_, (_, id, _))| *id).collect::<Vec<_>>())
+                .bind(members.iter().map(|(_, (.., order_at))| *order_at).collect::<Vec<_>>())
+        };
         let mut intake = self.intake.lock().await;
         let connection = match intake.take() {
             Some(connection) => Ok(connection),

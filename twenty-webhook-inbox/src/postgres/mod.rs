@@ -5,6 +5,7 @@ mod insert;
 mod transaction;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use tokio::sync::Mutex;
 
 pub use connect::PostgresConfig;
 
+use crate::catch_up_sql::NOTE_LOSS;
 use crate::sql::{self, Dialect, millis};
 use crate::{
     Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
@@ -37,6 +39,8 @@ pub struct PostgresStore {
     read: PgPool,
     /// The user's pool, for handlers in a transaction.
     handlers: PgPool,
+    /// Whether jobs waited for those that were completed last.
+    had_followers: Arc<AtomicBool>,
     dialect: Arc<Dialect>,
     transaction_pooling: bool,
 }
@@ -92,11 +96,15 @@ impl PostgresStore {
 
 const RENEW: &str =
     "UPDATE {jobs} SET lease_until = {now} + $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (seq, token)
-    WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
+    WHERE {this}.seq = s.seq AND {this}.state + 0 = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
 
 impl Store for PostgresStore {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
         self.run_push(jobs).await.map_err(InboxError::database)
+    }
+
+    async fn note_loss(&self) -> Result<(), InboxError> {
+        self.execute(self.dialect.query(NOTE_LOSS)).await.map(drop)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
@@ -104,13 +112,7 @@ impl Store for PostgresStore {
     }
 
     async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
-        let complete = async {
-            let mut tx = self.begin().await?;
-            let (_, woken) = self.run_complete(&mut tx, completions).await?;
-            tx.commit().await?;
-            Ok(woken)
-        };
-        complete.await.map_err(|error: sqlx::Error| InboxError::database(error))
+        self.run_complete(completions).await.map_err(InboxError::database)
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {

@@ -6,7 +6,7 @@ use sqlx::postgres::PgTransaction;
 
 use crate::attempt::LeaseLost;
 use crate::handler::Handled;
-use crate::{Completion, Inbox, InboxError, Job, Outcome, PostgresStore, WebhookEvent, Worker};
+use crate::{Inbox, InboxError, Job, Outcome, PostgresStore, WebhookEvent, Worker};
 
 impl Inbox<PostgresStore> {
     /// A worker whose handler writes to your own tables in the same database, in one commit with the job's completion. So those writes
@@ -48,23 +48,15 @@ impl Inbox<PostgresStore> {
                     return Err(InboxError::database("synchronous_commit is off: the commit might be lost").into());
                 }
                 let mut tx = handler(event, job, tx).await.map_err(Into::into)?;
-                store.complete_in(&mut tx, &completions).await?;
+                let (still_held, _) = store.complete_in(&mut tx, &completions).await?;
+                if still_held < completions.len() as u64 {
+                    return Err(LeaseLost.into());
+                }
                 tx.commit().await?;
                 Ok(Handled::Completed)
             };
             handle.boxed()
         });
         Worker::new(self.clone(), name.into(), handler)
-    }
-}
-
-impl PostgresStore {
-    async fn complete_in(
-        &self,
-        tx: &mut PgTransaction<'static>,
-        completions: &[Completion],
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (still_held, _) = self.run_complete(tx, completions).await?;
-        if still_held == completions.len() as u64 { Ok(()) } else { Err(LeaseLost.into()) }
     }
 }

@@ -123,6 +123,8 @@ impl SqliteConfig {
                 ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
                 ("{bytes}", "BLOB"),
                 ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
+                ("{any}", "IN ("),
+                ("{end}", ")"),
                 ("{ids}", "IN (SELECT value FROM json_each($1))"),
                 ("{at_most}", ""),
                 ("{length}", "length"),

@@ -9,11 +9,7 @@ impl SqliteStore {
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11
              WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING",
         );
-        let (one, batch) = match job.record_ids() {
-            [] => (None, [].as_slice()),
-            [one] => (Some(one), [].as_slice()),
-            batch => (None, batch),
-        };
+        let one = if let [one] = job.record_ids() { Some(one) } else { None };
         let inserted = insert
             .bind(&job.key().as_bytes()[..])
             .bind(job.tenant())
@@ -29,11 +25,12 @@ impl SqliteStore {
             .execute(&mut **tx)
             .await?;
         if inserted.rows_affected() > 0 {
-            for id in batch {
-                let lane = lane(job.object(), id);
-                let insert =
-                    self.dialect.query("INSERT INTO {lanes} (lane, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-                insert.bind(lane).bind(inserted.last_insert_rowid()).execute(&mut **tx).await?;
+            for (lane, id, order_at) in job.members() {
+                let insert = self.dialect.query(
+                    "INSERT INTO {lanes} (lane, seq, record_id, order_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                );
+                let insert = insert.bind(lane).bind(inserted.last_insert_rowid()).bind(id).bind(order_at);
+                insert.execute(&mut **tx).await?;
             }
         }
         Ok(())

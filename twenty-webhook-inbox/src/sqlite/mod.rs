@@ -22,6 +22,7 @@ use sqlx::{Row as _, Sqlite, Transaction};
 pub use connect::SqliteConfig;
 pub use transaction::SqliteTransaction;
 
+use crate::catch_up_sql::NOTE_LOSS;
 use crate::sql::{self, Dialect, millis};
 use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
@@ -101,6 +102,14 @@ impl Store for SqliteStore {
         };
         self.transaction(insert).await?;
         self.file.check()
+    }
+
+    async fn note_loss(&self) -> Result<(), InboxError> {
+        self.transaction(|this, mut tx| async move {
+            this.dialect.query(NOTE_LOSS).execute(&mut *tx).await?;
+            Ok(((), tx))
+        })
+        .await
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {

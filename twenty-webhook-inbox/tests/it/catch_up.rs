@@ -52,6 +52,75 @@ async fn on_sqlite() {
     let place = Place::new();
     contract(&place.open().await).await;
     adoption(&Place::new().open().await).await;
+    batches(&Place::new().open().await).await;
+    let place = Place::new();
+    losses(&place.open().await, &place.open().await).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_could_not_be_stored_is_noted_when_the_database_is_back() {
+    use sqlx::{ConnectOptions, Connection};
+
+    let place = Place::new();
+    let inbox = place.open().await.deadline(Duration::from_millis(200));
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
+    let mut other = options.connect().await.unwrap();
+    let writes = other.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+    inbox.store(&changed("person.updated", "1", Some(5))).await.unwrap_err();
+    drop(writes);
+    other.close().await.unwrap();
+    // Although nothing else arrives.
+    noted(&inbox, 1).await;
+}
+
+async fn noted(inbox: &impl CatchUpStore, losses: u64) {
+    let noted = async {
+        while inbox.losses().await.unwrap() < losses {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noted).await.expect("it is noted");
+    assert_eq!(inbox.losses().await.unwrap(), losses);
+}
+
+/// Of a receiver in another process.
+async fn losses<S: Store + CatchUpStore>(receiver: &Inbox<S>, other: &Inbox<S>) {
+    assert_eq!(other.losses().await.unwrap(), 0);
+    for record in 0..55 {
+        receiver.store(&changed("person.updated", &record.to_string(), Some(5))).await.unwrap();
+    }
+    // It was not there before.
+    noted(other, 1).await;
+    assert_eq!(other.deliveries_within("w", LEASE).await.unwrap(), 55);
+    other.store(&changed("person.updated", "1", Some(6))).await.unwrap();
+    noted(receiver, 2).await;
+}
+
+/// A delivery that holds several records, each in its own state.
+async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    let batch = |action: &str, records: &[(&str, i64)]| {
+        let item = |(id, second): &(&str, i64)| {
+            let date = twenty_webhook_core::jiff::Timestamp::from_second(EPOCH + second).unwrap();
+            format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
+        };
+        let items = records.iter().map(item).collect::<Vec<_>>().join(",");
+        crate::support::verified(format!(r#"{{"eventName":"person.{action}","workspaceId":"w","items":[{items}]}}"#))
+    };
+    inbox.store(&batch("updated", &[("1", 5), ("2", 9)])).await.unwrap();
+    assert_eq!(known(inbox, "1").await.handled, Some(state(5)));
+    assert_eq!(known(inbox, "2").await.handled, Some(state(9)));
+    assert_eq!(known(inbox, "3").await.handled, None);
+    // The first record has changed since, though not later than the second one.
+    for (record, second, new) in [("1", 5, 0), ("1", 7, 1), ("2", 7, 0), ("2", 9, 0), ("2", 10, 1)] {
+        let page = CatchUpCommit { events: vec![caught_up("updated", record, second)], ..commit(1) };
+        assert_eq!(inbox.commit(page).await.unwrap(), new, "{record} {second}");
+    }
+    inbox.learn("w", "person").await.unwrap();
+    assert_eq!(inbox.census("w", "person", 2, "key").await.unwrap(), Census { known: 2, missing: 0, unproven: 2 });
+    inbox.store(&batch("destroyed", &[("1", 5), ("2", 9)])).await.unwrap();
+    assert_eq!(known(inbox, "1").await.handled, Some(i64::MAX));
+    assert_eq!(inbox.census("w", "person", 2, "key").await.unwrap().known, 0);
 }
 
 #[cfg(feature = "postgres")]
@@ -64,6 +133,61 @@ async fn on_postgres() {
     };
     contract(&of("one").await).await;
     adoption(&of("two").await).await;
+    batches(&of("three").await).await;
+    losses(&of("four").await, &of("four").await).await;
+}
+
+/// The run's transaction does not see the delivery, nor the delivery's the run.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_a_state_that_both_store_in_the_same_instant_is_handled_once() {
+    use crate::support::{Running, until};
+
+    let server = crate::postgres::Server::start();
+    let inbox = twenty_webhook_inbox::PostgresConfig::new(&server.url()).unwrap().open().await.unwrap();
+    let progress = |value: &str| vec![("place".to_owned(), value.to_owned())];
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    inbox.commit(CatchUpCommit { progress: progress("a"), ..commit(1) }).await.unwrap();
+    // Whichever of the two is the first in order.
+    for (record, event_date) in [("1", "2020-01-01T00:00:00.000Z"), ("2", "2030-01-01T00:00:00.000Z")] {
+        let mut other = server.connect().await;
+        let lock = "BEGIN; SELECT 1 FROM twenty_webhook.catch_up WHERE name = 'place' FOR UPDATE";
+        sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+        let events = vec![caught_up("updated", record, 5)];
+        let page = CatchUpCommit { events, progress: progress("b"), ..commit(1) };
+        let run = tokio::spawn({
+            let inbox = inbox.clone();
+            async move { inbox.commit(page).await }
+        });
+        // It has inserted its event, and waits before its commit.
+        let mut looks = server.connect().await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%catch_up%'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looks).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let date = twenty_webhook_core::jiff::Timestamp::from_second(EPOCH + 5).unwrap();
+        let delivery = format!(
+            r#"{{"eventName":"person.updated","workspaceId":"w","eventDate":"{event_date}","record":{{"id":"{record}","updatedAt":"{date}"}}}}"#
+        );
+        inbox.store(&crate::support::verified(delivery)).await.unwrap();
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        assert_eq!(run.await.unwrap().unwrap(), 1);
+    }
+    assert_eq!(inbox.counts().await.unwrap().pending, 4, "both were stored");
+    let (send, mut handled) = tokio::sync::mpsc::unbounded_channel();
+    let worker = inbox.worker("test", move |event: WebhookEvent| {
+        let _ = send.send(event.record_id().unwrap_or_default().to_owned());
+        async { Ok::<_, std::io::Error>(()) }
+    });
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 4).await;
+    running.stop().await;
+    let mut records = Vec::new();
+    while let Ok(record) = handled.try_recv() {
+        records.push(record);
+    }
+    records.sort();
+    assert_eq!(records, ["1", "2"]);
 }
 
 async fn known(inbox: &impl CatchUpStore, id: &str) -> Known {

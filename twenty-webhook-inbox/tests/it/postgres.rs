@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
 use twenty_webhook_inbox::{Backoff, Inbox, InboxError, JobFilter, PostgresConfig, PostgresStore, State, WebhookEvent};
 
-use crate::support::{Running, Seen, event, free_port, ok, until};
+use crate::support::{Running, Seen, changed, event, free_port, ok, until, verified};
 
 /// A server of its own, which ends with it.
 pub(crate) struct Server {
@@ -314,4 +315,67 @@ async fn one_database_holds_two_inboxes_and_tables_of_others() {
     assert_eq!(existing.counts().await.unwrap().pending, 2);
     let theirs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs").fetch_one(&mut connection).await.unwrap();
     assert_eq!(theirs, 0);
+}
+
+/// Statements are planned once for each connection, here while the table is nearly empty and nothing has analysed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_depend_neither_on_the_number_of_rows_nor_on_statistics() {
+    const ROWS: i64 = 20_000;
+    let server = Server::start();
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    let mut connection = server.connect().await;
+    sqlx::query("ALTER TABLE twenty_webhook.jobs SET (autovacuum_enabled = false)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let handled = Arc::new(AtomicUsize::new(0));
+    let handle = async |round: usize| {
+        for number in 0..30 {
+            let (record, state) = ((number % 3).to_string(), i64::try_from(100 * round + number).unwrap());
+            inbox.store(&changed("person.updated", &record, Some(state))).await.unwrap();
+        }
+        let items = r#"[{"record":{"id":"0"}},{"record":{"id":"1"}}]"#;
+        let batch = format!(r#"{{"eventName":"person.updated","workspaceId":"w","salt":{round},"items":{items}}}"#);
+        inbox.store(&verified(batch)).await.unwrap();
+        let handler = {
+            let handled = handled.clone();
+            move |_: WebhookEvent| {
+                handled.fetch_add(1, Ordering::SeqCst);
+                async { ok() }
+            }
+        };
+        // Its maintenance, which reads all that wait, comes later.
+        let worker = inbox.worker("test", handler).concurrency(4).recover_after(Duration::from_mins(30));
+        let worker = Running::start(worker);
+        let all = async {
+            while handled.load(Ordering::SeqCst) < 31 * round {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), all).await.unwrap();
+        worker.stop().await;
+    };
+    handle(1).await;
+    // Done, due later, and waiting for an earlier one.
+    for (state, run_at) in [(3, 0), (0, i64::MAX / 2), (1, 0)] {
+        let insert = "INSERT INTO twenty_webhook.jobs (key, scope, name, object, action, lane, order_at, dated, event_date, state, run_at,
+                stored_at, finished_at)
+            SELECT sha256(($1 || '-' || number)::bytea), '', 'n', 'o', 'a', number, number, TRUE, 0, $1, $2, 0, 0
+            FROM generate_series(1, $3) AS number";
+        sqlx::query(insert).bind(state).bind(run_at).bind(ROWS).execute(&mut connection).await.unwrap();
+    }
+    handle(2).await;
+    inbox.database().close().await;
+    // What a session has read is counted by the time it has ended.
+    let others =
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.unwrap() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let read =
+        "SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'jobs')::bigint
+        FROM pg_stat_user_tables WHERE relname = 'jobs'";
+    let read: i64 = sqlx::query_scalar(read).fetch_one(&mut connection).await.unwrap();
+    // Each kind of statement was run dozens of times. The gauges of the metrics count all rows, a few times.
+    assert!(read < 10 * ROWS, "{read} rows or index entries were read");
 }

@@ -199,7 +199,7 @@ async fn the_answer_is_503_and_the_next_delivery_is_handled() {
                 admission.finish(StatusCode::OK).await;
                 Ok(())
             }
-            Err(refusal) => Err(refusal.rejection().clone()),
+            Err(rejected) => Err(rejected.rejection().clone()),
         }
     };
     let (one, two) = (r#"{"event":"person.created","data":{"id":1}}"#, r#"{"event":"person.created","data":{"id":2}}"#);

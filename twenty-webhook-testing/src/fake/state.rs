@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) call_rate: RateWindow,
     pub(super) api_rates: HashMap<String, RateWindow>,
     pub(super) api_failures: VecDeque<ApiFailure>,
+    pub(super) met_failures: Vec<ApiFailure>,
+    pub(super) repeated_cursors: usize,
     /// `GET /rest/people?…`, in the order of arrival.
     pub(super) api_requests: Vec<String>,
     pub(super) fan_outs: u32,
@@ -76,6 +78,8 @@ impl Shared {
                 call_rate: RateWindow::default(),
                 api_rates: HashMap::new(),
                 api_failures: VecDeque::new(),
+                met_failures: Vec::new(),
+                repeated_cursors: 0,
                 api_requests: Vec::new(),
                 fan_outs: 0,
                 calls: 0,

@@ -106,6 +106,16 @@ impl FakeTwenty {
         self.shared.state().api_requests.clone()
     }
 
+    /// The failures of [`fail_next`](Self::fail_next) that requests have met so far, in order.
+    pub fn met_failures(&self) -> Vec<ApiFailure> {
+        self.shared.state().met_failures.clone()
+    }
+
+    /// How many pages had the cursor that was sent for them, because of [`Faults::repeat_cursor`].
+    pub fn repeated_cursors(&self) -> usize {
+        self.shared.state().repeated_cursors
+    }
+
     /// Lets `requests` more requests to the REST API through and holds the later ones, so that a test can change something between two
     /// pages. Wait until [`api_requests`](Self::api_requests) has the held request. [`release_requests`](Self::release_requests) ends it.
     pub fn hold_requests_after(&self, requests: usize) {

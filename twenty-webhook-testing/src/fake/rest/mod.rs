@@ -40,7 +40,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     shared.pass_gate().await;
     let (now, delay, failure) = {
         let mut state = shared.state();
-        (shared.now(&state.faults), state.faults.api_delay, state.api_failures.pop_front())
+        let failure = state.api_failures.pop_front();
+        state.met_failures.extend(failure);
+        (shared.now(&state.faults), state.faults.api_delay, failure)
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;

@@ -19,7 +19,7 @@ const MOST_FIELDS: usize = 200;
 const FIELDS_CAPPED: HeaderName = HeaderName::from_static("x-twenty-fields-capped");
 
 pub(super) fn list(shared: &Shared, role: &Role, plural: &str, query: &Query) -> Result<Response, Failure> {
-    let state = shared.state();
+    let mut state = shared.state();
     let table = table(&state, role, plural)?;
     let filter = query.get("filter").map(Filter::parse).transpose()?;
     let order = Order::parse(query.get("order_by").unwrap_or_default())?;
@@ -57,6 +57,9 @@ pub(super) fn list(shared: &Shared, role: &Role, plural: &str, query: &Query) ->
     let mut response = json(StatusCode::OK, &page.to_json(plural, sent, &state.faults));
     if table.fields().count() > MOST_FIELDS {
         response.headers_mut().insert(FIELDS_CAPPED, HeaderValue::from_static("true"));
+    }
+    if state.faults.repeat_cursor && sent.is_some() {
+        state.repeated_cursors += 1;
     }
     Ok(response)
 }

@@ -10,7 +10,7 @@ use twenty_webhook_core::{RejectedRequest, Rejection};
 
 /// The actix error of a refused request: the reason, and the response to the caller.
 #[derive(Clone)]
-pub struct RefusedRequest {
+pub struct RejectionError {
     rejection: Rejection,
     answer: http::Response<Bytes>,
     body: Body,
@@ -21,9 +21,9 @@ pub struct RefusedRequest {
 #[derive(Clone)]
 struct Body(#[expect(dead_code, reason = "held until it is dropped with the response")] Rc<Payload>);
 
-impl RefusedRequest {
-    pub(crate) fn new(refusal: RejectedRequest, body: Payload) -> Self {
-        Self { rejection: refusal.rejection().clone(), answer: refusal.into_response(), body: Body(Rc::new(body)) }
+impl RejectionError {
+    pub(crate) fn new(rejected: RejectedRequest, body: Payload) -> Self {
+        Self { rejection: rejected.rejection().clone(), answer: rejected.into_response(), body: Body(Rc::new(body)) }
     }
 
     /// Why the request was refused.
@@ -32,19 +32,19 @@ impl RefusedRequest {
     }
 }
 
-impl fmt::Debug for RefusedRequest {
+impl fmt::Debug for RejectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RefusedRequest").field(&self.rejection).finish()
+        f.debug_tuple("RejectionError").field(&self.rejection).finish()
     }
 }
 
-impl fmt::Display for RefusedRequest {
+impl fmt::Display for RejectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rejection.fmt(f)
     }
 }
 
-impl ResponseError for RefusedRequest {
+impl ResponseError for RejectionError {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.answer.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
