@@ -40,6 +40,13 @@
 //! # let headers = Signer::new(secret.clone()).sign(body);
 //! # receive(&secret.into(), &headers, vec![body.as_slice().into()]).unwrap();
 //! ```
+//!
+//! # WebAssembly
+//!
+//! The crate builds for `wasm32-unknown-unknown` if the program enables getrandom's feature `wasm_js`, or configures another backend of
+//! getrandom 0.4. That target has no system clock: reading the time panics. Pass the time to [`Verifier::begin_at`] or
+//! [`Verifier::verify_at`], or set a [`Clock`] on the verifier. Of the rest, use events and records; the pipeline that drives the adapters
+//! reads the monotonic clock too.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body_budget;
