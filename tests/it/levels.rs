@@ -126,7 +126,7 @@ async fn the_log_says_why_a_body_was_incomplete() {
         assert_eq!(answer.status, 400);
         let lines = log.take_lines_of("twenty_webhook");
         assert!(
-            lines[0].contains("broke off before its end") && lines[0].contains("connection reset by peer"),
+            lines[0].contains("the body is incomplete") && lines[0].contains("connection reset by peer"),
             "{}",
             lines[0]
         );

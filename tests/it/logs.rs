@@ -81,7 +81,7 @@ async fn no_secret_no_payload_and_no_expected_signature_is_logged_by_any_receive
         "Twenty webhook rejected: signature mismatch",
         "Twenty webhook rejected: unsigned delivery: does this webhook have a secret",
         "Twenty webhook rejected: stale timestamp",
-        "Twenty webhook rejected, and Twenty will not repeat it: signed, but not an event",
+        "Twenty webhook rejected, and Twenty will not resend it: signed, but not an event",
         "Twenty webhook verified",
     ] {
         assert!(log.text().contains(line), "{line}: {}", log.text());

@@ -9,6 +9,7 @@ mod fuzz_corpus;
 mod guide;
 mod http2;
 mod levels;
+mod links;
 mod logs;
 mod methods;
 mod outcomes;

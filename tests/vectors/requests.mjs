@@ -49,7 +49,7 @@ const SIGNATURE = "x-twenty-webhook-signature";
 const TIMESTAMP = "x-twenty-webhook-timestamp";
 const unsigned = refused(401, "unsigned", "does this webhook have a secret");
 const missing = (header) => refused(401, "missing_header", `the header ${header} is missing`);
-const repeated = (header) => refused(401, "repeated_header", `the header ${header} is there more than once`);
+const repeated = (header) => refused(401, "repeated_header", `the header ${header} is repeated`);
 const badSignature = refused(401, "malformed_signature");
 const badTimestamp = refused(401, "malformed_timestamp");
 const stale = refused(401, "stale_timestamp");

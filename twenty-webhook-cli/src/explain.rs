@@ -13,7 +13,7 @@ use crate::saved::{Saved, header};
 use crate::secrets::SecretArgs;
 use crate::terminal::{BAD, FAINT, GOOD};
 use crate::time::{self, Age};
-use crate::{NO, input, terminal};
+use crate::{NO, input, reason, terminal};
 
 /// Say whether a request verifies, and if not, why
 ///
@@ -123,7 +123,8 @@ fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow:
             "at": time::iso(at),
             "event": diagnosis.verdict().ok().map(|event| event.name().as_str()),
             "code": diagnosis.verdict().err().map(Rejection::code),
-            "reason": diagnosis.verdict().err().map(ToString::to_string),
+            "reason": diagnosis.verdict().err().map(reason::text),
+            "numbers": diagnosis.verdict().err().map(reason::numbers),
             "findings": findings_json(diagnosis.findings()),
         });
         writeln!(out, "{line}")?;
@@ -145,7 +146,7 @@ fn verdict(diagnosis: &Diagnosis, len: usize, at: UnixMillis) -> String {
             format!("{GOOD}verified{GOOD:#}: {name}, {}, sent {sent}", terminal::size(len))
         }
         Err(rejection) => {
-            let why = reason(rejection, diagnosis.findings());
+            let why = short_reason(rejection, diagnosis.findings());
             let line = terminal::wrapped(&format!("refused (as of {}): ", time::iso(at)), &why);
             format!("{BAD}refused{BAD:#}{}", &line["refused".len()..])
         }
@@ -153,8 +154,8 @@ fn verdict(diagnosis: &Diagnosis, len: usize, at: UnixMillis) -> String {
 }
 
 /// Why a request was refused. In a few words where findings say more.
-pub(crate) fn reason(rejection: &Rejection, findings: &[Finding]) -> String {
-    let reason = rejection.to_string();
+pub(crate) fn short_reason(rejection: &Rejection, findings: &[Finding]) -> String {
+    let reason = reason::text(rejection);
     match reason.split_once(": ") {
         Some((short, _)) if !findings.is_empty() => short.to_owned(),
         _ => reason,

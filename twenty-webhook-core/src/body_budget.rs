@@ -2,20 +2,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Memory, in bytes, that all bodies of one configuration share until they are verified. Clones share it.
+/// Memory, in bytes, that all unverified bodies of one configuration share. Clones share it.
 #[derive(Clone)]
 pub(crate) struct BodyBudget(Arc<AtomicUsize>);
 
 impl BodyBudget {
-    /// This much of each body costs nothing, so that small deliveries are let in however many large ones wait.
+    /// The first bytes of each body need no budget, so large bodies cannot keep small deliveries out.
     pub(crate) const FREE: usize = 64 * 1024;
 
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
 
-    /// Takes what a body needs that holds `bytes`, beyond what it has taken before. If it is not free, it also needs the `read_ahead` bytes
-    /// that the framework holds for it. `false` if the budget does not have that much.
+    /// Reserves memory for a body of `bytes`, beyond what it has reserved before. A body larger than [`FREE`](Self::FREE) also reserves the
+    /// `read_ahead` bytes that the framework holds for it. `false` if the budget is too small.
     #[must_use]
     #[inline]
     pub(crate) fn cover(&self, share: &mut Option<BudgetShare>, bytes: usize, read_ahead: usize) -> bool {
@@ -26,7 +26,7 @@ impl BodyBudget {
         share.cover((bytes - Self::FREE).saturating_add(read_ahead))
     }
 
-    /// What is not taken, in bytes.
+    /// Bytes that are not reserved.
     pub(crate) fn left(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -38,7 +38,7 @@ impl fmt::Debug for BodyBudget {
     }
 }
 
-/// What one body has taken out of the budget. Dropping it gives all of it back.
+/// The memory that one body has reserved. Dropping it returns the memory to the budget.
 #[derive(Debug)]
 pub(crate) struct BudgetShare {
     budget: BodyBudget,

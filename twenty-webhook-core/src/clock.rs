@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::UnixMillis;
 
-/// Where "now" comes from: the system's clock, unless a test brings its own.
+/// A source of the current time: the system clock, or a test's own.
 ///
 /// ```
 /// use twenty_webhook_core::{Clock, UnixMillis};
@@ -16,17 +16,17 @@ use crate::UnixMillis;
 pub struct Clock(Option<Arc<dyn Fn() -> UnixMillis + Send + Sync>>);
 
 impl Clock {
-    /// A clock that asks `now` each time.
+    /// A clock that calls `now` for each reading.
     pub fn new(now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }
 
-    /// The system's clock. The only place where this crate reads it.
+    /// The system clock. This crate reads it nowhere else.
     pub fn system() -> Self {
         Self(None)
     }
 
-    /// The present instant.
+    /// The current time.
     pub fn now(&self) -> UnixMillis {
         match &self.0 {
             Some(now) => now(),

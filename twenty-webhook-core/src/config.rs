@@ -13,15 +13,15 @@ use crate::{
     Clock, MemoryReplayGuard, Outcome, Rejection, ReplayGuard, Secret, SharedVerifier, Verifier, VerifierSource,
 };
 
-/// All that is configured of a receiver, whatever it is built on. Cheap to clone; the clones share the replay guard and the body budget.
+/// The configuration of a receiver, for any framework. Cheap to clone; clones share the replay guard and the body budget.
 ///
-/// It is made of a [`Secret`], a [`Verifier`], a [`SharedVerifier`] or a [`VerifierSource`]; wherever a configuration is asked for, one of
-/// these will do. The defaults are secure:
+/// Make it from a [`Secret`], a [`Verifier`], a [`SharedVerifier`] or a [`VerifierSource`]. A function that takes a configuration also takes
+/// one of these. The defaults are secure:
 ///
 /// | setting | default |
 /// |---|---|
 /// | [`body_limit`](Self::body_limit) | 32 MiB |
-/// | [`body_budget`](Self::body_budget) | 256 MiB for all bodies together |
+/// | [`body_budget`](Self::body_budget) | 256 MiB for all unverified bodies together |
 /// | [`body_deadline`](Self::body_deadline) | 5 s |
 /// | [`replay_guard`](Self::replay_guard) | a [`MemoryReplayGuard`] |
 ///
@@ -53,17 +53,17 @@ pub(crate) struct Settings {
 }
 
 impl WebhookConfig {
-    /// 32 MiB. Twenty really sends notes of 2 to 18 MB, because it sends their text twice; its own cap is 50 MB. A body over the limit is
-    /// lost for good.
+    /// 32 MiB. Twenty sends notes of 2 to 18 MB, because it sends their text twice; its own limit is 50 MB. Twenty does not resend a
+    /// delivery whose body was too large.
     pub const DEFAULT_BODY_LIMIT: usize = 32 * 1024 * 1024;
 
     /// 256 MiB: eight bodies of the largest size at once, or a thousand of 320 KiB.
     pub const DEFAULT_BODY_BUDGET: usize = 256 * 1024 * 1024;
 
-    /// 5 seconds: Twenty itself gives up after that.
+    /// 5 seconds: Twenty gives up after that time.
     pub const DEFAULT_BODY_DEADLINE: Duration = Duration::from_secs(5);
 
-    /// Accepts deliveries that this secret signed, or that this verifier, or the one that this source finds, accepts.
+    /// Accepts the deliveries that this secret signed, or that this verifier or the verifier from this source accepts.
     pub fn new(verifiers: impl Into<Self>) -> Self {
         verifiers.into()
     }
@@ -84,41 +84,42 @@ impl WebhookConfig {
         }))
     }
 
-    /// Sets how long the body may take to arrive once the headers are accepted. Twenty itself gives up after 5 seconds.
+    /// Sets how long the body may take to arrive, from the accepted headers on. The default is 5 seconds, after which Twenty gives up. A later
+    /// body is answered with 408.
     #[must_use]
     pub fn body_deadline(self, deadline: Duration) -> Self {
         self.set(|settings| settings.body_deadline = deadline)
     }
 
-    /// Sets the largest body that is accepted, in bytes, inclusive. A larger one is answered 413.
+    /// Sets the largest accepted body, in bytes, inclusive. A larger body is answered with 413.
     #[must_use]
     pub fn body_limit(self, bytes: usize) -> Self {
         self.set(|settings| settings.body_limit = bytes)
     }
 
-    /// Sets how much memory, in bytes, all bodies may hold together until they are verified. The first 64 KiB of each body are free, so
-    /// small deliveries are let in however many large ones wait. A body that finds the budget used up is answered 503.
+    /// Sets how much memory, in bytes, all unverified bodies may hold together. The first 64 KiB of each body do not count, so large bodies
+    /// cannot keep small deliveries out. A body that exceeds the budget is answered with 503.
     ///
-    /// Anybody can send large bodies with fresh headers, and use it up; then a large genuine delivery is lost.
+    /// An attacker can exhaust the budget with large bodies under current timestamps. Large genuine deliveries are then lost.
     #[must_use]
     pub fn body_budget(self, bytes: usize) -> Self {
         self.set(|settings| settings.body_budget = BodyBudget::new(bytes))
     }
 
-    /// Remembers deliveries in `guard`. Receivers on several machines need one that they share.
+    /// Sets the replay guard. Receivers on several machines need a shared one.
     #[must_use]
     pub fn replay_guard(self, guard: impl ReplayGuard) -> Self {
         self.set(|settings| settings.replays = ReplayGate::new(guard))
     }
 
-    /// Lets a captured request through again and again for as long as its timestamp is fresh. For handlers that are idempotent
-    /// by [`replay_key`](crate::Delivery::replay_key).
+    /// Detects no replays: a captured request is accepted repeatedly while its timestamp is within the tolerance. For handlers that are
+    /// idempotent by [`replay_key`](crate::Delivery::replay_key).
     #[must_use]
     pub fn without_replay_guard(self) -> Self {
         self.set(|settings| settings.replays = ReplayGate::Off)
     }
 
-    /// Tells `observer` of every request once, when it ends. It is called on the thread that serves the request, so it must not block.
+    /// Calls `observer` once for each request, when it ends, on the thread that serves the request. The observer must not block.
     ///
     /// ```
     /// use twenty_webhook_core::{Secret, WebhookConfig};
@@ -132,8 +133,8 @@ impl WebhookConfig {
         self.set(|settings| settings.observer = Some(Arc::new(observer)))
     }
 
-    /// Sets the answer to a request that is refused, in place of a bare [status](Rejection::status). The sender reads it,
-    /// so it must not give the reason. Twenty takes a 2xx for a delivery.
+    /// Sets the response to a rejected request, instead of an empty one with the rejection's [status](Rejection::status). The sender reads
+    /// it, so it must not contain the reason. Twenty counts a 2xx as delivered.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -155,9 +156,9 @@ impl WebhookConfig {
         self.set(|settings| settings.rejection_response = Some(Arc::new(response)))
     }
 
-    /// Sets how long a verifier that a [`VerifierSource`] has found is used before the source is asked again. The default is 5 seconds. While it
-    /// is asked again, other requests go on with the old verifier, for as long again: a secret that is written to the database is in force
-    /// after 10 seconds at most. Twenty itself signs with an old one for up to 10. Zero asks for each request.
+    /// Sets how long the answer of a [`VerifierSource`] is used before the source is asked again. The default is 5 seconds. While one request
+    /// asks again, other requests use the old verifier, for at most another `ttl`. So a new secret in your database is in use after at most
+    /// 10 seconds. Twenty signs with an old secret for up to 10 seconds too. Zero asks the source for each request.
     #[must_use]
     pub fn lookup_cache_ttl(self, ttl: Duration) -> Self {
         self.set(|settings| {
@@ -167,18 +168,18 @@ impl WebhookConfig {
         })
     }
 
-    /// Sets the clock for the checks before a look-up. For tests; a verifier has [its own](Verifier::clock).
+    /// Sets the clock for the checks before a look-up. For tests. A verifier has a [separate clock](Verifier::clock).
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
         self.set(|settings| settings.clock = clock)
     }
 
-    /// Says in the log, at warn, why a request does not verify, by trying the mistakes that people make. *For development*: it reads
-    /// the body of a request that its headers have already refused, and works on it for up to a second, for anybody who asks.
+    /// Logs at level warn why a request does not verify, by trying common mistakes. *For development*: any unauthenticated request can then
+    /// cost up to a second of processor time, and its body is read even if its headers are wrong.
     ///
-    /// The answer to the caller stays the same. The [`Diagnosis`](crate::Diagnosis) is in the response's extensions as well. The
-    /// body is read within its limit and deadline; one that is not whole by then is not diagnosed. With a [`VerifierSource`], only what was
-    /// refused after the look-up is diagnosed.
+    /// The response to the caller does not change. The [`Diagnosis`](crate::Diagnosis) is also in the response's extensions. A body that
+    /// exceeds its limit or deadline is not diagnosed. With a [`VerifierSource`], only requests that were rejected after the look-up are
+    /// diagnosed.
     #[cfg(feature = "diagnose")]
     #[must_use]
     pub fn diagnose_rejections(self) -> Self {

@@ -10,7 +10,7 @@ use crate::headers::{SignatureHeaders, Verbatim};
 use crate::replay::Scope;
 use crate::{Clock, Rejection, ReplayKey, UnixMillis, Verifier, WebhookEvent};
 
-/// The proof that these bytes were signed by Twenty and sent just now. It comes out of [`Verification::finish`] and nowhere else.
+/// Proof that Twenty signed these bytes, within the tolerance of now. Only [`Verification::finish`] makes it.
 ///
 /// [`Verification::finish`]: crate::Verification::finish
 #[derive(Clone)]
@@ -29,17 +29,17 @@ impl Delivery {
         Self { body, verifier, sent_at, signed_with, nonce, id: OnceLock::new() }
     }
 
-    /// The signed bytes, as they were on the wire.
+    /// The signed bytes, exactly as received.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// When Twenty sent it. Not when the change happened: that is the event's date.
+    /// When Twenty sent it. For the time of the change see [`WebhookEvent::event_date`].
     pub fn sent_at(&self) -> UnixMillis {
         self.sent_at
     }
 
-    /// The last millisecond at which these headers are accepted; a replay guard must remember the delivery until then.
+    /// The last millisecond at which these headers are accepted. A replay guard must remember the delivery until then, inclusive.
     pub fn expires_at(&self) -> UnixMillis {
         self.verifier.expires_at(self.sent_at)
     }
@@ -49,25 +49,25 @@ impl Delivery {
         self.signed_with
     }
 
-    /// The nonce's 16 bytes, if it was there and well-formed. It is *not signed*: anyone on the wire can change it, so it is good
-    /// for finding a request in a log, and for nothing else.
+    /// The nonce's 16 bytes, if it was present and well-formed. It is *not signed*, and anything between Twenty and the receiver can change
+    /// it. Use it only to find a request in a log.
     pub fn untrusted_nonce(&self) -> Option<[u8; 16]> {
         let mut nonce = [0; 16];
         hex::decode_to_slice(self.nonce.as_ref()?.as_bytes(), &mut nonce).ok()?;
         Some(nonce)
     }
 
-    /// The tenant that the [verifier](Verifier::tenant) names.
+    /// The tenant's name, as set with [`Verifier::tenant`].
     pub fn tenant(&self) -> Option<&str> {
         self.verifier.tenant_name()
     }
 
-    /// The hash of the body. Two tenants may send the same bytes: see [`replay_key`](Self::replay_key).
+    /// The hash of the body. Two tenants can send the same bytes; [`replay_key`](Self::replay_key) tells them apart.
     pub fn id(&self) -> DeliveryId {
         *self.id.get_or_init(|| DeliveryId::of(&self.body))
     }
 
-    /// What makes two deliveries the same one: the idempotency key, for handlers, stores and message ids.
+    /// The idempotency key, for handlers, databases and message ids. Copies of one delivery have the same key.
     pub fn replay_key(&self) -> ReplayKey {
         ReplayKey::new(self.scope(), self.id())
     }
@@ -79,20 +79,20 @@ impl Delivery {
         }
     }
 
-    /// Judges the age of what is known to be genuine.
+    /// Checks the age after the signature was verified.
     pub(crate) fn judge_age(&self) -> Result<(), Rejection> {
         self.verifier.judge_age(self.sent_at, self.clock().now())
     }
 
-    /// The clock that it was judged by.
+    /// The verifier's clock.
     pub(crate) fn clock(&self) -> &Clock {
         self.verifier.own_clock()
     }
 
-    /// Reads the body.
+    /// Reads the body as an event.
     ///
     /// # Errors
-    /// [`Rejection::NotAnEvent`] if it is not an event of Twenty's.
+    /// [`Rejection::NotAnEvent`] if the body is not an event of Twenty.
     pub fn into_event(self) -> Result<WebhookEvent, Rejection> {
         WebhookEvent::from_delivery(self).map_err(Rejection::NotAnEvent)
     }
@@ -112,16 +112,16 @@ impl fmt::Debug for Delivery {
 /// Which of a verifier's secrets signed a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignedWith {
-    /// The one it was made with.
+    /// The secret that the verifier was made with.
     Current,
-    /// The one that this call of [`Verifier::also_accept`](crate::Verifier::also_accept) added, counted from 0.
+    /// The secret that this call of [`Verifier::also_accept`](crate::Verifier::also_accept) added, counted from 0.
     Previous(usize),
 }
 
 /// The SHA-256 of a delivery's body.
 ///
-/// Twenty sends no signed delivery id. When its queue runs a crashed job again, the same body arrives under a new timestamp, nonce
-/// and signature, and is still the same delivery. The [`ReplayKey`] adds whose delivery it is.
+/// Twenty sends no signed delivery id. When its queue reruns a crashed job, the same body arrives with a new timestamp, nonce and
+/// signature, and is still the same delivery. The [`ReplayKey`] also contains the tenant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId([u8; 32]);
 
@@ -131,7 +131,7 @@ impl DeliveryId {
         Self(Sha256::digest(body).into())
     }
 
-    /// An id that was kept as bytes.
+    /// Restores an id from its bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -148,7 +148,7 @@ impl AsRef<[u8]> for DeliveryId {
     }
 }
 
-/// From what [`Display`](fmt::Display) writes: an id that was kept as text, say as an idempotency key.
+/// Parses what [`Display`](fmt::Display) writes: 64 hex digits.
 impl FromStr for DeliveryId {
     type Err = InvalidDeliveryId;
 
@@ -171,7 +171,7 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-/// As its text.
+/// As text: 64 lower-case hex digits.
 impl Serialize for DeliveryId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

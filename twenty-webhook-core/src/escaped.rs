@@ -10,7 +10,7 @@ pub struct Escaped<'a> {
 /// Prints `text` with every character escaped that could forge a line, command a terminal, or hide what follows: control characters
 /// (C0, DEL, C1), line and paragraph separators, bidirectional controls, and other characters without a visible form.
 ///
-/// A signed name or id is still text that somebody typed into a CRM. Everything of an event that goes into a log goes through here.
+/// A signature does not make text harmless: names and ids come from the users of a CRM. Escape every part of an event that you log.
 ///
 /// ```
 /// use twenty_webhook_core::escaped;
@@ -23,7 +23,7 @@ pub const fn escaped(text: &str) -> Escaped<'_> {
 }
 
 impl Escaped<'_> {
-    /// Prints no more than this many characters of the text, and `…` in place of the rest.
+    /// Prints at most this many characters of the text, and `…` instead of the rest.
     #[must_use]
     pub const fn max_chars(mut self, chars: usize) -> Self {
         self.max_chars = chars;
@@ -62,7 +62,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn what_could_forge_a_line_or_hide_text_is_escaped() {
+    fn characters_that_forge_lines_or_hide_text_are_escaped() {
         for char in [
             '\0',
             '\n',
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_left_alone() {
+    fn ordinary_text_is_unchanged() {
         for text in ["Ada Lovelace", "Zoë 🚀 日本語", "person.created", r#"quotes " and \\ "#] {
             assert_eq!(escaped(text).to_string(), text);
         }

@@ -9,22 +9,22 @@ pub static TIMESTAMP_HEADER: HeaderName = HeaderName::from_static("x-twenty-webh
 /// `X-Twenty-Webhook-Nonce`: 16 random bytes in hex. Not signed, so it proves nothing.
 pub static NONCE_HEADER: HeaderName = HeaderName::from_static("x-twenty-webhook-nonce");
 
-/// The three `X-Twenty-Webhook-*` headers, read and well-formed, but not yet verified.
+/// The three `X-Twenty-Webhook-*` headers: well-formed, but not yet verified.
 #[derive(Clone, Debug)]
 pub struct SignatureHeaders {
     pub(crate) signature: Signature,
     pub(crate) sent_at: UnixMillis,
-    /// The timestamp as it was written, because that text is what was signed.
+    /// The header's text, because Twenty signs the text.
     pub(crate) timestamp_text: Verbatim<20>,
     pub(crate) nonce: Option<Verbatim<32>>,
 }
 
 impl SignatureHeaders {
-    /// Reads the headers out of any framework's header map: `headers` are all of the request's, names
-    /// (a `HeaderName`, or a `&str` in any case) and values.
+    /// Reads the headers of any framework. `headers` yields all headers of the request: name (a `HeaderName`, or a `&str` in any case) and
+    /// value.
     ///
-    /// The signature and the timestamp must be there exactly once. The nonce is not signed, so it may be absent; but a repeated
-    /// one was not written by Twenty either, and is refused as the others are.
+    /// The signature and the timestamp must be present exactly once. The nonce is not signed, so it may be absent. A repeated nonce is
+    /// rejected, because Twenty sends one.
     ///
     /// ```
     /// # use twenty_webhook_core::{Rejection, SignatureHeaders};
@@ -33,7 +33,7 @@ impl SignatureHeaders {
     /// ```
     ///
     /// # Errors
-    /// Refuses headers that are missing, repeated or malformed; each has a [`Rejection`] of its own.
+    /// Rejects missing, repeated and malformed headers, each with a different [`Rejection`].
     pub fn read<'a, N>(headers: impl IntoIterator<Item = (N, &'a [u8])>) -> Result<Self, Rejection>
     where
         N: PartialEq<HeaderName>,
@@ -65,7 +65,7 @@ impl SignatureHeaders {
         })
     }
 
-    /// [`read`](Self::read), for a map of the `http` crate.
+    /// [`read`](Self::read) for a map of the `http` crate.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -74,7 +74,7 @@ impl SignatureHeaders {
     }
 }
 
-/// Digits and nothing else. `u64::from_str` would take a leading `+`.
+/// Accepts only digits. `u64::from_str` would accept a leading `+`.
 fn decimal_millis(text: &[u8]) -> Option<UnixMillis> {
     if text.is_empty() || text.len() > 20 {
         return None;
@@ -86,7 +86,7 @@ fn decimal_millis(text: &[u8]) -> Option<UnixMillis> {
     Some(UnixMillis::from_millis(millis))
 }
 
-/// A short header value, kept as it was written, without allocating.
+/// A copy of a short header value, without allocating.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verbatim<const MAX: usize> {
     bytes: [u8; MAX],

@@ -1,17 +1,36 @@
-//! Verifies webhooks of [Twenty CRM](https://twenty.com) and reads them into typed events.
+#![doc = include_str!("../README.md")]
 //!
-//! No I/O and no web framework: this is what the adapters `twenty-webhook-axum` and `twenty-webhook-actix` drive. Use one of
-//! those, or, with a body already in memory, [`Verifier::verify`].
+//! # Contents
 //!
-//! There is one road from a request to an event. Each step consumes the one before it, so the order cannot be got wrong:
+//! | | |
+//! |---|---|
+//! | Start here | [`Secret`], [`Verifier`], [`WebhookEvent`] |
+//! | Receive | [`WebhookConfig::receive`], [`RequestHead`], [`HttpHead`], [`VerifiedRequest`], [`ClaimedDelivery`], [`RejectedRequest`] |
+//! | Verify | [`SignatureHeaders`], [`Verification`], [`Delivery`], [`Rejection`]: why a request was rejected, and its status |
+//! | Events | [`EventName`], [`Action`], [`Payload`], [`EventItem`], [`EventPattern`], [`EventRouter`] |
+//! | Records | [`records`]: Twenty's standard objects; [`RawJson`], [`Extra`], [`RecordError`], [`DecodeError`] |
+//! | Replay | [`ReplayGuard`], [`MemoryReplayGuard`], [`Claim`], [`ReplayKey`], [`DeliveryId`], [`InsecureFallback`] |
+//! | Configuration | [`WebhookConfig`], [`Tolerance`], [`SharedVerifier`] to rotate a secret, [`VerifierSource`] for many tenants |
+//! | Observe | [`Outcome`], [`OutcomeKind`]; [`escaped`] for logs |
+#![cfg_attr(
+    feature = "diagnose",
+    doc = "| Diagnose | [`Verifier::diagnose`], [`Diagnosis`], [`Finding`], [`RecordedRequest`] |"
+)]
+//! | Test | [`Signer`], [`Clock`], [`UnixMillis`], and the crate `twenty-webhook-testing` |
+//!
+//! Dates are those of the crate [jiff](https://docs.rs/jiff), which is exported as `twenty_webhook_core::jiff`.
+//!
+//! # Step by step
+//!
+//! A request becomes an event in a fixed order. Each step consumes the result of the step before:
 //!
 //! ```
 //! # use twenty_webhook_core::{Rejection, Secret, SignatureHeaders, Signer, Verifier, WebhookEvent};
 //! # fn receive(verifier: &Verifier, headers: &http::HeaderMap, chunks: Vec<bytes::Bytes>) -> Result<WebhookEvent, Rejection> {
 //! let headers = SignatureHeaders::from_map(headers)?; // 401, before the body is read
-//! let mut verification = verifier.begin(headers)?; // 401: stale
+//! let mut verification = verifier.begin(headers)?; // 401: stale timestamp
 //! for chunk in chunks {
-//!     verification.push(chunk)?; // 413
+//!     verification.push(chunk)?; // 413: too large
 //! }
 //! let delivery = verification.finish()?; // 401: signature mismatch
 //! let event = delivery.into_event()?; // 422: signed, but not an event
@@ -21,6 +40,14 @@
 //! # let headers = Signer::new(secret.clone()).sign(body);
 //! # receive(&secret.into(), &headers, vec![body.as_slice().into()]).unwrap();
 //! ```
+//!
+//! # WebAssembly
+//!
+//! The crate builds for `wasm32-unknown-unknown` if the program enables getrandom's feature `wasm_js`, or configures another backend of
+//! getrandom 0.4. That target has no system clock: reading the time panics. Pass the time to [`Verifier::begin_at`] or
+//! [`Verifier::verify_at`], or set a [`Clock`] on the verifier. Of the rest, use events and records; the pipeline that drives the adapters
+//! reads the monotonic clock too.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body_budget;
 mod clock;
@@ -60,6 +87,8 @@ pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HE
 #[cfg(feature = "diagnose")]
 pub use intake::RecordedRequest;
 pub use intake::{ClaimedDelivery, Outcome, OutcomeKind, RejectedRequest, VerifiedRequest};
+// Hidden, or it would head the list of items: the front page names it.
+#[doc(hidden)]
 pub use jiff;
 pub use json::{DecodeError, Extra, RawJson};
 pub use rejection::{BodyError, Rejection};

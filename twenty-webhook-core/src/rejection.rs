@@ -8,18 +8,18 @@ use http::StatusCode;
 use crate::event::NotAnEvent;
 use crate::{GuardError, SourceError};
 
-/// Why a request was refused. `Display` is for the operator's log, [`code`](Self::code) for metrics and alerts, and the caller
-/// learns no more than the [`status`](Self::status).
+/// Why a request was rejected. `Display` is for the operator's log, [`code`](Self::code) for metrics and alerts. Send the caller only the
+/// [`status`](Self::status).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// It is no `POST`, so it is no delivery.
+    /// The request is not a `POST`, so it is not a delivery.
     #[error("not a POST: Twenty sends nothing else")]
     MethodNotAllowed,
-    /// It is no `POST`, but has Twenty's headers: a redirect in front of this receiver has turned a delivery into a `GET` without a body.
-    /// The delivery is lost.
+    /// The request is not a `POST`, but has Twenty's headers: a redirect in front of this receiver turned a delivery into a `GET` without a
+    /// body. The delivery is lost.
     #[error(
-        "a redirect has turned a delivery into a {method}, and its body is lost: register the final URL in Twenty (https, and with or \
+        "a redirect turned a delivery into a {method}, and its body is lost: register the final URL in Twenty (https, and with or \
          without the trailing slash)"
     )]
     #[non_exhaustive]
@@ -27,14 +27,14 @@ pub enum Rejection {
         /// The method that arrived: `GET`, or another of at most 20 characters.
         method: Box<str>,
     },
-    /// Neither a signature nor a timestamp: Twenty sends none when the webhook has no secret.
+    /// The request has neither a signature nor a timestamp. Twenty sends none when the webhook has no secret.
     #[error("unsigned delivery: does this webhook have a secret in Twenty's settings?")]
     Unsigned,
     /// One of the headers is missing.
     #[error("the header {0} is missing")]
     MissingHeader(&'static str),
-    /// One of the headers is there more than once.
-    #[error("the header {0} is there more than once")]
+    /// One of the headers is repeated.
+    #[error("the header {0} is repeated")]
     RepeatedHeader(&'static str),
     /// The signature is not exactly 64 hex digits.
     #[error("malformed signature: expected exactly 64 hex digits, got {len} bytes that are not")]
@@ -50,78 +50,78 @@ pub enum Rejection {
         /// The value's length in bytes.
         len: usize,
     },
-    /// It was sent too long ago, or its timestamp is not in milliseconds.
+    /// The request was sent too long ago, or its timestamp is not in milliseconds.
     #[error("stale timestamp: sent {age:?} ago, and the tolerance is {tolerance:?}{}", seconds_hint(*age))]
     #[non_exhaustive]
     StaleTimestamp {
-        /// How old it is.
+        /// Its age.
         age: Duration,
-        /// How old it may be.
+        /// The largest accepted age.
         tolerance: Duration,
     },
-    /// Its timestamp is ahead of this receiver's clock.
+    /// The timestamp is ahead of this receiver's clock.
     #[error(
         "timestamp in the future: {ahead:?} ahead, and the tolerance is {tolerance:?}; is this machine's clock right?"
     )]
     #[non_exhaustive]
     FutureTimestamp {
-        /// How far ahead it is.
+        /// How far the timestamp is ahead.
         ahead: Duration,
-        /// How far ahead it may be.
+        /// How far it may be ahead.
         tolerance: Duration,
     },
-    /// None of the secrets signed this timestamp and body.
-    #[error("signature mismatch: signed with another secret, or changed on the way")]
+    /// None of the secrets gives this signature for this timestamp and body.
+    #[error("signature mismatch: signed with another secret, or changed in transit")]
     SignatureMismatch,
-    /// The body is over the limit, or was announced to be.
-    #[error("the body is over the limit of {limit} bytes")]
+    /// The body, or its `Content-Length`, exceeds the limit.
+    #[error("the body exceeds the limit of {limit} bytes")]
     #[non_exhaustive]
     BodyTooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The memory for bodies that are not verified yet is used up, by other bodies too.
+    /// Unverified bodies use all the memory they may use.
     #[error(
-        "the memory for unverified bodies is used up, and this one has {received} bytes so far: are large bodies being sent by many at \
-         once? See `WebhookConfig::body_budget`"
+        "the memory for unverified bodies is exhausted, with {received} bytes of this body received: are many large bodies in transit? See \
+         `WebhookConfig::body_budget`"
     )]
     #[non_exhaustive]
     BodyBudgetExhausted {
-        /// How many bytes of this body had arrived.
+        /// How many bytes of this body were received.
         received: usize,
     },
-    /// The body was not there by the deadline.
-    #[error("the body was not finished within {deadline:?}")]
+    /// The body did not arrive within the deadline.
+    #[error("the body did not arrive within {deadline:?}")]
     #[non_exhaustive]
     BodyTimeout {
         /// The deadline.
         deadline: Duration,
     },
-    /// The body broke off before its end.
-    #[error("the body broke off before its end: {0}")]
+    /// The connection ended, or failed, before the end of the body.
+    #[error("the body is incomplete: {0}")]
     BodyIncomplete(BodyError),
-    /// Signed by Twenty, but not an event.
+    /// The body is signed, but is not an event.
     #[error("signed, but not an event: {0}")]
     NotAnEvent(NotAnEvent),
-    /// A copy of it was handled. It was delivered, so the answer says so.
+    /// A copy of this delivery was handled. The answer is 200, because it was delivered.
     #[error("duplicate: already completed")]
     AlreadyCompleted,
-    /// A copy of it is being handled.
+    /// A copy of this delivery is being handled.
     #[error("duplicate: in progress, for up to {retry_after:?} more")]
     #[non_exhaustive]
     InProgress {
-        /// When the lease on it runs out.
+        /// The time until the copy's lease expires.
         retry_after: Duration,
     },
-    /// It was fresh when it began to arrive, and is no longer; so it cannot be told from a replay.
+    /// The timestamp was within the tolerance when the request began, and is not now. The guard can no longer tell it from a replay.
     #[error(
-        "no longer fresh when it was claimed: was its body slow, a clock set back, or is the replay guard's clock ahead?"
+        "expired before it was claimed: was its body slow, a clock set back, or is the replay guard's clock ahead?"
     )]
     Expired,
-    /// The verifier for it cannot be looked up.
+    /// The look-up of the verifier failed.
     #[error("no verifier: {0}")]
     VerifierUnavailable(SourceError),
-    /// Whether it is a duplicate cannot be known.
+    /// The replay guard failed, so this may be a duplicate.
     #[error("{0}")]
     GuardUnavailable(GuardError),
 }
@@ -153,7 +153,7 @@ impl Rejection {
         }
     }
 
-    /// The answer to the caller.
+    /// The status for the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::MethodNotAllowed | Self::Redirected { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -178,7 +178,7 @@ impl Rejection {
         }
     }
 
-    /// For the `Retry-After` header: in how many seconds a copy may be let in, rounded up.
+    /// For the `Retry-After` header: the seconds until a copy may be accepted, rounded up.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::InProgress { retry_after } => Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)),
@@ -186,8 +186,8 @@ impl Rejection {
         }
     }
 
-    /// Whether a genuine delivery may be lost by this, so that the operator must look into it at once. Anybody can cause some of these: a
-    /// request with fresh well-formed headers need not be genuine.
+    /// Whether this rejection may have lost a genuine delivery, so that an operator should react at once. An attacker can cause some of
+    /// these: well-formed headers and a current timestamp need no secret.
     pub fn may_lose_delivery(&self) -> bool {
         matches!(
             self,
@@ -202,7 +202,7 @@ impl Rejection {
         )
     }
 
-    /// Whether it is a genuine delivery that is, or was, let in before: nothing that an operator must look into.
+    /// Whether this is a copy of a delivery that was accepted before. An operator need not react.
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::AlreadyCompleted | Self::InProgress { .. })
     }
@@ -214,12 +214,12 @@ fn seconds_hint(age: Duration) -> &'static str {
     if age > FORTY_YEARS { "; is it in seconds? Twenty sends milliseconds" } else { "" }
 }
 
-/// Why a body broke off, in the words of the framework that read it. For the log.
+/// Why a body is incomplete, in the framework's words. For the log.
 #[derive(Clone, Debug)]
 pub struct BodyError(Arc<str>);
 
 impl BodyError {
-    /// `error` is what the framework's body ended with.
+    /// `error` is the error of the framework's body. Its text is escaped, and cut to 200 characters.
     pub fn new(error: &dyn Error) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();

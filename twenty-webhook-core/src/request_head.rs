@@ -2,19 +2,19 @@ use http::{HeaderMap, Method, Request, Uri, header};
 
 use crate::{Rejection, SignatureHeaders};
 
-/// What a receiver asks of a request before it reads the body: the bridge from a web framework's request to
-/// [`WebhookConfig::receive`](crate::WebhookConfig::receive). [`HttpHead`] is one for all that is built on the `http` crate.
+/// What a receiver needs from a request before it reads the body. It adapts a web framework's request to
+/// [`WebhookConfig::receive`](crate::WebhookConfig::receive). [`HttpHead`] implements it for every framework that uses the `http` crate.
 pub trait RequestHead {
-    /// The method, in upper case as HTTP has it.
+    /// The method, in upper case.
     fn method(&self) -> &str;
 
     /// The path of the URL, without the query.
     fn path(&self) -> &str;
 
-    /// The host that the request is for, with or without a port: of the URL, else the `Host` header.
+    /// The host of the URL, else of the `Host` header, with or without a port.
     fn host(&self) -> Option<&str>;
 
-    /// All headers: names in any case, and values. A header that is repeated comes as often.
+    /// The name, in any case, and the value of each header. A repeated header appears repeatedly.
     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])>;
 
     /// Twenty's headers.
@@ -25,8 +25,8 @@ pub trait RequestHead {
         SignatureHeaders::read(self.headers())
     }
 
-    /// How many bytes the framework may hold for a connection while its body is read, beside what it has handed on. A body that pays out of
-    /// the [budget](crate::WebhookConfig::body_budget) pays for these too.
+    /// How many bytes of the body the framework may buffer in addition to those it has passed on. They count towards the
+    /// [budget](crate::WebhookConfig::body_budget) of a body larger than 64 KiB.
     fn read_ahead(&self) -> usize {
         0
     }
@@ -69,7 +69,7 @@ impl RequestHead for HttpHead<'_> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
     }
 
-    /// Comparing `HeaderName`s is quicker than comparing texts.
+    /// Comparing `HeaderName`s is faster than comparing text.
     fn signature_headers(&self) -> Result<SignatureHeaders, Rejection> {
         SignatureHeaders::from_map(self.headers)
     }

@@ -12,8 +12,8 @@ pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// A webhook's secret, as shown in Twenty's settings.
 ///
-/// The text itself is the key: the 64 hex characters that Twenty generates are *not* decoded. It is turned into a prepared HMAC
-/// state at once and wiped; what is kept is the state, which is never printed.
+/// The text itself is the HMAC key: the 64 hex characters that Twenty generates are *not* decoded. The constructor makes an HMAC state of it
+/// and wipes the text. `Debug` never prints the state.
 ///
 /// ```
 /// use twenty_webhook_core::Secret;
@@ -32,7 +32,7 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Takes the secret's text verbatim.
+    /// Uses the secret's text as it is.
     ///
     /// # Errors
     /// [`SecretError::Blank`] if it is empty or only white space.
@@ -44,7 +44,7 @@ impl Secret {
         }
         let keyed = HmacSha256::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
         let mut tag = [0; 16];
-        // Twenty's signed messages begin with a digit, so no signature is ever made of this text.
+        // Messages signed by Twenty begin with a digit, so this is never one.
         tag.copy_from_slice(&keyed.clone().chain_update(b"tag of this secret").finalize().into_bytes()[..16]);
         Ok(Self {
             keyed,
@@ -54,10 +54,10 @@ impl Secret {
         })
     }
 
-    /// Reads the environment variable `name`, without one trailing line end (`\n` or `\r\n`), which pasting often leaves behind.
+    /// Reads the environment variable `name`, and removes one trailing line end (`\n` or `\r\n`).
     ///
     /// # Errors
-    /// Names the variable if it is unset, not Unicode, or blank.
+    /// If the variable is unset, not Unicode, or blank. The error names the variable.
     pub fn from_env(name: &str) -> Result<Self, SecretError> {
         let text = env::var(name).map_err(|error| match error {
             VarError::NotPresent => SecretError::Unset(name.to_owned()),
@@ -66,10 +66,10 @@ impl Secret {
         Self::from_pasted(text).map_err(|_| SecretError::BlankVariable(name.to_owned()))
     }
 
-    /// Reads the file at `path` (a mounted Docker or Kubernetes secret, say), without one trailing line end.
+    /// Reads the file at `path`, such as a mounted Docker or Kubernetes secret, and removes one trailing line end.
     ///
     /// # Errors
-    /// Names the file if it cannot be read as UTF-8 text, or is blank.
+    /// If the file cannot be read, is not UTF-8, or is blank. The error names the file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, SecretError> {
         let path = path.as_ref();
         let text = fs::read_to_string(path).map_err(|source| SecretError::Unreadable { path: path.into(), source })?;
@@ -82,7 +82,7 @@ impl Secret {
         Self::new(line)
     }
 
-    /// Tells this secret from others without giving it away: a MAC of a fixed text, cut to 16 bytes.
+    /// Identifies this secret without revealing it: a MAC of a fixed text, cut to 16 bytes.
     pub(crate) fn tag(&self) -> &[u8; 16] {
         &self.tag
     }
@@ -113,7 +113,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why there is no usable secret. A configuration error, met before any request is.
+/// Why a secret is not usable. A configuration error, found at start-up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -123,7 +123,7 @@ pub enum SecretError {
     /// The environment variable is not set.
     #[error("the environment variable {0} is not set; put the webhook's secret from Twenty's settings there")]
     Unset(String),
-    /// The environment variable is set to nothing, or to white space.
+    /// The environment variable is empty or only white space.
     #[error("the environment variable {0} is blank; put the webhook's secret from Twenty's settings there")]
     BlankVariable(String),
     /// The environment variable is not Unicode.
@@ -134,7 +134,7 @@ pub enum SecretError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The error of the read.
         source: io::Error,
     },
     /// The file is empty or only white space.

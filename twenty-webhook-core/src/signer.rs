@@ -34,7 +34,7 @@ impl Signer {
 
     /// The three headers for `body`, sent at `sent_at`.
     ///
-    /// The nonce is the first half of the signature. Twenty's is random; but as it is not signed, nothing can depend on it.
+    /// The nonce is the first half of the signature. Twenty's nonce is random; it is not signed, so nothing depends on it.
     #[expect(clippy::missing_panics_doc, reason = "digits and hex are always a header value")]
     pub fn sign_at(&self, body: &[u8], sent_at: UnixMillis) -> HeaderMap {
         let timestamp = sent_at.to_string();

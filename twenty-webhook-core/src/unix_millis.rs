@@ -3,14 +3,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Rejection;
 
-/// An instant in Unix milliseconds: what Twenty's `X-Twenty-Webhook-Timestamp` says, and what "now" is compared in.
+/// A time in Unix milliseconds, the unit of `X-Twenty-Webhook-Timestamp`.
 ///
-/// Arithmetic saturates, so no header value can overflow it.
+/// Arithmetic saturates, so no header value overflows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(u64);
 
 impl UnixMillis {
-    /// The instant this many milliseconds after 1970-01-01T00:00:00Z.
+    /// The time this many milliseconds after 1970-01-01T00:00:00Z.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
@@ -20,13 +20,13 @@ impl UnixMillis {
         self.0
     }
 
-    /// This instant plus `duration`, in whole milliseconds, or the last representable instant.
+    /// This time plus `duration` in whole milliseconds, or the last representable time.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// The time from `earlier` to this, or zero if `earlier` is later.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -52,11 +52,11 @@ fn millis(duration: Duration) -> u64 {
 
 /// How far a delivery's timestamp may be from the receiver's clock, each way. Both edges are inclusive.
 ///
-/// The default is 5 minutes both ways, the tolerance that webhook receivers commonly use (Stripe, Svix, Standard Webhooks):
-/// long enough for clocks that are not quite right, short enough that a captured request is soon worthless. The future side
-/// matters as much as the past side: a timestamp from the future would stay valid for longer than the window.
+/// The default is 5 minutes each way, as in other webhook receivers (Stripe, Svix, Standard Webhooks). That tolerates inexact clocks, and a
+/// captured request soon becomes useless. The limit on future timestamps matters as well: a request with a future timestamp would be valid
+/// for longer than the window.
 ///
-/// Zero means zero: only a delivery signed in the very millisecond in which it is verified.
+/// With zero, the delivery must be signed and verified in the same millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance {
     /// How old a delivery may be.

@@ -8,16 +8,16 @@ use crate::delivery::{Delivery, SignedWith};
 use crate::secret::HmacSha256;
 use crate::{Rejection, SignatureHeaders, Verifier, WebhookConfig};
 
-/// A request whose headers were accepted and whose body is on its way: push the chunks as they come, then finish.
+/// A request with accepted headers, while its body arrives: push each chunk, then finish.
 ///
-/// The MAC is fed as chunks arrive, so the answer is ready soon after the last byte. A body that comes in one chunk is not copied,
-/// and nothing is allocated for bytes that have only been announced.
+/// It updates the MAC with each chunk, so the result is ready soon after the last byte. A body of one chunk is not copied. `Content-Length`
+/// allocates nothing.
 pub struct Verification {
     verifier: Verifier,
     headers: SignatureHeaders,
     mac: HmacSha256,
     limit: usize,
-    /// What the body has taken out of a budget that it shares with others.
+    /// The body's reservation in the shared budget.
     share: Option<BudgetShare>,
     body: Body,
 }
@@ -29,7 +29,7 @@ impl Verification {
         Self { verifier, headers, mac, limit: WebhookConfig::DEFAULT_BODY_LIMIT, share: None, body: Body::Empty }
     }
 
-    /// Sets the largest body that is accepted, in bytes, inclusive. The default is
+    /// Sets the largest accepted body, in bytes, inclusive. The default is
     /// [32 MiB](WebhookConfig::DEFAULT_BODY_LIMIT).
     #[must_use]
     #[inline]
@@ -38,10 +38,10 @@ impl Verification {
         self
     }
 
-    /// Judges the length that the sender announces (`Content-Length`), before the body is read.
+    /// Checks the `Content-Length` in bytes, before the body is read.
     ///
     /// # Errors
-    /// [`Rejection::BodyTooLarge`] if it is over the limit.
+    /// [`Rejection::BodyTooLarge`] if it exceeds the limit.
     pub fn check_content_length(&self, length: u64) -> Result<(), Rejection> {
         match usize::try_from(length) {
             Ok(length) if length <= self.limit => Ok(()),
@@ -49,17 +49,17 @@ impl Verification {
         }
     }
 
-    /// Takes the next piece of the body, which may be of any length.
+    /// Adds the next chunk of the body, of any length.
     ///
     /// # Errors
-    /// [`Rejection::BodyTooLarge`] as soon as the body is over the limit. The piece is not kept.
+    /// [`Rejection::BodyTooLarge`] if the body would exceed the limit. The chunk is then discarded.
     pub fn push(&mut self, chunk: Bytes) -> Result<(), Rejection> {
         let capacity = self.capacity_with(&chunk)?;
         self.push_within(chunk, capacity);
         Ok(())
     }
 
-    /// [`push`](Self::push), of a body that holds no more memory than `budget` gives it, the framework's `read_ahead` bytes included.
+    /// [`push`](Self::push), with the body's memory and the framework's `read_ahead` bytes reserved in `budget`.
     ///
     /// # Errors
     /// As [`push`](Self::push), and [`Rejection::BodyBudgetExhausted`].
@@ -72,7 +72,7 @@ impl Verification {
         Ok(())
     }
 
-    /// How many bytes the body will hold with this chunk added, if it may be.
+    /// The body's capacity in bytes once this chunk is added.
     fn capacity_with(&self, chunk: &Bytes) -> Result<usize, Rejection> {
         if chunk.len() > self.limit.saturating_sub(self.body.len()) {
             return Err(Rejection::BodyTooLarge { limit: self.limit });
@@ -85,7 +85,7 @@ impl Verification {
         self.body.push(chunk, capacity);
     }
 
-    /// Compares the signature, in constant time. The body is whole.
+    /// Compares the signature, in constant time. Call it at the end of the body.
     ///
     /// # Errors
     /// [`Rejection::SignatureMismatch`] if none of the secrets signed this body.
@@ -113,7 +113,7 @@ impl fmt::Debug for Verification {
     }
 }
 
-/// The bytes so far: a lone chunk as it came, or a copy of several.
+/// The bytes received: one chunk without a copy, or a copy of several.
 enum Body {
     Empty,
     One(Bytes),
@@ -129,7 +129,7 @@ impl Body {
         }
     }
 
-    /// How many bytes of memory the body will hold with `more` bytes added: several chunks grow by doubling, up to the limit.
+    /// The capacity in bytes with `more` bytes added. Several chunks grow by doubling, up to the limit.
     fn capacity_with(&self, more: usize, limit: usize) -> usize {
         let len = self.len() + more;
         match self {
@@ -140,14 +140,14 @@ impl Body {
         }
     }
 
-    /// `capacity` is what [`capacity_with`](Self::capacity_with) says for this chunk.
+    /// `capacity` is the result of [`capacity_with`](Self::capacity_with) for this chunk.
     fn push(&mut self, chunk: Bytes, capacity: usize) {
         if chunk.is_empty() {
             return;
         }
         match self {
             Self::Empty => *self = Self::One(chunk),
-            // Keeping the chunks instead would keep the whole read buffer behind each of them alive.
+            // Each chunk would keep its whole read buffer alive.
             Self::One(first) => {
                 let mut chunks = Vec::with_capacity(capacity);
                 chunks.extend_from_slice(first);
@@ -185,9 +185,9 @@ mod tests {
     enum Step {
         Begin,
         Push(prop::sample::Index, usize),
-        /// The body is whole: it is verified, or does not match.
+        /// The body is complete: it is verified, or does not match.
         Finish(prop::sample::Index),
-        /// The sender breaks off, or takes too long.
+        /// The sender disconnects, or takes too long.
         Drop(prop::sample::Index),
     }
 
@@ -205,7 +205,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever becomes of bodies, and in whatever order, the budget is what is left of it, and all of it comes back.
+        /// In any order of steps, the budget is what bodies have not reserved, and all of it returns.
         #[test]
         fn the_budget_never_leaks(steps in steps()) {
             let secret = Secret::new("s3cret").unwrap();

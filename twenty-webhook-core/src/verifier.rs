@@ -5,9 +5,9 @@ use http::HeaderMap;
 
 use crate::{Clock, Delivery, Rejection, Secret, SignatureHeaders, SignedWith, Tolerance, UnixMillis, Verification};
 
-/// Decides whether a request was sent by Twenty, now, and is whole. Cheap to clone.
+/// Checks that Twenty signed a request, that it is unchanged, and that its timestamp is current. Cheap to clone.
 ///
-/// The defaults: the one secret, and a timestamp within [5 minutes](Tolerance) of now each way.
+/// By default it accepts one secret, and timestamps within [5 minutes](Tolerance) of now, each way.
 ///
 /// ```
 /// use twenty_webhook_core::{Rejection, Secret, Signer, Verifier};
@@ -49,10 +49,10 @@ impl Verifier {
         }))
     }
 
-    /// Accepts deliveries signed with `previous` as well, while a secret is being rotated. Every call adds one.
+    /// Also accepts deliveries signed with `previous`, during the rotation of a secret. Each call adds a secret.
     ///
-    /// [`Delivery::signed_with`] tells which one matched. Each further secret costs another pass over the body of a request that
-    /// the ones before it did not sign.
+    /// [`Delivery::signed_with`] says which one matched. Each additional secret costs another pass over the body if the secrets before it
+    /// do not match.
     #[must_use]
     pub fn also_accept(mut self, previous: Secret) -> Self {
         Arc::make_mut(&mut self.0).previous.push(previous);
@@ -66,33 +66,33 @@ impl Verifier {
         self
     }
 
-    /// Names the tenant whose deliveries this verifier accepts: a workspace of Twenty, or a customer of yours.
+    /// Sets the name of the tenant whose deliveries this verifier accepts: a workspace of Twenty, or one of your customers.
     ///
-    /// The name is in each [`Delivery`], each log line and each outcome, and it is part of the [`ReplayKey`](crate::ReplayKey): give
-    /// verifiers of the same tenant the same name, also after a rotation, and those of different tenants different names.
+    /// Each [`Delivery`], log line and outcome has the name. It is part of the [`ReplayKey`](crate::ReplayKey): use the same name for all
+    /// verifiers of a tenant, also after a rotation, and different names for different tenants.
     #[must_use]
     pub fn tenant(mut self, name: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).tenant = Some(name.into().into_boxed_str());
         self
     }
 
-    /// Sets the clock that [`begin`](Self::begin) and [`verify`](Self::verify) go by. For tests.
+    /// Sets the clock of [`begin`](Self::begin) and [`verify`](Self::verify). For tests.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         Arc::make_mut(&mut self.0).clock = clock;
         self
     }
 
-    /// Judges the headers, before any of the body is read.
+    /// Checks the timestamp, before the body is read.
     ///
     /// # Errors
-    /// Refuses a timestamp outside the tolerance.
+    /// [`Rejection::StaleTimestamp`] or [`Rejection::FutureTimestamp`] if the timestamp is outside the tolerance.
     #[inline]
     pub fn begin(&self, headers: SignatureHeaders) -> Result<Verification, Rejection> {
         self.begin_at(headers, self.0.clock.now())
     }
 
-    /// [`begin`](Self::begin), at a given time.
+    /// [`begin`](Self::begin) at a given time.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
@@ -102,7 +102,7 @@ impl Verifier {
         Ok(self.begin_undated(headers))
     }
 
-    /// [`begin`](Self::begin), of a request whose age is judged once it is known to be genuine.
+    /// [`begin`](Self::begin) without the check of the timestamp, which follows the check of the signature.
     pub(crate) fn begin_undated(&self, headers: SignatureHeaders) -> Verification {
         Verification::new(self.clone(), headers)
     }
@@ -112,15 +112,15 @@ impl Verifier {
         self.0.tolerance.judge(sent_at, now)
     }
 
-    /// Verifies a whole request, for a body that is already in memory.
+    /// Verifies a request whose body is in memory. The body may have any length.
     ///
     /// # Errors
-    /// Refuses what was not sent by Twenty, now, and whole.
+    /// If the headers are missing or malformed, the timestamp is outside the tolerance, or the signature does not match.
     pub fn verify(&self, headers: &HeaderMap, body: impl Into<Bytes>) -> Result<Delivery, Rejection> {
         self.verify_at(headers, body, self.0.clock.now())
     }
 
-    /// [`verify`](Self::verify), at a given time.
+    /// [`verify`](Self::verify) at a given time.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
@@ -164,7 +164,7 @@ impl Verifier {
         self.0.tolerance
     }
 
-    /// When a delivery sent at `sent_at` stops being fresh.
+    /// The last millisecond at which a delivery sent at `sent_at` is accepted.
     pub(crate) fn expires_at(&self, sent_at: UnixMillis) -> UnixMillis {
         sent_at.saturating_add(self.0.tolerance.past)
     }

@@ -214,7 +214,7 @@ async fn run(measurement: &str, inbox: Inbox<impl Store + CatchUpStore>, server:
             print("caught up, 60 a page", number, seconds, cpu_since(cpu_before, server), None);
             let cpu_before = cpu(server);
             let (seconds, latencies) = receive(&inbox, 100, number).await;
-            let what = "left out: caught up before, 100 at a time";
+            let what = "left out as caught up before, 100 at a time";
             print(what, number, seconds, cpu_since(cpu_before, server), Some(latencies));
             handle(&inbox, None).await;
         }

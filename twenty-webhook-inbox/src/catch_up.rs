@@ -4,7 +4,7 @@ use twenty_webhook_core::WebhookEvent;
 
 use crate::{Inbox, InboxError, JobId, Store};
 
-/// What `twenty-webhook-catchup` needs to remember: an [`Inbox`] on SQLite or Postgres, or a database of your own.
+/// Where `twenty-webhook-catchup` keeps its progress: an [`Inbox`] on SQLite or Postgres, or a database of your own.
 ///
 /// A *state* of a record is its `updatedAt` in Unix milliseconds. A *pass* is one listing of all ids of an object. Everything is kept apart
 /// by the key of the scope (a tenant or a workspace).
@@ -50,7 +50,7 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
     /// [`InboxError::CatchUpLeaseLost`] if the lease is not this token's, or ran out.
     fn commit(&self, commit: CatchUpCommit) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Before a pass: adds the ids that only deliveries told of, with an empty key tag. By default there are none.
+    /// Before a pass: adds the ids that are known only from deliveries, with an empty key tag. By default there are none.
     fn learn(&self, _scope: &str, _object: &str) -> impl Future<Output = Result<(), InboxError>> + Send {
         async { Ok(()) }
     }
@@ -175,7 +175,7 @@ pub struct Missing {
     pub state: Option<i64>,
 }
 
-/// Its workers are woken for what is new.
+/// Wakes its workers for new events.
 impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
     async fn scopes(&self) -> Result<Vec<CatchUpScope>, InboxError> {
         self.store.scopes().await

@@ -1,13 +1,13 @@
-//! What both databases do alike for catch-up. Lists are bound as JSON: `[[id, number], …]`.
+//! The statements of catch-up, for both databases. Lists are bound as JSON: `[[id, number], …]`.
 
 use crate::new_job::lane;
 use crate::{CatchUpScope, Found};
 
-/// Those that were caught up are known when their last delivery is deleted.
+/// A scope stays known when its last delivery is deleted, if it was caught up.
 pub(crate) const SCOPES: &str = "SELECT tenant, scope FROM {jobs} WHERE NOT caught_up
     UNION SELECT tenant, scope FROM {catch_up} WHERE scope <> '' AND name <> 'lease' LIMIT 2";
 
-/// What was saved before any delivery said which workspace it is of; unless that has something of its own.
+/// Moves what was saved before any delivery named the workspace, unless that has progress of its own.
 pub(crate) const ADOPT_JOBS: &str =
     "UPDATE {jobs} SET tenant = $2, scope = $1 WHERE caught_up AND scope = '' AND scope <> $1
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
@@ -19,7 +19,7 @@ pub(crate) const ADOPT_PROGRESS: &str =
     "UPDATE {catch_up} SET tenant = $2, scope = $1 WHERE scope = '' AND scope <> $1 AND name <> 'lease'
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
-/// A clock that was set back must not leave a lease for ever.
+/// A lease that ends too far in the future is free too: the clock was set back.
 pub(crate) const LEASE: &str = "INSERT INTO {catch_up} AS c (scope, name, value, lease_token, lease_until)
     VALUES ($1, 'lease', '', $2, {now} + $3) ON CONFLICT (scope, name)
     DO UPDATE SET lease_token = excluded.lease_token, lease_until = excluded.lease_until
@@ -51,13 +51,13 @@ pub(crate) const KNOWN: &str =
         AND b.state <= 3 AND b.scope = $1 AND b.object = $2) AS batch_at
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
-/// A record that was found disproves the `destroyed` that catch-up said before: that is no longer the newest there is.
+/// A record that was found disproves an earlier `destroyed` of catch-up: that is no longer its newest state.
 pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET dated = FALSE, order_at = stored_at,
     state = CASE WHEN state <= 1 THEN 3 ELSE state END, finished_at = coalesce(finished_at, {now})
     WHERE caught_up AND lane IN (SELECT number FROM {pairs} AS p) AND action = 'destroyed' AND dated AND scope = $1 AND object = $2
     AND record_id IN (SELECT id FROM {pairs} AS p)";
 
-/// Left out where a state that is as new, or newer, is pending, running or done.
+/// Inserts nothing if an equal or newer state is pending, running or done.
 pub(crate) const INSERT: &str = "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date,
         run_at, stored_at, body, caught_up)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, TRUE, $10, {now}, {now}, $11, TRUE
@@ -80,7 +80,7 @@ pub(crate) const FIND: &str = "INSERT INTO {known} AS k (scope, object, id, upda
 pub(crate) const FORGET: &str =
     "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id IN (SELECT id FROM {pairs} AS p)";
 
-/// Once before a pass: it reads all jobs.
+/// Runs once before a pass, because it reads all jobs.
 pub(crate) const LEARN: &str = "INSERT INTO {known} (scope, object, id, updated_at, pass, key_tag, handled)
     SELECT $1, $2, record_id, -1, 0, '', FALSE FROM (
         SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action <> 'destroyed' AND NOT caught_up
@@ -117,7 +117,7 @@ pub(crate) fn lanes(object: &str, ids: &[String]) -> String {
     pairs.to_string()
 }
 
-/// No state is -1: any that counts is newer.
+/// -1 stands for no state: any state is newer.
 pub(crate) fn states(found: &[Found]) -> String {
     let pairs: serde_json::Value =
         found.iter().map(|found| serde_json::json!([found.id, found.state.unwrap_or(-1)])).collect();

@@ -19,8 +19,8 @@ struct Waiting {
     stored: oneshot::Sender<Result<(), InboxError>>,
 }
 
-/// A group is at most this many, and not many bytes more than this: a database may take it in one message. They wait in memory anyhow, as
-/// the requests that they came with.
+/// A group has at most this many deliveries, and few bytes more than this, because a database may receive it in one message. The bodies
+/// are in memory anyway, with their requests.
 const GROUP: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 impl GroupCommit {
-    /// `wake` is notified of what is stored.
+    /// Notifies `wake` of each stored delivery.
     pub(crate) fn spawn(store: impl Store, deadline: Duration, wake: Arc<Notify>) -> Self {
         let (sender, receiver) = mpsc::channel(GROUP);
         tokio::spawn(run(store, deadline, wake, receiver));
@@ -81,7 +81,7 @@ async fn note_loss(store: &impl Store, deadline: Duration) -> bool {
 async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &mut Vec<Waiting>) -> bool {
     let began = Instant::now();
     let jobs: Vec<_> = group.iter().map(|waiting| waiting.job.clone()).collect();
-    // Also for callers that have given up: Twenty does not send it again.
+    // Store it even if its caller has left: Twenty does not send it again.
     let mut stored = push(store, jobs.clone(), began + deadline, deadline).await;
     while stored.is_err() && began.elapsed() < deadline / 2 {
         sleep(PAUSE).await;

@@ -7,7 +7,7 @@ use twenty_webhook_core::WebhookEvent;
 use crate::group_commit::GroupCommit;
 use crate::{Handler, InboxError, NewJob, Store, Worker};
 
-/// Keeps deliveries on disk until a worker has handled them. Cheap to clone.
+/// Stores deliveries on disk until a worker has handled them. Cheap to clone.
 ///
 /// ```no_run
 /// use twenty_webhook_inbox::{Inbox, WebhookEvent};
@@ -24,8 +24,8 @@ use crate::{Handler, InboxError, NewJob, Store, Worker};
 /// # Ok(()) }
 /// ```
 ///
-/// It must be opened in a tokio runtime with time enabled, and lives as long as that runtime. Two applications that must not share their
-/// events need two inboxes: two files, or two schemas.
+/// Open it in a tokio runtime with time enabled. It works as long as that runtime. Two applications that must not share their events need
+/// two inboxes: two files, or two schemas.
 #[derive(Clone, Debug)]
 pub struct Inbox<S> {
     pub(crate) store: S,
@@ -39,7 +39,7 @@ pub struct Inbox<S> {
 }
 
 impl<S: Store> Inbox<S> {
-    /// An inbox on this database.
+    /// An inbox on this store.
     pub fn on(store: S) -> Self {
         let (deadline, wake) = (Duration::from_secs(3), Arc::default());
         let group_commit = GroupCommit::spawn(store.clone(), deadline, Arc::clone(&wake));
@@ -47,13 +47,13 @@ impl<S: Store> Inbox<S> {
         Self { store, group_commit, deadline, retention, dead_retention: None, wake, alone: Arc::default() }
     }
 
-    /// The database that it is on.
+    /// Its store.
     pub fn database(&self) -> &S {
         &self.store
     }
 
-    /// Sets how long a delivery may take to be stored before its caller is told that it is not. A commit that fails is tried again until
-    /// then. Twenty gives up after 5 seconds, so the default is 3.
+    /// Sets how long [`store`](Self::store) may take before it returns an error. Until then it repeats a commit that fails. The default is 3
+    /// seconds, because Twenty gives up after 5.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -61,18 +61,17 @@ impl<S: Store> Inbox<S> {
         self
     }
 
-    /// Sets how long a handled job is kept. For this long a duplicate of it is known, and not handled again, and it can be
-    /// [rerun](Self::rerun). The default is 7 days. An hour is the least: it must outlast the tolerance of signatures, or a replay would
-    /// get through.
+    /// Sets how long a handled job is kept. Meanwhile a duplicate of it adds no job, and it can be [rerun](Self::rerun). The default is 7
+    /// days. The minimum is an hour, because it must outlast the tolerance of signatures, or a replay would get through.
     ///
-    /// Workers delete what is older. Dead letters stay until somebody looks at them.
+    /// Workers delete older ones. Dead letters stay, unless they have a [retention](Self::dead_retention) too.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention.max(Duration::from_hours(1));
         self
     }
 
-    /// Sets an age at which workers delete dead letters, counted from their last attempt. By default there is none. An hour is the least.
+    /// Sets how long dead letters are kept after their last attempt. By default they stay. The minimum is an hour.
     #[must_use]
     pub fn dead_retention(mut self, retention: Duration) -> Self {
         self.dead_retention = Some(retention.max(Duration::from_hours(1)));
@@ -113,7 +112,7 @@ impl<S: Store> Inbox<S> {
     /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what happens when it does not, and
     /// [`Handler`] for what a handler may be.
     ///
-    /// `name` is for logs: any number of workers, in any number of processes, share the work, whatever their names.
+    /// `name` is for logs. Any number of workers, in any number of processes, share the work, also under different names.
     pub fn worker<A>(&self, name: impl Into<String>, handler: impl Handler<A>) -> Worker<S> {
         Worker::new(self.clone(), name.into(), crate::handler::erase(handler))
     }

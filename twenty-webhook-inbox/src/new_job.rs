@@ -11,7 +11,7 @@ use twenty_webhook_core::{Action, Payload, RawJson, ReplayKey, WebhookEvent, jif
 use crate::InboxError;
 use crate::text::printable;
 
-/// An event on its way into a [`Store`](crate::Store): the raw body, and what the inbox knows about it.
+/// An event to be stored: the raw body, and what the store indexes of it.
 #[derive(Clone)]
 pub struct NewJob {
     key: ReplayKey,
@@ -93,7 +93,7 @@ impl NewJob {
         self.tenant.as_deref()
     }
 
-    /// The tenant, or else the workspace, or else nothing: records with the same id in two scopes are two records.
+    /// The tenant, or the workspace if there is no tenant, or empty. Records with the same id in two scopes are two records.
     pub fn scope(&self) -> &str {
         self.tenant.as_deref().or(self.workspace.as_deref()).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ impl NewJob {
         &self.action
     }
 
-    /// The ids of the records that it is about: none, one, or those of a batch. Its lanes are (scope, object, id) for each of them.
+    /// The ids of its records: none, one, or those of a batch. Its lanes are (scope, object, id) for each of them.
     pub fn record_ids(&self) -> &[String] {
         &self.record_ids
     }
@@ -192,7 +192,7 @@ impl Dates {
         self.id.as_str().filter(|id| !id.is_empty()).map(printable)
     }
 
-    /// As any version of Twenty writes it; without an offset it is UTC.
+    /// Some versions of Twenty write no offset: then it is UTC.
     fn updated_at(&self) -> Option<i64> {
         let text = self.updated_at.as_str()?;
         let date = text.parse::<jiff::Timestamp>().ok();
@@ -201,8 +201,8 @@ impl Dates {
     }
 }
 
-/// A short stand-in for (object, record id) that databases index. Two records that share one only share a look-up: the scope is compared
-/// too, and what merges events compares all.
+/// A hash of (object, record id), for indexes. Two records with the same hash may wait for each other, and nothing worse: the scope is
+/// compared too, and jobs are merged only if object and id are equal.
 pub(crate) fn lane(object: &str, record_id: &str) -> i64 {
     let mut hash = Sha256::new();
     hash.update(object.as_bytes());

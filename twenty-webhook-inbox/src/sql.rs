@@ -17,7 +17,7 @@ use crate::{JobFilter, JobInfo, State};
 /// The names and expressions that differ.
 #[derive(Debug)]
 pub(crate) struct Dialect {
-    /// From `{name}` to what it stands for.
+    /// From `{name}` to its text.
     words: Vec<(&'static str, String)>,
     texts: Mutex<HashMap<&'static str, Arc<str>>>,
     /// Whether a connection keeps the statements that it has prepared.
@@ -66,7 +66,7 @@ impl Dialect {
         sqlx::query_scalar(self.sql(template)).persistent(self.keeps_prepared)
     }
 
-    /// The statement in this dialect. It is made once.
+    /// The statement in this dialect. Made once and kept.
     fn sql(&self, template: &'static str) -> SqlStr {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts.entry(template).or_insert_with(|| self.text(template).into());
@@ -78,13 +78,12 @@ impl Dialect {
     }
 }
 
-/// Whether a caught-up event of the very state of a delivery is there: the condition of an insert, whose `$3`, `$8` and `$9` are the scope,
-/// the lane and the date. A dead letter is no reason to leave a delivery out.
+/// Whether a caught-up event with the same state as a delivery exists: then the delivery is not inserted. A dead letter does not count.
 pub(crate) const IS_CAUGHT_UP: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
     AND c.scope = {new_scope} AND c.object = {new_object} AND c.record_id = {new_record_id} AND c.dated AND c.state <= 3)";
 
-/// The job that `j` has to wait for. `$2` is the time before which a job that has been failing since holds up no other. A batch has no lane
-/// of its own; its lanes are in a table beside. One order over all jobs keeps two batches from waiting for each other.
+/// The job that `j` has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another
+/// table. All jobs have one order, so two batches never wait for each other.
 const BLOCKER: &str = "coalesce(
     (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state = 2 LIMIT 1),
     (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state <= 2
@@ -104,11 +103,11 @@ const BLOCKER: &str = "coalesce(
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1)
     ) END)";
 
-/// Whether a newer state of the record of an updated row is done.
+/// Whether a newer state of the record is done.
 const STALE: &str = "({this}.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
     AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq))";
 
-/// Of those that waited for one of the jobs in `{ids}`, the next of each lane. It is to wake the one after it, so it has followers.
+/// Of the jobs that waited for one of `{ids}`, the next of each lane. It must wake the one after it, so it has followers.
 const WOKEN: &str = "
     SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = x.lane AND w.scope = x.scope AND w.state = 1
         ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {jobs} x WHERE x.seq {ids}
@@ -126,8 +125,8 @@ pub(crate) const FIND: &str = "SELECT {info}, body FROM {jobs} WHERE seq = $1";
 pub(crate) const WAKE: &str =
     "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any} {woken} {end}";
 
-/// Those that wait although no job of their lane is before them or running, and all batches that wait: a safeguard, and what follows a
-/// deletion.
+/// Wakes jobs that wait although no job of their lane is before them or running, and all waiting batches. Runs after a deletion, and as a
+/// safeguard.
 pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN (
     SELECT w.seq FROM {jobs} w WHERE w.state = 1 AND w.lane IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM {jobs} o WHERE o.lane = w.lane AND o.scope = w.scope AND o.state <= 2 AND o.seq <> w.seq
@@ -142,7 +141,7 @@ pub(crate) const BURST: &str =
 
 pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state + 0 = 0";
 
-/// A job whose process ended. `$1` is how late its lease is allowed to be, `$2` how many crashes are too many.
+/// Recovers jobs whose process ended. `$1` is how long ago a lease must have run out, `$2` how many crashes make a job dead.
 pub(crate) const RECOVER: &str = "UPDATE {jobs} SET state = CASE WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
     run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_until = NULL,
     finished_at = {now}, last_error = 'its process ended while it was handled'
@@ -158,7 +157,7 @@ pub(crate) const DELETE_DONE: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT se
 pub(crate) const DELETE_DEAD: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 4
     AND finished_at < {now} - $1 ORDER BY finished_at LIMIT $2 {skip_locked})";
 
-/// After a clock was set back: an attempt, or a delivery, was in the future.
+/// After the clock was set back: an attempt or a delivery was in the future.
 pub(crate) const REPAIR_DUE: [&str; 2] = [
     "UPDATE {jobs} SET run_at = {now}, stored_at = CASE WHEN stored_at > {now} THEN {now} ELSE stored_at END,
         finished_at = CASE WHEN finished_at > {now} THEN {now} ELSE finished_at END
@@ -167,14 +166,14 @@ pub(crate) const REPAIR_DUE: [&str; 2] = [
         WHERE state = 0 AND crashes > 0 AND run_at > {now} + 5000 AND finished_at > {now} + 5000",
 ];
 
-/// `$1` is the longest lease.
+/// `$1` is the length of a lease.
 pub(crate) const REPAIR_LEASES: &str =
     "UPDATE {jobs} SET lease_until = {now} + $1 WHERE state = 2 AND lease_until > {now} + 2 * $1 + 5000";
 
 pub(crate) const REPAIR_DONE: &str =
     "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";
 
-/// One statement, so that a job that ends meanwhile is not counted twice.
+/// One statement, so that no job is counted twice when it ends meanwhile.
 pub(crate) const COUNTS: &str = "SELECT
     (SELECT count(*) FROM {jobs} WHERE state <= 1 AND attempts = 0) AS pending,
     (SELECT count(*) FROM {jobs} WHERE state <= 1 AND attempts > 0) AS retrying,
@@ -201,7 +200,7 @@ pub(crate) const ERASE: &str =
     "UPDATE {jobs} SET body = NULL, last_error = NULL, state = CASE WHEN state < 2 THEN 3 ELSE state END,
     finished_at = coalesce(finished_at, {now}) WHERE seq {ids} AND body IS NOT NULL";
 
-/// The condition of a page: by an index where there is one.
+/// Reads a page, by an index where there is one.
 pub(crate) fn page(filter: &JobFilter) -> &'static str {
     match (filter.lane().is_some(), filter.only_state()) {
         (true, _) => {
@@ -222,7 +221,7 @@ pub(crate) fn page(filter: &JobFilter) -> &'static str {
     }
 }
 
-/// A job's state as users know it.
+/// A job's public state.
 pub(crate) fn state(number: i16, attempts: u32) -> State {
     match number {
         0 | 1 if attempts > 0 => State::Retrying,
@@ -246,7 +245,7 @@ pub(crate) fn age(millis: Option<i64>) -> Option<std::time::Duration> {
     millis.map(|millis| std::time::Duration::from_millis(millis.try_into().unwrap_or(0)))
 }
 
-/// A job's row as both databases give it.
+/// Reads a job's row of either database.
 pub(crate) fn info<'r, R>(row: &'r R) -> Result<JobInfo, sqlx::Error>
 where
     R: sqlx::Row,

@@ -7,13 +7,13 @@ use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
 
 /// The database of an inbox.
 ///
-/// `SqliteStore` and `PostgresStore` are two. Another one is some statements in your own crate, and [`Inbox::on`](crate::Inbox::on) takes
-/// it; nothing here needs to change. `tests/it/memory.rs` is the whole of one, and shows the rules of order in their shortest form.
+/// `SqliteStore` and `PostgresStore` implement it. You can implement it for another database, and pass that to
+/// [`Inbox::on`](crate::Inbox::on). `tests/it/memory.rs` is a complete store, with the rules of order in their shortest form.
 ///
-/// Every method may be cancelled, and may be called again when it failed. All times are the database's own.
+/// The inbox may cancel every call, and repeats calls that failed. All times are those of the database's clock.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Adds these jobs in one transaction, due now, and leaves out those whose key is there. Returns *after* the commit is on disk: what
-    /// this says is stored is answered 2xx, and Twenty never sends it again.
+    /// Adds these jobs in one transaction, due now, except those whose key is there already. Returns *after* the commit is on disk: the
+    /// receiver then answers 2xx, and Twenty never sends them again.
     fn push(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Counts that deliveries may have been lost: one could not be stored, or the receiver was down until now. Catch-up looks at it, in
@@ -25,39 +25,38 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Gives a worker up to `limit` jobs that are due, under a lease. See [`Claim`].
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, InboxError>> + Send;
 
-    /// Records how attempts ended, for those jobs whose lease is still this one. Returns whether a job that waited for one of these is due
-    /// now.
+    /// Records how attempts ended, where the lease is still this one. Returns whether a job that waited for one of these is due now.
     fn complete(&self, completions: &[Completion]) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
-    /// Gives back all jobs of a claim whose answer was lost, as if they had never been claimed.
+    /// Releases all jobs of a claim whose answer was lost, as if they had not been claimed.
     fn release_claim(&self, token: i64) -> impl Future<Output = Result<(), InboxError>> + Send;
 
-    /// The same database over a connection of its own. A heartbeat calls this on its own thread, in a runtime of its own.
+    /// The same database over a separate connection. A heartbeat calls this on its own thread and runtime.
     fn reconnect(&self) -> impl Future<Output = Result<Self, InboxError>> + Send;
 
-    /// Extends these leases to `lease` from now. Returns the jobs whose lease is still theirs.
+    /// Extends these leases to `lease` from now. Returns the jobs whose lease was still held.
     fn renew(
         &self,
         leases: &[(JobId, i64)],
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
-    /// Takes jobs back whose lease ran out more than `late` ago: their process ended, or lost the database. Each counts as a crash: due
-    /// again after a second, two, four and so on; dead after `max_crashes`. Attempts are not counted. Returns how many there were.
+    /// Recovers jobs whose lease ran out more than `late` ago, because their process ended or lost the database. Each counts as a crash, not
+    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`. Returns how many there were.
     fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
     /// Deletes jobs past their retention, and repairs timestamps left in the future after the clock was set back. Returns whether there
     /// is more to delete.
     fn maintain(&self, maintenance: &Maintenance) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
-    /// Whether the database answers, and is the one that was opened.
+    /// Checks that the database answers, and is the one that was opened.
     fn health(&self) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Counts jobs by state.
     fn counts(&self) -> impl Future<Output = Result<Counts, InboxError>> + Send;
 
-    /// A page of jobs, the newest first: up to `limit` of those that the filter may match and whose id is less than `before`. The caller
-    /// applies [`JobFilter::matches`]; a store uses the filter to read less.
+    /// A page of jobs, the newest first: up to `limit` that the filter may match, with an id below `before`. The caller applies
+    /// [`JobFilter::matches`]; a store uses the filter to read fewer rows.
     fn page(
         &self,
         filter: &JobFilter,
@@ -68,27 +67,27 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// One job, and its body if it was not erased.
     fn find(&self, id: JobId) -> impl Future<Output = Result<Option<(JobInfo, Option<Bytes>)>, InboxError>> + Send;
 
-    /// Changes these jobs. Returns how many there were that could be.
+    /// Changes these jobs, where their state allows it. Returns how many it changed.
     fn change(&self, change: Change, ids: &[JobId]) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Stops or starts all workers on this database. Survives a restart.
+    /// Pauses or resumes all workers on this database. Must survive a restart.
     fn set_paused(&self, paused: bool) -> impl Future<Output = Result<(), InboxError>> + Send;
 
-    /// Whether workers are stopped.
+    /// Whether workers are paused.
     fn is_paused(&self) -> impl Future<Output = Result<bool, InboxError>> + Send;
 }
 
-/// What a worker asks for.
+/// A worker's request for jobs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
-    /// Random. The jobs' lease is known by it.
+    /// A random number that identifies the leases.
     pub token: i64,
-    /// At most this many jobs, merged ones not counted.
+    /// At most this many jobs, without the merged ones.
     pub limit: usize,
-    /// The lease runs out this long from now, unless it is renewed.
+    /// How long the lease is, from now.
     pub lease: Duration,
-    /// Which jobs whose process crashed may be among them.
+    /// Which jobs with crashes may be among them.
     pub crashed: Crashed,
     /// The rules of order. `None`: any job that is due.
     pub order: Option<Order>,
@@ -101,10 +100,10 @@ impl Claim {
     }
 }
 
-/// Which jobs whose process crashed a worker takes.
+/// Which jobs with crashes a worker takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crashed {
-    /// None: the worker has one, or waits to be idle.
+    /// None: the worker runs one already.
     No,
     /// One that crashed once.
     Once,
@@ -117,20 +116,20 @@ pub enum Crashed {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Order {
-    /// A job that has been failing for this long holds up the later ones of its record no more.
+    /// A job that has been failing for this long no longer holds up the later ones of its record.
     pub gives_up_after: Option<Duration>,
-    /// Merge a burst of `updated` of one record that has been quiet for this long.
+    /// Merge a burst of `updated` of one record once none has arrived for this long.
     pub coalesce: Option<Duration>,
 }
 
-/// What a worker got.
+/// The answer to a [`Claim`].
 #[derive(Clone, Debug, Default)]
 pub struct Claimed {
     /// The jobs.
     pub jobs: Vec<ClaimedJob>,
-    /// Others are due, so ask again at once.
+    /// Other jobs are due: claim again at once.
     pub more: bool,
-    /// A job that crashed twice is due, and was not asked for.
+    /// A job that crashed twice is due, and [`Claim::crashed`] did not allow it.
     pub alone_is_due: bool,
 }
 
@@ -143,11 +142,11 @@ pub struct ClaimedJob {
     pub key: ReplayKey,
     /// The tenant whose secret signed it.
     pub tenant: Option<String>,
-    /// What was signed.
+    /// The bytes that were signed.
     pub body: Bytes,
     /// How many attempts have ended.
     pub attempts: u32,
-    /// How often its process crashed.
+    /// How many times its process crashed.
     pub crashes: u32,
     /// When it was stored.
     pub stored_at: SystemTime,
@@ -172,18 +171,18 @@ pub struct Completion {
     pub id: JobId,
     /// Its lease.
     pub token: i64,
-    /// What came of it.
+    /// What to do with it.
     pub outcome: Outcome,
 }
 
 impl Completion {
-    /// This job, under this lease, ended so.
+    /// A completion of this job under this lease.
     pub fn new(id: JobId, token: i64, outcome: Outcome) -> Self {
         Self { id, token, outcome }
     }
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It was handled.
@@ -196,15 +195,15 @@ pub enum Outcome {
     Released,
 }
 
-/// What is done for a database once a minute.
+/// The maintenance that workers do once a minute.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Maintenance {
-    /// Delete what was done longer ago.
+    /// Delete jobs that were done longer ago.
     pub retention: Duration,
     /// Delete dead letters that died longer ago.
     pub dead_retention: Option<Duration>,
-    /// No lease is longer.
+    /// The length of a lease: an end further away is an error of the clock.
     pub lease: Duration,
     /// Delete at most this many of each.
     pub limit: u32,
@@ -224,8 +223,8 @@ pub enum Change {
     Retry,
     /// Done jobs are pending and due, with all their attempts.
     Rerun,
-    /// Gone for good, unless it is running.
+    /// Deleted for good, except running jobs.
     Delete,
-    /// The body and the error are gone. A job that was not handled is done. The key stays, so a duplicate is known.
+    /// The body and the error are gone. A job that was not handled is done. The key stays, so a duplicate adds no job.
     Erase,
 }

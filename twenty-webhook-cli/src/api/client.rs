@@ -99,7 +99,6 @@ impl Api {
     }
 
     /// Creates a note, and returns its id.
-    #[cfg(feature = "inbox")]
     pub(crate) async fn create_note(&self, title: &str) -> Result<String, ApiError> {
         let answer = self.call(Method::POST, "rest/notes", Some(&json!({ "title": title }))).await?;
         let data = answer.body.get("data").and_then(Value::as_object);
@@ -108,7 +107,6 @@ impl Api {
     }
 
     /// Destroys a note.
-    #[cfg(feature = "inbox")]
     pub(crate) async fn destroy_note(&self, id: &str) -> Result<(), ApiError> {
         self.call(Method::DELETE, &format!("rest/notes/{}", path_segment(id)), None).await.map(drop)
     }

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Check, Report};
 use crate::api::{Api, Webhook, webhooks_in};
-use crate::listen::TEMPORARY;
+use crate::temporary::is_temporary;
 use crate::terminal;
 
 /// Is the API there, and which webhooks does it know? `None` if that is not known.
@@ -26,16 +26,14 @@ pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Opti
         };
         report.add(&Check::ok("webhooks", count))?;
     }
-    for webhook in
-        webhooks.iter().filter(|webhook| webhook.description.as_deref().is_some_and(|text| text.starts_with(TEMPORARY)))
-    {
+    for webhook in webhooks.iter().filter(|webhook| is_temporary(webhook)) {
         let id = terminal::plain(&webhook.id, 60);
         let check = Check::warning(
             "temporary_webhook",
-            format!("the webhook {id} was made by `listen --register` for a while"),
+            format!("the webhook {id} was created for one run, of `listen --register` or `doctor --canary`"),
         )
-        .why("if that `listen` was killed, nothing answers it, and Twenty waits 5 seconds for it with each call")
-        .fix(format!("unless a `listen` uses it: twenty-webhook webhooks delete {id}"));
+        .why("if that run was killed, nothing answers it, and Twenty waits 5 seconds for it with each call")
+        .fix(format!("unless a run uses it: twenty-webhook webhooks delete {id}"));
         report.add(&check)?;
     }
     Ok(Some(webhooks))

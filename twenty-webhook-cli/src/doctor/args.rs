@@ -3,6 +3,8 @@ use twenty_webhook_axum::EventPattern;
 
 use crate::api::ApiArgs;
 use crate::secrets::SecretArgs;
+use crate::time::Wait;
+use crate::tunnel::TunnelProgram;
 
 /// Find out why no delivery arrives
 ///
@@ -16,8 +18,8 @@ which a receiver refuses.
 --send-sample signs a sample with the secret. To the receiver it is a real event: a person that does not exist is created. Its ids begin \
 with d0c70000.
 
---canary creates a note in Twenty and destroys it, and waits until both deliveries are in the inbox at --db. All subscribers of notes see \
-them.
+--canary creates a note in Twenty and destroys it, and waits until both deliveries are in the inbox at --db; or, with --tunnel, until they \
+arrive here, on a temporary webhook. All subscribers of notes see them. Ctrl-C destroys the note and removes the webhook, too.
 
 Exit status: 0 if all is well, 1 if something is wrong, 2 if nothing could be checked.
 
@@ -26,7 +28,8 @@ Examples:
   twenty-webhook doctor
   twenty-webhook doctor --want 'person.*' --secret-file secret
   twenty-webhook doctor --secret-file secret --send-sample
-  twenty-webhook doctor --canary --db inbox.db")]
+  twenty-webhook doctor --canary --db inbox.db
+  twenty-webhook doctor --canary --tunnel cloudflared")]
 pub(crate) struct DoctorArgs {
     /// Events that you want, as person.* or opportunity.updated. May be repeated
     #[arg(long, value_name = "PATTERN")]
@@ -43,7 +46,6 @@ pub(crate) struct DoctorArgs {
     /// Print one line of JSON for each check
     #[arg(long)]
     pub(super) json: bool,
-    #[cfg(feature = "inbox")]
     #[command(flatten)]
     pub(super) canary: CanaryArgs,
     #[command(flatten)]
@@ -53,16 +55,22 @@ pub(crate) struct DoctorArgs {
 }
 
 /// A delivery from end to end.
-#[cfg(feature = "inbox")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Canary")]
 pub(crate) struct CanaryArgs {
     /// Create and destroy a note, and wait for its deliveries
-    #[arg(long, requires = "db")]
+    #[arg(long, requires = "place")]
     pub(super) canary: bool,
-    /// The inbox to wait at: an SQLite file, or a URL of Postgres
-    #[arg(long, value_name = "FILE|URL", requires = "canary", value_hint = clap::ValueHint::FilePath)]
+    /// Wait for them in this inbox: an SQLite file, or a URL of Postgres
+    #[cfg(feature = "inbox")]
+    #[arg(long, value_name = "FILE|URL", group = "place", requires = "canary", value_hint = clap::ValueHint::FilePath)]
     pub(super) db: Option<String>,
+    /// Wait for them here, on a temporary webhook through this tunnel program: cloudflared, ngrok, or ssh:HOST
+    #[arg(long, value_name = "PROGRAM", group = "place", requires = "canary")]
+    pub(super) tunnel: Option<TunnelProgram>,
+    /// How long to wait before the note is created: Twenty caches its list of webhooks for up to 10 seconds
+    #[arg(long, value_name = "DURATION", default_value = "10s", requires = "tunnel")]
+    pub(super) cache_wait: Wait,
     /// How many seconds to wait for each delivery of the canary
     #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "canary")]
     pub(super) wait: u64,

@@ -1,35 +1,141 @@
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use http::StatusCode;
+use tokio::net::TcpListener;
+#[cfg(feature = "inbox")]
 use twenty_webhook_axum::{EventName, EventPattern};
+use twenty_webhook_axum::{Secret, TwentyWebhookLayer, Webhook};
+#[cfg(feature = "inbox")]
 use twenty_webhook_inbox::{Inbox, JobFilter, Store};
 
 use super::args::CanaryArgs;
 use super::{Check, Report};
-use crate::api::{Api, Webhook};
+use crate::api::Api;
+#[cfg(feature = "inbox")]
 use crate::database::Database;
+use crate::register::new_secret;
+use crate::signals::Interrupts;
+use crate::temporary::Temporary;
 use crate::terminal;
+use crate::tunnel::{Tunnel, TunnelProgram};
 
 const POLL: Duration = Duration::from_millis(100);
+const EVENTS: [&str; 2] = ["note.created", "note.destroyed"];
 
-/// Creates a note and destroys it, and waits for both deliveries in the inbox.
-pub(super) async fn run(args: &CanaryArgs, api: &Api, webhooks: &[Webhook], report: &mut Report) -> anyhow::Result<()> {
+/// Creates a note and destroys it, and waits for both deliveries.
+pub(super) async fn run(
+    args: &CanaryArgs,
+    api: &Api,
+    webhooks: &[crate::api::Webhook],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    // What is created from here on is removed at the end, also on Ctrl-C.
+    let mut interrupts = Interrupts::new()?;
+    if let Some(program) = &args.tunnel {
+        return through_tunnel(args, program, api, &mut interrupts, report).await;
+    }
+    #[cfg(feature = "inbox")]
+    if let Some(db) = &args.db {
+        if let Some(check) = not_subscribed(webhooks) {
+            return report.add(&check);
+        }
+        return match Database::open(db).await? {
+            Database::Sqlite(inbox) => send(args, api, &inbox, &mut interrupts, report).await,
+            Database::Postgres(inbox) => send(args, api, &inbox, &mut interrupts, report).await,
+        };
+    }
+    let _ = webhooks;
+    Ok(())
+}
+
+/// A receiver can only get what some webhook subscribes to.
+#[cfg(feature = "inbox")]
+fn not_subscribed(webhooks: &[crate::api::Webhook]) -> Option<Check> {
     let operations = webhooks.iter().flat_map(|webhook| &webhook.operations);
     let patterns: Vec<EventPattern> = operations.filter_map(|operation| operation.parse().ok()).collect();
-    let uncovered = ["note.created", "note.destroyed"]
-        .into_iter()
-        .find(|name| !patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(*name))));
-    if let Some(name) = uncovered {
-        let check = Check::wrong("canary", format!("no webhook subscribes to {name}, so the canary would not arrive"));
-        return report.add(&check.fix("add the operation note.* to a webhook, at least for now"));
+    let is_covered = |name: &str| patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(name)));
+    let name = EVENTS.into_iter().find(|name| !is_covered(name))?;
+    let check = Check::wrong("canary", format!("no webhook subscribes to {name}, so the canary would not arrive"));
+    Some(check.fix("add the operation note.* to a webhook, at least for now"))
+}
+
+/// Receives the deliveries here, on a webhook for this run.
+async fn through_tunnel(
+    args: &CanaryArgs,
+    program: &TunnelProgram,
+    api: &Api,
+    interrupts: &mut Interrupts,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = listener.local_addr()?.port();
+    let (secret, received) = (new_secret()?, Received::default());
+    let layer = TwentyWebhookLayer::new(Secret::new(secret.clone())?);
+    let app = Router::new().fallback_service(post(receive).layer(layer).with_state(received.clone()));
+    let server = tokio::spawn(axum::serve(listener, app).into_future());
+    let tunnel = tokio::select! {
+        tunnel = Tunnel::start(program, port) => tunnel?,
+        () = interrupts.next() => bail!("stopped"),
+    };
+    let operations = EVENTS.map(str::to_owned);
+    let webhook = Temporary::create(api, "doctor --canary", &tunnel.url, &operations, &secret).await?;
+    let ended = async {
+        tokio::select! {
+            () = tokio::time::sleep(args.cache_wait.0) => {}
+            () = interrupts.next() => bail!("stopped"),
+        }
+        send(args, api, &received, interrupts, report).await
+    };
+    let ended = ended.await;
+    webhook.remove().await;
+    server.abort();
+    ended
+}
+
+async fn receive(State(received): State<Received>, Webhook(event): Webhook) -> StatusCode {
+    if let Some(id) = event.record_id() {
+        received.0.lock().unwrap_or_else(PoisonError::into_inner).insert((event.name().to_string(), id.to_owned()));
     }
-    let Some(db) = &args.db else { return Ok(()) };
-    match Database::open(db).await? {
-        Database::Sqlite(inbox) => send(args, api, &inbox, report).await,
-        Database::Postgres(inbox) => send(args, api, &inbox, report).await,
+    StatusCode::OK
+}
+
+/// Where the deliveries arrive.
+trait Arrivals {
+    async fn has(&self, name: &str, note: &str) -> anyhow::Result<bool>;
+}
+
+/// Names of events, and ids of records.
+#[derive(Clone, Default)]
+struct Received(Arc<Mutex<HashSet<(String, String)>>>);
+
+impl Arrivals for Received {
+    async fn has(&self, name: &str, note: &str) -> anyhow::Result<bool> {
+        let received = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(received.contains(&(name.to_owned(), note.to_owned())))
     }
 }
 
-async fn send(args: &CanaryArgs, api: &Api, inbox: &Inbox<impl Store>, report: &mut Report) -> anyhow::Result<()> {
+#[cfg(feature = "inbox")]
+impl<S: Store> Arrivals for Inbox<S> {
+    async fn has(&self, name: &str, note: &str) -> anyhow::Result<bool> {
+        let filter = JobFilter::all().record("note", note).named(name.parse()?);
+        Ok(!self.jobs(&filter.limit(1)).await?.is_empty())
+    }
+}
+
+async fn send(
+    args: &CanaryArgs,
+    api: &Api,
+    place: &impl Arrivals,
+    interrupts: &mut Interrupts,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let id = match api.create_note("twenty-webhook doctor: a canary, which is destroyed at once").await {
         Ok(id) => id,
         Err(error) => {
@@ -37,28 +143,36 @@ async fn send(args: &CanaryArgs, api: &Api, inbox: &Inbox<impl Store>, report: &
             return report.add(&check.fix("give the key's role the permission to create and destroy notes"));
         }
     };
-    report.add(&arrival(args, inbox, &id, "note.created").await?)?;
+    let [created, destroyed] = EVENTS;
+    let arrived = arrival(args, place, interrupts, &id, created).await;
+    // Whatever came of it.
     if let Err(error) = api.destroy_note(&id).await {
         let check =
             Check::wrong("canary", format!("the note {} cannot be destroyed: {error}", terminal::plain(&id, 60)));
         return report.add(&check.fix("destroy it in Twenty by hand"));
     }
-    report.add(&arrival(args, inbox, &id, "note.destroyed").await?)
+    report.add(&arrived?)?;
+    report.add(&arrival(args, place, interrupts, &id, destroyed).await?)
 }
 
-async fn arrival(args: &CanaryArgs, inbox: &Inbox<impl Store>, id: &str, name: &str) -> anyhow::Result<Check> {
-    let filter = JobFilter::all().record("note", id).named(name.parse()?);
+async fn arrival(
+    args: &CanaryArgs,
+    place: &impl Arrivals,
+    interrupts: &mut Interrupts,
+    note: &str,
+    name: &str,
+) -> anyhow::Result<Check> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(args.wait) {
-        if !inbox.jobs(&filter.clone().limit(1)).await?.is_empty() {
-            return Ok(Check::ok(
-                "canary",
-                format!("{name} was stored in the inbox after {}", terminal::took(started.elapsed())),
-            ));
+        if place.has(name, note).await? {
+            return Ok(Check::ok("canary", format!("{name} arrived after {}", terminal::took(started.elapsed()))));
         }
-        tokio::time::sleep(POLL).await;
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            () = interrupts.next() => bail!("stopped; the note is destroyed"),
+        }
     }
     Ok(Check::wrong("canary", format!("{name} did not arrive within {} s", args.wait))
-        .why("Twenty did not call, or the receiver did not store it here; Twenty never sends it again")
+        .why("Twenty did not call, or the receiver did not accept it; Twenty never sends it again")
         .fix("look at the checks above, at the receiver's log, and at Twenty's worker: does it run?"))
 }

@@ -1,10 +1,10 @@
 mod api;
 mod args;
-#[cfg(feature = "inbox")]
 mod canary;
 mod operations;
 mod report;
 mod target;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -30,7 +30,6 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
             report.about(&format!("webhook {} to {url}", terminal::plain(&webhook.id, 60)))?;
             target::check(&args, webhook, &mut report).await?;
         }
-        #[cfg(feature = "inbox")]
         if args.canary.canary {
             report.about("canary")?;
             canary::run(&args.canary, &twenty, &webhooks, &mut report).await?;

@@ -7,6 +7,7 @@ use reqwest::{Url, redirect};
 use serde_json::json;
 use twenty_webhook_axum::{Secret, Signer, UnixMillis, Verifier};
 
+use super::tls::{self, Tls};
 use super::{Check, DoctorArgs, Report};
 use crate::api::Webhook;
 use crate::send::{last_cause, new_client};
@@ -28,6 +29,16 @@ pub(super) async fn check(args: &DoctorArgs, webhook: &Webhook, report: &mut Rep
         }
     };
     report.add(&address(args, &url).await)?;
+    if url.scheme() == "https" {
+        match tls::check(&url, LIMIT).await {
+            Tls::Agreed(check) => report.add(&check)?,
+            Tls::Failed(check) => return report.add(&check),
+            Tls::NoConnection => {}
+        }
+    } else {
+        let check = Check::warning("tls", "the target is plain http: everyone on the way can read the records");
+        report.add(&check.fix("put a proxy with a certificate in front of the receiver"))?;
+    }
     let client = new_client(&url, LIMIT, redirect::Policy::none())?;
     let get = Call::make(&client, Method::GET, &url, HeaderMap::new(), "").await;
     report.add(&get.judge("get", StatusCode::METHOD_NOT_ALLOWED, "a GET"))?;
@@ -38,12 +49,6 @@ pub(super) async fn check(args: &DoctorArgs, webhook: &Webhook, report: &mut Rep
     report.add(&post.judge("unsigned_post", StatusCode::UNAUTHORIZED, "an unsigned POST"))?;
     if let Some(check) = post.speed() {
         report.add(&check)?;
-    }
-    if url.scheme() == "https" {
-        report.add(&Check::ok("tls", "the certificate is valid for this machine"))?;
-    } else {
-        let check = Check::warning("tls", "the target is plain http: everyone on the way can read the records");
-        report.add(&check.fix("put a proxy with a certificate in front of the receiver"))?;
     }
     if args.send_sample {
         let sample = sample(args, webhook, &client, &url).await?;

@@ -4,7 +4,6 @@ mod report;
 mod server;
 mod session;
 mod summary;
-mod temporary;
 mod ui;
 
 use std::io::Write;
@@ -22,14 +21,12 @@ use twenty_webhook_axum::{Secret, Signer, Verifier};
 pub(crate) use args::ListenArgs;
 use server::Server;
 use session::Session;
-use temporary::Temporary;
 use ui::Ui;
-
-pub(crate) use temporary::TEMPORARY;
 
 use crate::local_page::LocalPage;
 use crate::register::new_secret;
 use crate::signals::Interrupts;
+use crate::temporary::{self, Temporary};
 use crate::terminal::FAINT;
 use crate::tunnel::Tunnel;
 
@@ -71,10 +68,12 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         let _ = writeln!(anstream::stderr(), "The tunnel's URL is {}", tunnel.url);
     }
     let public = tunnel.as_ref().map(|tunnel| &tunnel.url).or(args.public_url.as_ref());
-    let webhook = match (api, &secrets.registered) {
+    let webhook = match (&api, &secrets.registered) {
         (Some(api), Some(secret)) => {
             let operations: Vec<_> = args.operations.iter().map(ToString::to_string).collect();
-            Some(Temporary::create(api, target(public)?, &operations, secret).await?)
+            let target = target(public)?;
+            temporary::offer_to_remove_left(api).await?;
+            Some(Temporary::create(api, "listen", target, &operations, secret).await?)
         }
         _ => None,
     };

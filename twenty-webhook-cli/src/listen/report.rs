@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use twenty_webhook_axum::{DeliveryId, EventPattern, Finding, Payload, Rejection, UnixMillis, WebhookEvent};
 
-use crate::explain::{findings_json, findings_text, reason};
+use crate::explain::{findings_json, findings_text, short_reason};
 use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
-use crate::time;
+use crate::{reason, time};
 
 /// Twenty gives up after this time, and never sends again.
 const TWENTY_WAITS: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ impl Report {
     }
 
     fn reason(&self) -> Option<String> {
-        self.rejection.as_ref().map(Rejection::to_string)
+        self.rejection.as_ref().map(reason::text)
     }
 
     /// Whether it is one of these, or all are wanted. What is no event is always reported.
@@ -161,7 +161,7 @@ impl Report {
             None => {}
         }
         let line = format!("{FAINT}{time}{FAINT:#}  {style}{status} {verdict:<9}{style:#}  {}\n", parts.join("  "));
-        let why = self.rejection.as_ref().map(|rejection| reason(rejection, &self.findings));
+        let why = self.rejection.as_ref().map(|rejection| short_reason(rejection, &self.findings));
         let why = why.map(|why| terminal::labelled("why", &why)).unwrap_or_default();
         [line, why, findings_text(&self.findings)].concat()
     }
@@ -191,6 +191,7 @@ impl Report {
             "status": self.status.as_u16(),
             "code": self.code(),
             "reason": self.reason(),
+            "numbers": self.rejection.as_ref().map(reason::numbers),
             "findings": findings_json(&self.findings),
             "method": self.method.as_str(),
             "path": self.path,

@@ -68,8 +68,7 @@ impl Client {
 
 /// A client with this policy for redirects; without a proxy to this machine.
 pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Policy) -> anyhow::Result<reqwest::Client> {
-    // An error says that there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_crypto_provider();
     let builder = || {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("twenty-webhook/", env!("CARGO_PKG_VERSION")))
@@ -84,6 +83,12 @@ pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Poli
         Ok(_) => builder().redirect(redirects).build(),
     };
     built.context("cannot make an HTTPS client; is the package ca-certificates installed on this machine?")
+}
+
+/// rustls has no default of its own here.
+pub(crate) fn install_crypto_provider() {
+    // An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The innermost cause, which says most.

@@ -10,7 +10,7 @@ mod tamper;
 use std::process::ExitCode;
 
 pub(crate) use args::{SendArgs, url};
-pub(crate) use client::{Answer, Client, Failure, is_loopback, last_cause, new_client};
+pub(crate) use client::{Answer, Client, Failure, install_crypto_provider, is_loopback, last_cause, new_client};
 use request::RequestSource;
 pub(crate) use request::new_body;
 

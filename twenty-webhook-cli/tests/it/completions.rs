@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::support::{run, text};
+use crate::support::{run, skip, text};
 
-/// What a shell says after `script`, or `None`, with a word on stderr, where it is not installed.
+/// What a shell prints when it runs `script`, or `None` where the shell is not installed.
 fn shell(shell: &str, args: &[&str], script: &str) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     let completions = run(&["completions", shell]);
@@ -26,7 +26,7 @@ fn shell(shell: &str, args: &[&str], script: &str) -> Option<String> {
     match output {
         Ok(output) => Some(text(&output.stdout) + &text(&output.stderr)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("SKIPPED: {shell} is not installed; its completions were not run");
+            skip(&format!("{shell} is not installed"));
             None
         }
         Err(error) => panic!("{error}"),
@@ -86,7 +86,7 @@ fn zsh() {
     zsh.args(["-f", "-i"]).current_dir(dir.path()).env("HOME", dir.path()).env("TERM", "dumb");
     zsh.env("PATH", format!("{}:{}", binary.display(), std::env::var("PATH").unwrap()));
     if Command::new("zsh").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: zsh is not installed; its completions were not run");
+        skip("zsh is not installed");
         return;
     }
     // A terminal, because zsh completes in its line editor only.

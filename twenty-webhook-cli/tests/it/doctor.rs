@@ -264,7 +264,7 @@ fn a_canary_comes_through_or_is_missed() {
     twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
     let output = run_on(&twenty, &args);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_found(&output, "canary", "ok", "was stored in the inbox");
+    assert_found(&output, "canary", "ok", "note.created arrived");
     assert!(twenty.records("note").is_empty(), "it was destroyed");
 
     twenty.set_faults(|faults| faults.receiver_down = true);
@@ -275,6 +275,58 @@ fn a_canary_comes_through_or_is_missed() {
     let key = twenty.add_api_key(Role::default().forbid("note"));
     let output = with_key(&twenty, &key, &args).output().unwrap();
     assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
+}
+
+/// A service that leads from a URL to the port, in place of a tunnel's.
+#[cfg(unix)]
+const TUNNEL: &str = r#"for arg; do case "$arg" in 80:*) echo "Forwarding HTTP traffic from http://${arg#80:}";; esac; done; exec sleep 60"#;
+
+#[cfg(unix)]
+fn through_a_tunnel(twenty: &FakeTwenty, dir: &tempfile::TempDir, more: &[&str]) -> std::process::Command {
+    let usual = ["doctor", "--json", "--canary", "--tunnel", "ssh:serveo.net"];
+    let mut command = on(twenty, &[&usual[..], more].concat());
+    crate::tunnel::with_path(&mut command, dir);
+    command
+}
+
+#[cfg(unix)]
+#[test]
+fn a_canary_comes_through_a_tunnel() {
+    let (twenty, dir) = (FakeTwenty::start(), crate::tunnel::program("ssh", TUNNEL));
+    let output = through_a_tunnel(&twenty, &dir, &["--cache-wait", "1ms"]).output().unwrap();
+    let canary: Vec<_> = lines(&output).into_iter().filter(|line| line["check"] == "canary").collect();
+    assert_eq!(canary.len(), 2, "{output:?}");
+    for (check, name) in canary.iter().zip(["note.created arrived", "note.destroyed arrived"]) {
+        assert!(check["result"] == "ok" && check["what"].as_str().unwrap().starts_with(name), "{check}");
+    }
+    let stays = |twenty: &FakeTwenty| lines(&run_on(twenty, &["webhooks", "list", "--json"])).len();
+    assert_eq!((stays(&twenty), twenty.records("note").len()), (0, 0), "nothing is left");
+
+    twenty.set_faults(|faults| faults.receiver_down = true);
+    let output = through_a_tunnel(&twenty, &dir, &["--cache-wait", "1ms", "--wait", "1"]).output().unwrap();
+    assert_found(&output, "canary", "wrong", "did not arrive within 1 s");
+    assert_eq!((stays(&twenty), twenty.records("note").len()), (0, 0), "nor then");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing_of_a_canary() {
+    let dir = crate::tunnel::program("ssh", TUNNEL);
+    // While it waits for Twenty's cache, and while it waits for a delivery.
+    for (wait, asks) in [("1h", "POST /rest/metadata/webhooks"), ("1ms", "POST /rest/notes")] {
+        let twenty = FakeTwenty::start();
+        twenty.set_faults(|faults| faults.receiver_down = true);
+        let mut command = through_a_tunnel(&twenty, &dir, &["--cache-wait", wait]);
+        let child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        crate::twenty::until("it asks", || twenty.api_requests().iter().any(|request| request.starts_with(asks)));
+        assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(flat(&output.stderr).contains("The temporary webhook is removed. error: stopped"), "{output:?}");
+        assert!(
+            lines(&run_on(&twenty, &["webhooks", "list", "--json"])).is_empty() && twenty.records("note").is_empty()
+        );
+    }
 }
 
 #[test]

@@ -159,3 +159,13 @@ fn it_ends_after_so_many_or_when_time_is_up() {
     run(&["send", &server.url, "--tamper", "body"]);
     assert_eq!(server.wait().code(), Some(1), "what is refused does not count");
 }
+
+#[test]
+fn a_reason_has_human_numbers_and_json_the_exact_ones() {
+    let server = Server::listen(&[]);
+    run(&["send", &server.url, "--age", "1h"]);
+    let report = server.report();
+    assert_eq!(report["reason"], "stale timestamp: sent 60 min ago, and the tolerance is 5 min");
+    assert_eq!(report["numbers"]["tolerance_ms"], 300_000);
+    assert!(report["numbers"]["age_ms"].as_u64().unwrap() >= 3_600_000, "{report}");
+}

@@ -30,7 +30,9 @@ fn it_receives_what_twenty_sends_and_is_removed_on_ctrl_c() {
     let server = listen(&twenty, &["--operation", "person.*"]);
     let registered = webhooks(&twenty);
     assert_eq!(registered.len(), 1);
-    assert!(registered[0]["description"].as_str().unwrap().starts_with("twenty-webhook listen: temporary, process "));
+    assert!(
+        registered[0]["description"].as_str().unwrap().starts_with("twenty-webhook: temporary, of `listen`, process ")
+    );
     assert_eq!(registered[0]["operations"], json!(["person.*"]));
     twenty.create("company", json!({}));
     twenty.create("person", json!({ "city": "Nantes" }));

@@ -11,7 +11,7 @@ use crate::support::{Server, command, run, text};
 use crate::twenty::{on, until};
 
 /// A folder for the PATH, with this program in it.
-fn program(name: &str, script: &str) -> tempfile::TempDir {
+pub(crate) fn program(name: &str, script: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     fs::write(
@@ -23,7 +23,10 @@ fn program(name: &str, script: &str) -> tempfile::TempDir {
     dir
 }
 
-fn with_path<'a>(command: &'a mut std::process::Command, dir: &tempfile::TempDir) -> &'a mut std::process::Command {
+pub(crate) fn with_path<'a>(
+    command: &'a mut std::process::Command,
+    dir: &tempfile::TempDir,
+) -> &'a mut std::process::Command {
     command.env("PATH", format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap()))
 }
 

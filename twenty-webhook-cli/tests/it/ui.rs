@@ -162,3 +162,10 @@ fn resend_download_and_curl_give_the_same_body() {
         "{curl}"
     );
 }
+
+/// It has the dashboard's look. A package has no files of another one, and the dashboard is not built without the inbox: so there are two.
+#[test]
+fn its_style_is_the_dashboards() {
+    let style = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert_eq!(style("src/listen/ui/style.css"), style("../twenty-webhook-inbox/src/dashboard/style.css"));
+}

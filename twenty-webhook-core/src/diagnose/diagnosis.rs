@@ -42,11 +42,10 @@ impl fmt::Display for Diagnosis {
 }
 
 impl Verifier {
-    /// Verifies a request, and if it is refused, says why, by trying the mistakes that people make. *For tools, and for receivers in
-    /// development*: it is much slower than [`verify`](Self::verify), and for whoever may send it requests that is a way to keep a
-    /// machine busy.
+    /// Verifies a request, and if it is rejected, says why, by trying common mistakes. *For tools and development*: it is much slower than
+    /// [`verify`](Self::verify), so do not offer it to unauthenticated callers in production.
     ///
-    /// It weakens nothing: a request that is refused stays refused, whatever is found.
+    /// It weakens nothing: a rejected request stays rejected, whatever it finds.
     ///
     /// ```
     /// use twenty_webhook_core::{Finding, Secret, SecretMistake, Signer, Verifier};

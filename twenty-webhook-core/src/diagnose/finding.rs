@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{BodyMistake, MessageMistake, SecretMistake, SignatureMistake, TimestampUnit};
 use crate::{NotAnEvent, SignedWith};
 
-/// One thing that is wrong with a request: what was [seen](Self::seen), and how to [fix](Self::fix) it.
+/// One thing that is wrong with a request: the [problem](Self::problem), and its [fix](Self::fix).
 ///
 /// [`Secret`](Self::Secret), [`Message`](Self::Message) and [`Body`](Self::Body) are proven: the signature is right once that one thing is
 /// taken into account. Others were plainly seen. Those that [are a guess](Self::is_guess) come only where nothing is proven. None of them,
@@ -127,7 +127,7 @@ impl Finding {
         }
     }
 
-    /// What was seen.
+    /// The problem.
     pub fn problem(&self) -> String {
         match self {
             Self::Unsigned => "there is no X-Twenty-Webhook-* header: it is not signed".into(),
@@ -185,7 +185,7 @@ impl Finding {
         }
     }
 
-    /// How to fix it.
+    /// The fix.
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Unsigned => {
@@ -245,7 +245,7 @@ impl Finding {
     }
 }
 
-/// What was seen, and how to fix it.
+/// The problem and the fix.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}. Fix: {}.", self.problem(), self.fix())

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-/// What happened to a record. Twenty may add to it, so what is not known is kept as [`Action::Other`].
+/// What happened to a record. An action that this crate does not know is [`Action::Other`].
 ///
 /// ```
 /// use twenty_webhook_core::Action;
@@ -10,14 +10,14 @@ use std::str::FromStr;
 /// fn describe(action: &Action) -> &str {
 ///     match action {
 ///         Action::Created => "new",
-///         // Compare what has no variant as text: it may have one in a later version of this crate.
-///         other if other == "archived" => "put away",
+///         // Compare unknown actions as text: a later version of this crate may add a variant.
+///         other if other == "archived" => "archived",
 ///         _ => "something else",
 ///     }
 /// }
 ///
 /// assert_eq!(describe(&Action::Created), "new");
-/// assert_eq!(describe(&"archived".parse().unwrap()), "put away");
+/// assert_eq!(describe(&"archived".parse().unwrap()), "archived");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -26,15 +26,15 @@ pub enum Action {
     Created,
     /// Some of its fields changed.
     Updated,
-    /// It was moved to the trash (soft delete); it may be restored.
+    /// It was moved to the trash (soft delete), and can be restored.
     Deleted,
-    /// It is gone for good (hard delete).
+    /// It was deleted permanently (hard delete).
     Destroyed,
-    /// It was taken out of the trash.
+    /// It was restored from the trash.
     Restored,
     /// Created or updated.
     Upserted,
-    /// Anything else. [`as_str`](Self::as_str) is how it was spelled.
+    /// Any other action. [`as_str`](Self::as_str) returns its text.
     Other(OtherAction),
 }
 
@@ -43,7 +43,7 @@ pub enum Action {
 pub struct OtherAction(String);
 
 impl Action {
-    /// As it is spelled in an event's name: `created`.
+    /// The action as in an event's name: `created`.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Created => "created",
@@ -56,7 +56,7 @@ impl Action {
         }
     }
 
-    /// Reads today's spelling, `created`.
+    /// Parses the current spelling, `created`.
     pub(super) fn from_past_tense(word: &str) -> Option<Self> {
         Some(match word {
             "created" => Self::Created,
@@ -73,7 +73,7 @@ impl Action {
         Self::Other(OtherAction(text.to_owned()))
     }
 
-    /// Reads the spelling of 2024, `create`.
+    /// Parses the spelling of 2024, `create`.
     pub(super) fn from_present_tense(word: &str) -> Option<Self> {
         Some(match word {
             "create" => Self::Created,
@@ -87,7 +87,7 @@ impl Action {
     }
 }
 
-/// From today's spelling, `created`. Any other text is [`Other`](Action::Other).
+/// From the current spelling, `created`. Any other text is [`Other`](Action::Other).
 impl FromStr for Action {
     type Err = Infallible;
 

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use crate::json::{FromJson, RawObject, Text, json_object};
 use crate::{EventName, Extra, MetadataChange, NotAnEvent, Payload, RawJson};
 
-/// A body of any of Twenty's forms, taken apart.
+/// The parts of a body, in any of Twenty's forms.
 pub(super) struct Envelope {
     pub(super) name: EventName,
     pub(super) name_as_sent: Text,
@@ -12,7 +12,7 @@ pub(super) struct Envelope {
     pub(super) members: Members,
 }
 
-/// The members that today's form has. What only other forms have is rare, and is taken out of `extra`.
+/// The members of the current form. The rare members of other forms are read from `extra`.
 #[derive(Default)]
 pub(super) struct Members {
     pub(super) target_url: Option<Text>,
@@ -76,8 +76,7 @@ impl Envelope {
     }
 }
 
-/// The canonical name, and the text that it was read from: of `eventName`, else of the older `eventType`, else of the documented
-/// `event`.
+/// The canonical name and its original text: from `eventName`, else from the older `eventType`, else from the documented `event`.
 fn name(members: &mut Members, object_metadata: Option<&RawJson>, body: &Bytes) -> Option<(EventName, Text)> {
     let object = || object_metadata?.string_member("nameSingular");
     if let Some(text) = members.event_name.take() {

@@ -3,7 +3,7 @@ use serde::de::DeserializeOwned;
 use crate::records::Record;
 use crate::{DecodeError, RawJson};
 
-/// One record of an event, with the fields that changed in *it*: see [`WebhookEvent::items`](crate::WebhookEvent::items).
+/// One record of an event, with its own changed fields: see [`WebhookEvent::items`](crate::WebhookEvent::items).
 #[derive(Clone, Debug)]
 pub struct EventItem<'a> {
     object: &'a str,
@@ -16,7 +16,7 @@ impl<'a> EventItem<'a> {
         Self { object, record, updated_fields }
     }
 
-    /// The object that the record is of: `person`, `opportunity`, or a custom object's name.
+    /// The record's object: `person`, `opportunity`, or the name of a custom object.
     pub fn object(&self) -> &'a str {
         self.object
     }
@@ -26,36 +26,36 @@ impl<'a> EventItem<'a> {
         self.record.string_member("id")
     }
 
-    /// Decodes the record: the state after the change, else before it, else `{}`.
+    /// Decodes the record: the state after the change, or before it if there is none after, or `{}`.
     ///
     /// # Errors
-    /// If it does not fit the type.
+    /// If the record does not fit the type.
     pub fn record<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         self.record.decode()
     }
 
-    /// The same, if the record is of the type's object; else `None`.
+    /// [`record`](Self::record) if the record's object is `T::OBJECT`, else `None`.
     ///
     /// # Errors
-    /// If it does not fit the type.
+    /// If the record does not fit the type.
     pub fn record_of<T: Record>(&self) -> Result<Option<T>, DecodeError> {
         if self.object == T::OBJECT { self.record().map(Some) } else { Ok(None) }
     }
 
-    /// The record as it was sent.
+    /// The record's JSON, as sent.
     pub fn raw_record(&self) -> &'a RawJson {
         self.record
     }
 
-    /// The fields that changed in this record, where Twenty says so.
+    /// The changed fields of this record, if Twenty lists them.
     pub fn updated_fields(&self) -> Option<&'a [String]> {
         self.updated_fields
     }
 
-    /// Whether Twenty lists `field` among those that changed in this record.
+    /// Whether Twenty lists `field` as changed in this record.
     ///
-    /// Fields are listed whole: `name`, not `name.firstName`. On `created` Twenty lists none, so there it is `false`. The record need not
-    /// have the field: older versions of Twenty sent parts of some records only.
+    /// Twenty lists whole fields: `name`, not `name.firstName`. It lists none for `created`, so the result is `false`. The record may lack the
+    /// field: older versions of Twenty sent only parts of some records.
     pub fn changed(&self, field: &str) -> bool {
         self.updated_fields.unwrap_or_default().iter().any(|updated| updated == field)
     }

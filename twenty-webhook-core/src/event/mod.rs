@@ -1,4 +1,4 @@
-//! What a verified body says.
+//! Events: the content of a verified body.
 
 mod action;
 mod envelope;

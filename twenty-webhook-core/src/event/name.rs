@@ -5,7 +5,7 @@ use crate::Action;
 
 /// The canonical name of an event: `<object>.<action>`, as `person.created` or `metadata.fieldMetadata.updated`.
 ///
-/// The spellings of 2024, `company.create` and `create.person`, become `company.created` and `person.created`.
+/// The spellings of 2024, `company.create` and `create.person`, are converted to `company.created` and `person.created`.
 ///
 /// ```
 /// use twenty_webhook_core::{Action, EventName};
@@ -27,31 +27,31 @@ impl EventName {
         &self.text
     }
 
-    /// What comes before the last dot: `person`, `metadata.fieldMetadata`.
+    /// The part before the last dot: `person`, `metadata.fieldMetadata`.
     pub fn object(&self) -> &str {
         &self.text[..self.object_len]
     }
 
-    /// What comes after the last dot.
+    /// The part after the last dot.
     pub fn action(&self) -> &Action {
         &self.action
     }
 
-    /// For a change of the data model, what kind of thing changed: `fieldMetadata` in `metadata.fieldMetadata.updated`.
+    /// For a change of the data model, its kind: `fieldMetadata` in `metadata.fieldMetadata.updated`.
     pub fn metadata_name(&self) -> Option<&str> {
         self.object().strip_prefix("metadata.")
     }
 
-    /// Reads an `eventName`: `person.created`, or as in 2024-08 `person.create`.
+    /// Parses an `eventName`: `person.created`, or `person.create` as in 2024-08.
     ///
-    /// `object` tells the object that the rest of the event speaks of, where it does. No other object is read out of a name that
-    /// begins with a verb, so that a custom object may be called `create`.
+    /// `object` returns the object from the event's metadata, if present. A name that begins with a verb must name that object, so that a
+    /// custom object can be called `create`.
     pub(super) fn read(text: &str, object: impl FnOnce() -> Option<String>) -> Self {
         let name = Self::object_first(text).or_else(|| Self::verb_first(text, object));
         name.unwrap_or_else(|| Self::unknown(text))
     }
 
-    /// Reads an `eventType`, as of 2024-01: `create.person`.
+    /// Parses an `eventType`, as of 2024-01: `create.person`.
     pub(super) fn read_event_type(text: &str, object: impl Fn() -> Option<String>) -> Self {
         Self::verb_first(text, &object).unwrap_or_else(|| Self::read(text, object))
     }
@@ -80,7 +80,7 @@ impl EventName {
     }
 }
 
-/// Any text is a name: of one that is not known, the [`Action`] is [`Other`](Action::Other).
+/// Any text is a name. If its action is unknown, the [`Action`] is [`Other`](Action::Other).
 impl From<&str> for EventName {
     fn from(text: &str) -> Self {
         Self::read(text, || None)
@@ -93,14 +93,14 @@ impl AsRef<str> for EventName {
     }
 }
 
-/// For what takes an event or its name, as [`EventPattern::matches`](crate::EventPattern::matches) does.
+/// For functions that take an event or its name, such as [`EventPattern::matches`](crate::EventPattern::matches).
 impl AsRef<Self> for EventName {
     fn as_ref(&self) -> &Self {
         self
     }
 }
 
-/// As text.
+/// By text.
 impl Ord for EventName {
     fn cmp(&self, other: &Self) -> Ordering {
         self.text.cmp(&other.text)

@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use crate::json::for_each_member;
 
-/// Why a signed body is not an event. It says what was seen, never a value.
+/// Why a signed body is not an event. The text contains no values of the body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAnEvent {
@@ -13,7 +13,7 @@ pub enum NotAnEvent {
     #[error("the body is not UTF-8 from byte {valid_up_to} on")]
     #[non_exhaustive]
     NotUtf8 {
-        /// How many bytes are.
+        /// The length of the valid part in bytes.
         valid_up_to: usize,
     },
     /// The body is not JSON.
@@ -25,20 +25,20 @@ pub enum NotAnEvent {
         /// Counted from 1.
         column: usize,
     },
-    /// The body is JSON, but no object.
+    /// The body is JSON, but not an object.
     #[error("expected a JSON object, got {0}")]
     NotAnObject(&'static str),
-    /// None of the members names the event.
+    /// No member contains the event's name.
     #[error("an object of {members} members, none of which is `eventName`, `eventType` or `event` with a name in it")]
     #[non_exhaustive]
     NoName {
-        /// How many members it has.
+        /// The number of members.
         members: usize,
     },
 }
 
 impl NotAnEvent {
-    /// Why `body` could not be read as an object.
+    /// The reason why `body` is not an object.
     pub(super) fn not_an_object(body: &str) -> Self {
         let json = match serde_json::from_str::<&RawValue>(body) {
             Ok(json) => json.get(),
@@ -54,7 +54,7 @@ impl NotAnEvent {
         })
     }
 
-    /// That `object` has no name.
+    /// The error for an object without a name.
     pub(super) fn no_name(object: &str) -> Self {
         Self::NoName { members: for_each_member(object, |_, _| ()).unwrap_or_default() }
     }

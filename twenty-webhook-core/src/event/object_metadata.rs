@@ -1,7 +1,7 @@
 use crate::records::object::object;
 
 object! {
-    /// Which object of the data model a record belongs to.
+    /// The object of the data model that a record belongs to.
     pub struct ObjectMetadata {
         /// The object's id.
         id: Option<String> = "id",

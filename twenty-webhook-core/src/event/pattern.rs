@@ -5,16 +5,15 @@ use crate::{Action, EventName};
 
 /// Selects events, in the syntax of a webhook's subscriptions in Twenty.
 ///
-/// | pattern | takes |
+/// | pattern | matches |
 /// |---|---|
-/// | `person.created` | exactly that |
-/// | `*.created` | that action, of any object |
-/// | `person.*` | any action, of that object |
-/// | `metadata.fieldMetadata.updated`, `metadata.*.updated`, `metadata.fieldMetadata.*`, `metadata.*.*` | the same, of the data model |
-/// | `*.*` | everything, changes of the data model too |
+/// | `person.created` | exactly this event |
+/// | `*.created` | this action of any object |
+/// | `person.*` | any action of this object |
+/// | `metadata.fieldMetadata.updated`, `metadata.*.updated`, `metadata.fieldMetadata.*`, `metadata.*.*` | the same for the data model |
+/// | `*.*` | everything, including changes of the data model |
 ///
-/// For receiving: whether a pattern [`matches`](Self::matches) an event that arrived. For choosing subscriptions: whether one
-/// [`subscribes_to`](Self::subscribes_to) an event that is to arrive.
+/// For a received event, use [`matches`](Self::matches). To choose subscriptions, use [`subscribes_to`](Self::subscribes_to).
 ///
 /// ```
 /// use twenty_webhook_core::{EventName, EventPattern, WebhookEvent};
@@ -29,13 +28,13 @@ use crate::{Action, EventName};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # What no subscription gets
+/// # Events that Twenty does not send
 ///
-/// Twenty leaves out more than its subscriptions say, so a pattern that covers an event promises that Twenty *may* send it. As of 2.40:
+/// A subscription does not guarantee an event. Twenty 2.40 does not send:
 ///
-/// - What is over the workspace's rate limit, where that is on: about 60 calls in 60 seconds, over all of its webhooks.
-/// - Records that are private, objects that only Twenty itself can read, and every `timelineActivity`.
-/// - All but one of the `destroyed` events, where one call destroys many records. (1.8 and 2.21 do so; 0.42 sends all.)
+/// - Deliveries beyond the workspace's rate limit, if enabled: about 60 calls in 60 seconds, for all of its webhooks together.
+/// - Events of private records, of objects that only Twenty can read, and of `timelineActivity`.
+/// - All but one of the `destroyed` events when one call destroys many records (seen in 1.8 and 2.21; 0.42 sends all).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EventPattern {
     metadata: bool,
@@ -46,7 +45,7 @@ pub struct EventPattern {
 }
 
 impl EventPattern {
-    /// Whether it takes this event, now that it has arrived: a [`WebhookEvent`](crate::WebhookEvent), or the [`EventName`] of one.
+    /// Whether the pattern matches a received event: a [`WebhookEvent`](crate::WebhookEvent) or its [`EventName`].
     pub fn matches(&self, event: &impl AsRef<EventName>) -> bool {
         let name = event.as_ref();
         let (metadata, object) = match name.metadata_name() {
@@ -58,10 +57,10 @@ impl EventPattern {
             && self.action.as_ref().is_none_or(|expected| expected == name.action().as_str())
     }
 
-    /// Whether Twenty sends events of this name to a webhook that subscribes to this pattern, by the rules of Twenty 2.40 and later:
-    /// those of [`matches`](Self::matches), but for what Twenty sends to no wildcard, or not at all.
+    /// Whether Twenty 2.40 and later send events of this name to a webhook that subscribes to this pattern. The rules are those of
+    /// [`matches`](Self::matches), with two exceptions:
     ///
-    /// - `workflowRun.updated` goes to subscriptions to exactly that. (Before 2.40 it went to wildcards too.)
+    /// - `workflowRun.updated` is sent only to subscriptions of exactly this name. (Before 2.40 it was also sent to wildcards.)
     /// - Events of `timelineActivity` are not sent.
     pub fn subscribes_to(&self, name: &EventName) -> bool {
         let is_exact = self.object.is_some() && self.action.is_some();
@@ -104,7 +103,7 @@ fn part(text: &str) -> Result<Option<String>, EventPatternError> {
     }
 }
 
-/// As it was written.
+/// The pattern's text.
 impl fmt::Display for EventPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [object, action] = [&self.object, &self.action].map(|part| part.as_deref().unwrap_or("*"));
@@ -112,29 +111,29 @@ impl fmt::Display for EventPattern {
     }
 }
 
-/// Why no event of Twenty's could ever match a pattern.
+/// Why a text is not a pattern that an event of Twenty can match.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventPatternError {
-    /// It has one part, or more than three.
+    /// The number of parts, if it is not two or three.
     #[error("a pattern is `object.action` or `metadata.name.action`: two parts or three, and this has {0}")]
     Parts(usize),
-    /// `metadata.created`, say.
-    #[error("changes of the data model have names of three parts: `metadata.*.*` takes all of them")]
+    /// For example `metadata.created`.
+    #[error("changes of the data model have names of three parts: `metadata.*.*` matches all of them")]
     MetadataWithTwoParts,
-    /// `*.person.created`, say.
+    /// For example `*.person.created`.
     #[error("only changes of the data model have names of three parts, and those begin with `metadata`")]
     ThreePartsWithoutMetadata,
-    /// `person.create`.
+    /// For example `person.create`.
     #[non_exhaustive]
     #[error("actions are in the past tense: `{expected}`, not `{found}`")]
     PresentTense {
-        /// What the pattern says.
+        /// The action in the pattern.
         found: String,
-        /// What Twenty says.
+        /// The action in Twenty's spelling.
         expected: Action,
     },
-    /// `per*.created` or `Person.created`, say.
+    /// For example `per*.created` or `Person.created`.
     #[error("`{0}` is neither `*` nor a name in Twenty: letters and digits, the first one a lower-case letter")]
     NotAName(String),
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::json::{FromJson, RawObject, for_each_member, json_object, put};
 use crate::{Action, Extra, RawJson};
 
-/// What an event carries, by its form.
+/// The content of an event, by its form.
 ///
 /// ```
 /// use twenty_webhook_core::{Payload, WebhookEvent};
@@ -29,10 +29,10 @@ pub enum Payload {
     /// One record, of a standard object or a custom one.
     #[non_exhaustive]
     Record {
-        /// The state after the change, else before it, else `{}`.
+        /// The state after the change, or before it if there is none after, or `{}`.
         record: RawJson,
     },
-    /// Several records of one object in one delivery. Sent in October 2025 only, beside a delivery for each of them.
+    /// Several records of one object. Twenty sent batches only in October 2025, in addition to a delivery for each record.
     #[non_exhaustive]
     Batch {
         /// The records.
@@ -46,22 +46,22 @@ pub enum Payload {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BatchItem {
-    /// The state after the change, else before it, else `{}`.
+    /// The state after the change, or before it if there is none after, or `{}`.
     pub record: RawJson,
-    /// The fields that changed, where Twenty says so.
+    /// The changed fields, if Twenty lists them.
     pub updated_fields: Option<Vec<String>>,
-    /// What else is in the item.
+    /// The other members of the item.
     pub extra: Extra,
 }
 
 impl BatchItem {
-    /// Whether Twenty lists `field` among those that changed.
+    /// Whether Twenty lists `field` as changed.
     pub fn changed(&self, field: &str) -> bool {
         self.updated_fields.iter().flatten().any(|updated| updated == field)
     }
 }
 
-/// An item as it is sent.
+/// An item as sent.
 #[derive(Default)]
 struct Item {
     record: Option<RawObject>,
@@ -86,26 +86,26 @@ impl FromJson for BatchItem {
 
 /// A change of the data model.
 ///
-/// What changed may be a webhook: then its *secret* is in here.
+/// If a webhook changed, this contains its *secret*.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MetadataChange {
-    /// The kind of thing that changed: `objectMetadata`, `fieldMetadata`, `view`, `webhook`, …
+    /// The kind of metadata: `objectMetadata`, `fieldMetadata`, `view`, `webhook`, …
     pub metadata_name: String,
-    /// The id of the thing that changed.
+    /// The id of the changed metadata.
     pub record_id: Option<String>,
-    /// The thing before the change.
+    /// The state before the change.
     pub before: Option<RawJson>,
-    /// The thing after the change.
+    /// The state after the change.
     pub after: Option<RawJson>,
-    /// What changed, as `{ field: { before, after } }`.
+    /// The changes, as `{ field: { before, after } }`.
     pub diff: Option<RawJson>,
-    /// What else is known of the change.
+    /// The other members of the change.
     pub extra: Extra,
 }
 
 impl MetadataChange {
-    /// `record` is how an early version of Twenty sent the thing: the state after the change, or before it if there is no after.
+    /// `record` is the state after the change, or before it for a deletion, as an early version of Twenty sent it.
     pub(super) fn new(metadata_name: &str, action: &Action, record: Option<RawJson>) -> Self {
         let record_id = record.as_ref().and_then(|record| record.string_member("id"));
         let (before, after) = match action {
@@ -116,7 +116,7 @@ impl MetadataChange {
     }
 
     /// Reads the member `event`: `{ type, metadataName, recordId, properties: { before, after, updatedFields, diff } }`. Its first two
-    /// members repeat the event's name. The properties are read as if they stood beside them.
+    /// members repeat the event's name. The members of `properties` are read like those of `event`.
     pub(super) fn read(&mut self, event: &RawJson, updated_fields: &mut Option<Vec<String>>) {
         let source = event.bytes();
         let mut read = |key: Cow<'_, str>, value| match &*key {
@@ -128,7 +128,7 @@ impl MetadataChange {
             "updatedFields" => put(updated_fields, &key, value, source, &mut self.extra),
             _ => self.extra.push(key, value, source),
         };
-        // It was found to be an object before, so this cannot fail; and if `properties` is none, it is kept in `extra`.
+        // `event` is a valid object, so this cannot fail. If `properties` is not an object, it is stored in `extra`.
         let _ = for_each_member(event.as_str(), |key, value| {
             if key != "properties" || for_each_member(value, &mut read).is_err() {
                 read(key, value);

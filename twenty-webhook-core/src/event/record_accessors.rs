@@ -4,15 +4,15 @@ use serde_json::Value;
 use crate::records::Record;
 use crate::{DecodeError, EventItem, Payload, RecordError, WebhookEvent};
 
-/// Its records, and what changed in them.
+/// Records and their changed fields.
 impl WebhookEvent {
-    /// Decodes the one record: the state after the change, else before it, else `{}`.
+    /// Decodes the single record: the state after the change, or before it if there is none after, or `{}`.
     ///
-    /// `T` is one of those in [`records`](crate::records), or any type of your own. The record stays as it was, so it may be
-    /// decoded twice: once as a `Person`, and once as your own type for its custom fields.
+    /// `T` is a type in [`records`](crate::records), or your own type. You can decode a record twice: as a `Person`, and as your own type with
+    /// custom fields.
     ///
     /// # Errors
-    /// If there is no single record (then see [`items`](Self::items)), or it does not fit the type. Records of this crate fit whatever Twenty sends.
+    /// If there is no single record (see [`items`](Self::items)), or it does not fit the type. The types of this crate fit everything Twenty sends.
     pub fn record<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
         match self.payload() {
             Payload::Record { record } => Ok(record.decode()?),
@@ -21,7 +21,7 @@ impl WebhookEvent {
         }
     }
 
-    /// [`record`](Self::record), if the event is about the type's object; else `None`, as for any change of the data model.
+    /// [`record`](Self::record) if the event's object is `T::OBJECT`, else `None`.
     ///
     /// ```
     /// use twenty_webhook_core::WebhookEvent;
@@ -34,12 +34,12 @@ impl WebhookEvent {
     /// ```
     ///
     /// # Errors
-    /// If it is about the object, and has no single record, or one that does not fit the type.
+    /// If the event is about this object, but has no single record, or the record does not fit the type.
     pub fn record_of<T: Record>(&self) -> Result<Option<T>, RecordError> {
         if self.object() == T::OBJECT { self.record().map(Some) } else { Ok(None) }
     }
 
-    /// Every record, each with the fields that changed in *it*: the one, or each of a batch; none for a change of the data model.
+    /// Each record with its own changed fields: one, or several for a batch, or none for a change of the data model.
     ///
     /// ```
     /// use twenty_webhook_core::WebhookEvent;
@@ -65,24 +65,23 @@ impl WebhookEvent {
         one.into_iter().chain(batch)
     }
 
-    /// Decodes every record: the one, or each of a batch; none for a change of the data model. For handlers that are to work
-    /// whichever form an event has.
+    /// Decodes each record: one, or several for a batch, or none for a change of the data model.
     pub fn records<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, DecodeError>> {
         self.items().map(|item| item.record())
     }
 
-    /// [`record`](Self::record), as a tree of values.
+    /// [`record`](Self::record) as a `serde_json::Value`.
     ///
     /// # Errors
-    /// If there is no single record, or it nests deeper than 128 levels.
+    /// If there is no single record, or it is nested deeper than 128 levels.
     pub fn record_value(&self) -> Result<Value, RecordError> {
         self.record()
     }
 
-    /// Whether Twenty lists `field` among those that changed; in a batch, among those of *any* record. What to do with a record should
-    /// depend on what changed in it: see [`items`](Self::items).
+    /// Whether Twenty lists `field` as changed; for a batch, in *any* of its records. To decide for each record, use
+    /// [`items`](Self::items).
     ///
-    /// Fields are listed whole: `name`, not `name.firstName`. On `created` Twenty lists none, so there it is `false`.
+    /// Twenty lists whole fields: `name`, not `name.firstName`. It lists none for `created`, so the result is `false`.
     pub fn changed(&self, field: &str) -> bool {
         let listed = self.updated_fields().is_some_and(|fields| fields.iter().any(|updated| updated == field));
         listed || matches!(self.payload(), Payload::Batch { items } if items.iter().any(|item| item.changed(field)))

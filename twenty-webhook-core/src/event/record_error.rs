@@ -1,14 +1,14 @@
 use crate::DecodeError;
 
-/// Why an event gave no record. Like [`DecodeError`], it never says a value.
+/// Why an event has no record of the requested type. Like [`DecodeError`], it contains no values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// A batch has many records: see [`WebhookEvent::items`](crate::WebhookEvent::items).
-    #[error("a batch of {items} records has no record of its own")]
+    #[error("a batch of {items} records has no single record")]
     #[non_exhaustive]
     Batch {
-        /// How many.
+        /// The number of records.
         items: usize,
     },
     /// A change of the data model has no record: see [`Payload::Metadata`](crate::Payload::Metadata).

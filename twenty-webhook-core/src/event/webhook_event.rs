@@ -9,14 +9,14 @@ use crate::json::Text;
 use crate::records::parse_date;
 use crate::{Action, Delivery, DeliveryId, EventName, Extra, NotAnEvent, ObjectMetadata, Payload};
 
-/// An event, in whichever of Twenty's forms it was sent: the accessors give the same answer for each. Cheap to clone.
+/// An event. The accessors work for each form that Twenty has sent since 2024. Cheap to clone.
 ///
 /// ```
 /// use twenty_webhook_core::records::{Opportunity, Person};
 /// use twenty_webhook_core::{Action, DecodeError, WebhookEvent};
 ///
 /// fn handle(event: &WebhookEvent) -> Result<(), DecodeError> {
-///     // One record, nearly always; Twenty of October 2025 also sent several at once.
+///     // Nearly always one record. In October 2025, Twenty also sent batches.
 ///     for item in event.items() {
 ///         match (event.object(), event.action()) {
 ///             (Person::OBJECT, Action::Created) => {
@@ -36,27 +36,27 @@ use crate::{Action, Delivery, DeliveryId, EventName, Extra, NotAnEvent, ObjectMe
 /// # handle(&WebhookEvent::from_stored(r#"{"eventName":"opportunity.updated","updatedFields":["stage"]}"#).unwrap()).unwrap();
 /// ```
 ///
-/// # What Twenty leaves to the receiver
+/// # What Twenty does not guarantee
 ///
-/// - *No delivery id.* When its queue runs a crashed job again, the same change arrives twice. [`delivery_id`](Self::delivery_id)
-///   is the same for the same body, so it tells most of these; but a job that is run again from further up sends a new
-///   [`event_date`](Self::event_date) too, and is a new body. So write handlers that may run twice.
-/// - *No order.* Up to twenty deliveries are under way at once. Compare the record's `updatedAt` with what is stored, and leave
-///   what is newer; [`Destroyed`](Action::Destroyed) is terminal, whatever arrives after it.
-/// - *No retry.* A delivery that is not answered with 2xx within 5 seconds is lost for good. Reconcile through Twenty's API now and
-///   then if that matters.
+/// - *No delivery id.* When Twenty's queue reruns a crashed job, the same change arrives twice. [`delivery_id`](Self::delivery_id) detects most
+///   of these, because the body is the same. A job that is rerun from an earlier step has a new [`event_date`](Self::event_date), and so a new
+///   body. Write handlers that can run twice.
+/// - *No order.* Twenty sends up to twenty deliveries concurrently. Compare the record's `updatedAt` with the stored one, and keep the newer
+///   record. [`Destroyed`](Action::Destroyed) is final, whatever arrives later.
+/// - *No retry.* Twenty does not resend a delivery without a 2xx within 5 seconds. If that matters, compare with Twenty's API regularly: see
+///   the crate `twenty-webhook-catchup`.
 #[derive(Clone)]
 pub struct WebhookEvent(Arc<Inner>);
 
 struct Inner {
     envelope: Envelope,
     source: Source,
-    /// In the object's metadata.
+    /// From `objectMetadata`, read when first needed.
     object: OnceLock<Option<Text>>,
     record_id: OnceLock<Option<String>>,
-    /// The guard, by its address, that holds an open claim on this delivery; 0 for none.
+    /// The identity of the guard with an open claim on this delivery, or 0.
     claimed_by: AtomicUsize,
-    /// The same delivery, as a layer around the one that made this has verified it.
+    /// The event of an outer layer that verified the same delivery.
     outer: OnceLock<WebhookEvent>,
 }
 
@@ -70,11 +70,11 @@ impl WebhookEvent {
         Ok(Self::new(Envelope::read(delivery.body())?, Source::Verified(delivery)))
     }
 
-    /// Reads back a body that was verified before it was stored, or makes an event for a test. *Nothing is verified here*: this is
-    /// data, not proof, so its [`delivery`](Self::delivery) is `None`.
+    /// Reads a stored body, which was verified before it was stored, or makes an event for a test. *This verifies nothing*, so
+    /// [`delivery`](Self::delivery) is `None`.
     ///
     /// # Errors
-    /// If it is not an event.
+    /// If the body is not an event.
     pub fn from_stored(body: impl Into<Bytes>) -> Result<Self, NotAnEvent> {
         let body = body.into();
         Ok(Self::new(Envelope::read(&body)?, Source::Stored(body, OnceLock::new())))
@@ -85,21 +85,21 @@ impl WebhookEvent {
         Self(Arc::new(Inner { envelope, source, object, record_id, claimed_by, outer }))
     }
 
-    /// The canonical name: `person.created`, also where Twenty spelled it `create.person` or `person.create`.
+    /// The canonical name: `person.created`, also if Twenty sent `create.person` or `person.create`.
     pub fn name(&self) -> &EventName {
         &self.0.envelope.name
     }
 
-    /// The name as Twenty spelled it.
+    /// The name as Twenty sent it.
     pub fn name_as_sent(&self) -> &str {
         self.0.envelope.name_as_sent.as_str(self.body())
     }
 
-    /// What it happened to: `person`, `opportunity`, or a custom object's name.
+    /// The object: `person`, `opportunity`, or the name of a custom object.
     ///
-    /// It is `objectMetadata.nameSingular`, else what comes before the last dot of the [`name`](Self::name).
+    /// It is `objectMetadata.nameSingular`, else the part before the last dot of the [`name`](Self::name).
     ///
-    /// For a change of the data model it begins with `metadata.`, as in `metadata.fieldMetadata`, which no object's name can. So
+    /// For a change of the data model it begins with `metadata.`, as in `metadata.fieldMetadata`. No object's name can contain a dot, so
     /// `("view", Action::Created)` is always about a custom object called `view`.
     pub fn object(&self) -> &str {
         self.named_in_metadata().unwrap_or_else(|| self.name().object())
@@ -114,17 +114,17 @@ impl WebhookEvent {
         Some(name.as_ref()?.as_str(metadata.bytes())).filter(|name| !name.is_empty())
     }
 
-    /// What happened to it.
+    /// What happened to the object.
     pub fn action(&self) -> &Action {
         self.name().action()
     }
 
-    /// What it carries, by its form.
+    /// The content, by the event's form.
     pub fn payload(&self) -> &Payload {
         &self.0.envelope.payload
     }
 
-    /// The id of the one record, or piece of the data model, that it is about. `None` for a batch.
+    /// The id of the single record, or of the changed metadata. `None` for a batch.
     pub fn record_id(&self) -> Option<&str> {
         let id = self.0.record_id.get_or_init(|| match self.payload() {
             Payload::Record { record } => record.string_member("id"),
@@ -134,19 +134,19 @@ impl WebhookEvent {
         id.as_deref()
     }
 
-    /// The fields that changed, where Twenty says so: always on `updated`, lately on `deleted` and `restored`, never on `created`.
-    /// In a batch each item has its own.
+    /// The changed fields, if Twenty lists them: always for `updated`, in recent versions for `deleted` and `restored`, never for `created`.
+    /// In a batch, each item has its own.
     pub fn updated_fields(&self) -> Option<&[String]> {
         self.0.envelope.members.updated_fields.as_deref()
     }
 
-    /// When Twenty saw the change; the whole batch of a bulk change shares it, so it tells no order within. `None` if it is absent or
-    /// not a date; then see [`event_date_text`](Self::event_date_text).
+    /// When Twenty queued the event. All events of a bulk change have the same date, so it does not order them. `None` if it is absent or not a
+    /// date; see [`event_date_text`](Self::event_date_text).
     pub fn event_date(&self) -> Option<jiff::Timestamp> {
         parse_date(self.event_date_text()?)
     }
 
-    /// When the one record last changed, by its `updatedAt`. `None` for a batch or a change of the data model, or if it is absent or not a date.
+    /// The `updatedAt` of the single record. `None` for a batch or a change of the data model, or if it is absent or not a date.
     pub fn record_updated_at(&self) -> Option<jiff::Timestamp> {
         match self.payload() {
             Payload::Record { record } => parse_date(&record.string_member("updatedAt")?),
@@ -154,52 +154,52 @@ impl WebhookEvent {
         }
     }
 
-    /// [`event_date`](Self::event_date), as it was sent.
+    /// [`event_date`](Self::event_date) as sent.
     pub fn event_date_text(&self) -> Option<&str> {
         self.text(|members| &members.event_date)
     }
 
-    /// The workspace that it happened in.
+    /// The id of the workspace.
     pub fn workspace_id(&self) -> Option<&str> {
         self.text(|members| &members.workspace_id)
     }
 
-    /// The webhook, in Twenty's settings, that sent it.
+    /// The id of the webhook in Twenty's settings.
     pub fn webhook_id(&self) -> Option<&str> {
         self.text(|members| &members.webhook_id)
     }
 
-    /// The user that made the change. None for a change made with an API key.
+    /// The id of the user that made the change. `None` for a change made with an API key.
     pub fn user_id(&self) -> Option<&str> {
         self.text(|members| &members.user_id)
     }
 
-    /// The same user, as a member of the workspace.
+    /// The id of this user as a member of the workspace.
     pub fn workspace_member_id(&self) -> Option<&str> {
         self.text(|members| &members.workspace_member_id)
     }
 
-    /// The API key that the change was made with. Twenty 2.21 sends it with changes of the data model only.
+    /// The id of the API key that made the change. Twenty 2.21 sends it only for changes of the data model.
     pub fn api_key_id(&self) -> Option<&str> {
         self.text(|members| &members.api_key_id)
     }
 
-    /// The application that made the change.
+    /// The id of the application that made the change.
     pub fn application_id(&self) -> Option<&str> {
         self.text(|members| &members.application_id)
     }
 
-    /// The object in the data model.
+    /// The object's entry in the data model.
     pub fn object_metadata(&self) -> Option<ObjectMetadata> {
         self.0.envelope.object_metadata.as_ref()?.decode().ok()
     }
 
-    /// The URL that it was sent to, as Twenty has it.
+    /// The URL of the webhook in Twenty's settings.
     pub fn target_url(&self) -> Option<&str> {
         self.text(|members| &members.target_url)
     }
 
-    /// The members of the body that have no accessor, and those that were not what they should be.
+    /// The members of the body without an accessor, and those with an unexpected type.
     pub fn extra(&self) -> &Extra {
         &self.0.envelope.members.extra
     }
@@ -212,7 +212,7 @@ impl WebhookEvent {
         }
     }
 
-    /// The proof that it was signed and fresh. `None` if it was [read back](Self::from_stored).
+    /// The proof of its signature and age. `None` for a [stored](Self::from_stored) event.
     pub fn delivery(&self) -> Option<&Delivery> {
         match &self.0.source {
             Source::Verified(delivery) => Some(delivery),
@@ -220,8 +220,8 @@ impl WebhookEvent {
         }
     }
 
-    /// Whether it was read from Twenty's API by `twenty-webhook-catchup`, because no delivery told of it: data, not proof, so it has no
-    /// [`delivery`](Self::delivery). It says what a record is like now; not which fields changed, nor who changed them.
+    /// Whether `twenty-webhook-catchup` made this event from Twenty's API, because its delivery was missed. It is not signed, so it has no
+    /// [`delivery`](Self::delivery). It has the current state of a record, but neither the changed fields nor the user.
     ///
     /// ```
     /// use twenty_webhook_core::WebhookEvent;
@@ -234,7 +234,8 @@ impl WebhookEvent {
         self.delivery().is_none() && self.extra().get("caughtUp").is_some_and(|json| json.as_str() == "true")
     }
 
-    /// The idempotency key: the same for the same body, whether it was just verified or read back.
+    /// The hash of the body: the same for a received and a stored event. As an idempotency key for several tenants, use
+    /// [`Delivery::replay_key`].
     pub fn delivery_id(&self) -> DeliveryId {
         match &self.0.source {
             Source::Verified(delivery) => delivery.id(),
@@ -242,18 +243,18 @@ impl WebhookEvent {
         }
     }
 
-    /// Marks the delivery as claimed by the guard at this address, for as long as the claim is open.
+    /// Marks the delivery as claimed by the guard with this identity, while the claim is open.
     pub(crate) fn set_claimed_by(&self, guard: Option<usize>) {
         self.0.claimed_by.store(guard.unwrap_or(0), Ordering::Release);
     }
 
-    /// Remembers what a layer around this one has verified.
+    /// Links the event of an outer layer.
     pub(crate) fn set_outer(&self, outer: &WebhookEvent) {
-        // A layer sets it once, on the event that it has just made.
+        // A layer sets it once, on its own event.
         let _ = self.0.outer.set(outer.clone());
     }
 
-    /// Whether the guard at this address holds an open claim on the delivery, through this layer or one around it.
+    /// Whether the guard with this identity holds an open claim on the delivery, through this layer or an outer one.
     pub(crate) fn is_claimed_by(&self, guard: usize) -> bool {
         let by_outer = || self.0.outer.get().is_some_and(|outer| outer.is_claimed_by(guard));
         self.0.claimed_by.load(Ordering::Acquire) == guard || by_outer()
@@ -264,14 +265,14 @@ impl WebhookEvent {
     }
 }
 
-/// For what takes an event or its name, as [`EventPattern::matches`](crate::EventPattern::matches) does.
+/// For functions that take an event or its name, such as [`EventPattern::matches`](crate::EventPattern::matches).
 impl AsRef<EventName> for WebhookEvent {
     fn as_ref(&self) -> &EventName {
         self.name()
     }
 }
 
-/// Names, ids and the size: a payload is not for logs.
+/// Names, ids and the size. Payloads must not get into logs.
 impl fmt::Debug for WebhookEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookEvent")

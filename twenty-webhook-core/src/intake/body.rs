@@ -7,8 +7,8 @@ use futures_core::Stream;
 
 use crate::{BodyError, Rejection};
 
-/// After this many chunks without waiting, the body yields once, so that its deadline and other requests run.
-const CHUNKS_IN_A_ROW: u32 = 64;
+/// After this many chunks without waiting, reading yields once, so that the deadline and other requests run.
+const MAX_CHUNKS_BEFORE_YIELD: u32 = 64;
 
 /// Passes each chunk of the body to `push`.
 pub(super) async fn read<S>(
@@ -18,16 +18,16 @@ pub(super) async fn read<S>(
 where
     S: Stream<Item = Result<Bytes, BodyError>>,
 {
-    let mut in_a_row = 0;
+    let mut since_yield = 0;
     loop {
         let chunk = poll_fn(|cx| {
-            if in_a_row == CHUNKS_IN_A_ROW {
-                in_a_row = 0;
+            if since_yield == MAX_CHUNKS_BEFORE_YIELD {
+                since_yield = 0;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             let chunk = body.as_mut().poll_next(cx);
-            in_a_row = if chunk.is_ready() { in_a_row + 1 } else { 0 };
+            since_yield = if chunk.is_ready() { since_yield + 1 } else { 0 };
             chunk
         });
         match chunk.await {

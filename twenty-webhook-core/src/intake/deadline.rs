@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What `work` comes to, unless `timer` is done first. The timer is made when the work first has to wait: most has no need to.
+/// The output of `work`, or `None` if `timer` ends first. The timer is made only when the work first waits.
 pub(super) async fn within<W: Future, T: Future<Output = ()>>(work: W, timer: impl FnOnce() -> T) -> Option<W::Output> {
     let (mut work, mut make_timer, mut running_timer) = (pin!(work), Some(timer), pin!(None));
     poll_fn(|cx| {

@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::RejectedRequest;
-#[cfg(feature = "diagnose")]
-use super::evidence::Recording;
 use super::outcome::{Outcome, OutcomeKind};
-use super::path_start::PathStart;
+use super::path_prefix::PathPrefix;
+#[cfg(feature = "diagnose")]
+use super::recorded_request::Recording;
 use crate::verifiers::Verifiers;
 use crate::{Delivery, Rejection, Verifier, WebhookConfig, WebhookEvent};
 
-/// One request on its way. Its end is logged, and observed once: also if it is dropped.
+/// The state of one request. It reports the outcome once, also when it is dropped.
 pub(super) struct Exchange {
     pub(super) config: WebhookConfig,
-    path: PathStart,
+    path: PathPrefix,
     began: Option<Instant>,
-    /// The verifier that was chosen, where the configuration has more than one.
+    /// The chosen verifier, if the configuration has several.
     chosen: Option<Verifier>,
     event: Option<WebhookEvent>,
     pub(super) is_observed: bool,
@@ -28,7 +28,7 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn begin(config: &WebhookConfig, path: &str) -> Self {
         Self {
-            path: PathStart::of(path),
+            path: PathPrefix::of(path),
             began: wants_outcomes(config).then(Instant::now),
             config: config.clone(),
             chosen: None,
@@ -39,8 +39,8 @@ impl Exchange {
         }
     }
 
-    /// From here on it is known whose request it claims to be.
-    pub(super) fn judged_by(&mut self, chosen: &Verifier) {
+    /// Sets the verifier, and with it the tenant.
+    pub(super) fn set_verifier(&mut self, chosen: &Verifier) {
         self.chosen = Some(chosen.clone());
     }
 
@@ -48,12 +48,12 @@ impl Exchange {
         self.event = Some(event);
     }
 
-    /// The delivery, once it is verified.
+    /// The delivery, after verification.
     pub(super) fn delivery(&self) -> Option<&Delivery> {
         self.event.as_ref()?.delivery()
     }
 
-    /// Keeps a chunk of the body for a diagnosis, where one is wanted and there is memory for it.
+    /// Records a chunk of the body for a diagnosis, if diagnosis is on and the budget allows it.
     #[cfg(feature = "diagnose")]
     pub(super) fn record(&mut self, chunk: &Bytes) {
         let budget = &self.config.settings().body_budget;
@@ -70,7 +70,7 @@ impl Exchange {
         self.verifier()?.tenant_name()
     }
 
-    /// The verifier that judges the request, once it is known.
+    /// The verifier for the request, after it was chosen.
     pub(super) fn verifier(&self) -> Option<&Verifier> {
         match &self.config.settings().verifiers {
             Verifiers::One(verifier) => Some(verifier),
@@ -78,14 +78,14 @@ impl Exchange {
         }
     }
 
-    /// Ends the request: tells the operator why, and the caller no more than a status.
-    pub(super) fn refuse(mut self, rejection: Rejection) -> RejectedRequest {
-        self.config.settings().log.refused(&rejection, self.path(), self.tenant());
+    /// Rejects the request: logs the reason, and makes a response with the status only.
+    pub(super) fn reject(mut self, rejection: Rejection) -> RejectedRequest {
+        self.config.settings().log.rejected(&rejection, self.path(), self.tenant());
         self.observe(OutcomeKind::Rejected(&rejection));
         RejectedRequest::new(&self.config, rejection, self.path)
     }
 
-    /// Tells the observer how it ended.
+    /// Reports the outcome to the observer and the metrics.
     pub(super) fn observe(&mut self, kind: OutcomeKind<'_>) {
         let Some(began) = self.began.filter(|_| !self.is_observed) else { return };
         self.is_observed = true;
@@ -96,7 +96,7 @@ impl Exchange {
             event: self.event.as_ref(),
             elapsed: began.elapsed(),
         };
-        // A panic of the observer is no failure of the handler, and must not meet another one while this is dropped.
+        // An observer's panic must not fail the request, nor become a second panic while this is dropped.
         if let Some(observer) = &self.config.settings().observer
             && catch_unwind(AssertUnwindSafe(|| observer(&outcome))).is_err()
         {
@@ -106,7 +106,7 @@ impl Exchange {
         super::metrics::record(&outcome);
     }
 
-    /// How long ago it began; zero where nothing observes it.
+    /// The time since the request began, or zero if nothing observes it.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.map_or(Duration::ZERO, |began| began.elapsed())
     }
@@ -121,7 +121,7 @@ impl Drop for Exchange {
     }
 }
 
-/// Whether anything asks how requests end.
+/// Whether outcomes are observed or counted.
 fn wants_outcomes(config: &WebhookConfig) -> bool {
     cfg!(feature = "metrics") || config.settings().observer.is_some()
 }

@@ -6,14 +6,13 @@ use tracing::{debug, error, info, warn};
 use super::log_limit::LogLimit;
 use crate::{Delivery, GuardError, Rejection, WebhookEvent, escaped};
 
-/// The target of every line, in all crates, so that one filter holds for all of them.
+/// The target of each log line, in all crates, so that one filter selects them all.
 const TARGET: &str = "twenty_webhook";
 
-/// How much of a path is logged.
+/// The logged part of a path, in characters.
 const MAX_CHARS: usize = 100;
 
-/// What a receiver tells its operator. Nothing of a payload, of a signature or of a secret is in any line, and all text from outside is
-/// escaped.
+/// The log lines of a receiver. They contain no payloads, signatures or secrets, and all external text is escaped.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiverLog {
     limit: LogLimit,
@@ -30,8 +29,8 @@ pub(super) fn diagnosed(diagnosis: &crate::Diagnosis, path: &str) {
 }
 
 impl ReceiverLog {
-    /// What may lose a genuine delivery is an error. Scanners' requests are everyday; what is left is for the operator to mend.
-    pub(super) fn refused(&self, rejection: &Rejection, path: &str, tenant: Option<&str>) {
+    /// Errors may have lost a genuine delivery. Requests of scanners are info or debug. Warnings need a fix by the operator.
+    pub(super) fn rejected(&self, rejection: &Rejection, path: &str, tenant: Option<&str>) {
         let (code, path, tenant) = (rejection.code(), escaped(path).max_chars(MAX_CHARS), tenant.map(escaped));
         let tenant = tenant.map(tracing::field::display);
         match rejection {
@@ -47,7 +46,7 @@ impl ReceiverLog {
                 let suppressed = (suppressed > 0).then_some(suppressed);
                 let reason = rejection.to_string();
                 let reason = escaped(&reason);
-                error!(target: TARGET, code, %path, tenant, suppressed, "Twenty webhook rejected, and Twenty will not repeat it: {reason}");
+                error!(target: TARGET, code, %path, tenant, suppressed, "Twenty webhook rejected, and Twenty will not resend it: {reason}");
             }
             _ => {
                 let reason = rejection.to_string();
@@ -85,20 +84,20 @@ impl ReceiverLog {
         error!(target: TARGET, %path, suppressed, "the observer of this receiver panicked; the response is unaffected");
     }
 
-    /// Once: it is the same for every request.
+    /// Logged once: the cause is the same for every request.
     pub(super) fn stacked(&self, path: &str) {
         if !self.has_warned_of_stacking.swap(true, Ordering::Relaxed) {
             let path = escaped(path).max_chars(MAX_CHARS);
             warn!(
                 target: TARGET, %path,
                 "two layers or middlewares with the same replay guard are on this route: each verifies, and only the outer one claims. \
-                 Remove one of them"
+                 Remove one"
             );
         }
     }
 }
 
-/// What a line says of a delivery.
+/// The log fields of a delivery.
 struct Logged {
     id: Option<String>,
     tenant: Option<String>,

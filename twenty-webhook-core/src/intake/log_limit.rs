@@ -1,11 +1,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At most this many lines of one kind are written in one window; the others are counted.
+/// The maximum number of lines of one kind per window. Further lines are only counted.
 const LINES: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Keeps a kind of log line that anybody can cause from flooding the log.
+/// Limits log lines that unauthenticated requests can cause.
 #[derive(Debug, Default)]
 pub(super) struct LogLimit(Mutex<Vec<(&'static str, Window)>>);
 
@@ -17,7 +17,7 @@ struct Window {
 }
 
 impl LogLimit {
-    /// Whether to write a line of this kind, and how many were left out before it.
+    /// Whether to write a line of this kind. Returns how many were suppressed before it.
     pub(super) fn admit(&self, kind: &'static str, now: Instant) -> Option<u64> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = windows.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
@@ -50,7 +50,7 @@ mod tests {
         for _ in 0..90 {
             assert_eq!(limit.admit("a", now + Duration::from_secs(9)), None);
         }
-        assert_eq!(limit.admit("b", now), Some(0), "each kind has its own");
+        assert_eq!(limit.admit("b", now), Some(0), "each kind has its own limit");
         assert_eq!(limit.admit("a", now + WINDOW), Some(90));
         assert_eq!(limit.admit("a", now + WINDOW), Some(0));
     }

@@ -7,10 +7,10 @@ use metrics::{counter, histogram};
 use super::{Outcome, OutcomeKind};
 use crate::{Action, WebhookEvent};
 
-/// At most this many objects have their own label; a CRM may have any number of custom objects, and each label costs the metrics' store memory.
-const MOST_OBJECTS: usize = 100;
+/// The maximum number of object labels. A CRM can have any number of custom objects, and each label takes memory in the metrics backend.
+const MAX_OBJECTS: usize = 100;
 
-/// The objects that have a label, in this process.
+/// The objects with a label in this process.
 static OBJECTS: Mutex<BTreeSet<Box<str>>> = Mutex::new(BTreeSet::new());
 
 pub(super) fn record(outcome: &Outcome<'_>) {
@@ -39,7 +39,7 @@ pub(super) fn record(outcome: &Outcome<'_>) {
 fn labels(event: &WebhookEvent) -> (String, &'static str) {
     let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
     let object = event.object();
-    let is_known = objects.contains(object) || objects.len() < MOST_OBJECTS && objects.insert(object.into());
+    let is_known = objects.contains(object) || objects.len() < MAX_OBJECTS && objects.insert(object.into());
     let action = match event.action() {
         Action::Created => "created",
         Action::Updated => "updated",
@@ -54,7 +54,7 @@ fn labels(event: &WebhookEvent) -> (String, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_OBJECTS, labels};
+    use super::{MAX_OBJECTS, labels};
     use crate::WebhookEvent;
 
     #[test]
@@ -63,8 +63,8 @@ mod tests {
             let body = format!(r#"{{"eventName":"rocket{number}.launched","record":{{}}}}"#);
             labels(&WebhookEvent::from_stored(body).unwrap())
         };
-        let labels: std::collections::BTreeSet<_> = (0..3 * MOST_OBJECTS).map(label).collect();
-        assert_eq!(labels.len(), MOST_OBJECTS + 1);
+        let labels: std::collections::BTreeSet<_> = (0..3 * MAX_OBJECTS).map(label).collect();
+        assert_eq!(labels.len(), MAX_OBJECTS + 1);
         assert!(labels.contains(&("other".to_owned(), "other")));
     }
 }

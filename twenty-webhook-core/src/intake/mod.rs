@@ -1,28 +1,28 @@
-//! From a request to a handled delivery: what every adapter drives.
+//! The pipeline from a request to a handled delivery, which each adapter drives.
 //!
-//! [`receive`](crate::WebhookConfig::receive) judges the head, chooses the verifier, reads the body and verifies it. [`VerifiedRequest`] is a
-//! verified event, which is claimed; [`ClaimedDelivery`] is the right to handle it. Whatever ends early is a [`RejectedRequest`], logged and observed.
+//! [`receive`](crate::WebhookConfig::receive) checks the head, chooses the verifier, reads the body and verifies it. A [`VerifiedRequest`] has
+//! the event; claiming it gives a [`ClaimedDelivery`], the right to handle it. A [`RejectedRequest`] is already logged and observed.
 
-mod admission;
 mod body;
+mod claimed_delivery;
 mod deadline;
-#[cfg(feature = "diagnose")]
-mod evidence;
 mod exchange;
 mod log;
 mod log_limit;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outcome;
-mod path_start;
+mod path_prefix;
 mod receive;
-mod refusal;
-
-pub use admission::{ClaimedDelivery, VerifiedRequest};
 #[cfg(feature = "diagnose")]
-pub use evidence::RecordedRequest;
+mod recorded_request;
+mod rejected_request;
+
+pub use claimed_delivery::{ClaimedDelivery, VerifiedRequest};
 pub(crate) use log::ReceiverLog;
 pub(crate) use outcome::Observer;
 pub use outcome::{Outcome, OutcomeKind};
-pub use refusal::RejectedRequest;
-pub(crate) use refusal::RejectionResponse;
+#[cfg(feature = "diagnose")]
+pub use recorded_request::RecordedRequest;
+pub use rejected_request::RejectedRequest;
+pub(crate) use rejected_request::RejectionResponse;

@@ -7,39 +7,39 @@ use crate::{Rejection, UnixMillis, WebhookEvent};
 
 pub(crate) type Observer = Arc<dyn Fn(&Outcome<'_>) + Send + Sync>;
 
-/// How a request ended, as [`WebhookConfig::observe`](crate::WebhookConfig::observe) is told.
+/// How a request ended, for [`WebhookConfig::observe`](crate::WebhookConfig::observe).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome<'a> {
-    /// What came of it.
+    /// The kind of outcome.
     pub kind: OutcomeKind<'a>,
-    /// The beginning of the URL's path: at most 103 bytes. It is as it was sent: see [`escaped`](crate::escaped).
+    /// The first 103 bytes of the URL's path, not escaped: see [`escaped`](crate::escaped).
     pub path: &'a str,
-    /// The tenant whose verifier judged the request. Of a request that was refused, it is the tenant that it *claims* to be for.
+    /// The tenant whose verifier checked the request. A rejected request only *claims* to be for this tenant.
     pub tenant: Option<&'a str>,
     /// The event, if the request was verified.
     pub event: Option<&'a WebhookEvent>,
-    /// From the head of the request until now, with the time that its body took.
+    /// The time since the request's head arrived. It includes the arrival of the body.
     pub elapsed: Duration,
 }
 
-/// What came of a request.
+/// The kind of [`Outcome`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum OutcomeKind<'a> {
-    /// It was refused; or it is a [duplicate](Rejection::is_duplicate), which was not handled again.
+    /// The request was rejected, or is a [duplicate](Rejection::is_duplicate) and was not handled again.
     Rejected(&'a Rejection),
-    /// The handler has answered. A 2xx completes the delivery; after anything else a copy is let in.
+    /// The handler returned a response. A 2xx completes the delivery; after any other status, a copy is accepted.
     #[non_exhaustive]
     Handled {
         /// The handler's status; 500 if it failed or panicked.
         status: StatusCode,
-        /// How long the handler took.
+        /// The handler's run time.
         duration: Duration,
     },
-    /// A handler whose answer is not seen was given the event: the actix extractor, without the middleware.
+    /// The event was extracted, and the handler's response is unknown: the actix extractor without the middleware.
     Extracted,
-    /// It was dropped before it came to an end: the sender hung up before its body was whole, or the runtime was shut down.
+    /// The request was dropped: the sender disconnected before the end of the body, or the runtime was shut down.
     Dropped,
 }
 
@@ -56,13 +56,13 @@ impl Outcome<'_> {
         }
     }
 
-    /// From the event's date, when Twenty queued it, until Twenty sent it. Zero if its dates say the opposite; `None` if it is not verified
-    /// or has no date.
+    /// The time from the event's date, when Twenty queued it, until Twenty sent it. Zero if the dates are in the wrong order. `None` if the
+    /// request is not verified or the event has no date.
     pub fn delivery_lag(&self) -> Option<Duration> {
         self.lag_since(self.event?.event_date()?)
     }
 
-    /// From the change of the record until Twenty sent the event, by the record's `updatedAt`. As [`delivery_lag`](Self::delivery_lag).
+    /// The time from the record's `updatedAt` until Twenty sent the event. Otherwise like [`delivery_lag`](Self::delivery_lag).
     pub fn change_lag(&self) -> Option<Duration> {
         self.lag_since(self.event?.record_updated_at()?)
     }

@@ -10,18 +10,18 @@ use super::{RejectedRequest, VerifiedRequest, body};
 use crate::verifiers::{Lookup, LookupKey, Verifiers};
 use crate::{BodyError, Rejection, RequestHead, SourceError, Target, Tolerance, Verifier, WebhookConfig, WebhookEvent};
 
-/// Headers of this age are refused before a source is asked, whatever tolerance the verifier has that it would find.
+/// Timestamps outside this tolerance are rejected before a source is asked, whatever the verifier's own tolerance.
 const COARSE_TOLERANCE: Tolerance = Tolerance::both(Duration::from_secs(24 * 60 * 60));
 
 impl WebhookConfig {
-    /// Takes a request up to a verified event: judges its head, chooses the verifier, reads its body within limit, budget and deadline, and
-    /// compares the signature. This is what an adapter calls; what it gets back it [claims](VerifiedRequest::claim), and then calls the handler.
+    /// Receives and verifies a request: checks its head, chooses the verifier, reads the body within limit, budget and deadline, and compares
+    /// the signature. An adapter calls this, then [claims](VerifiedRequest::claim) the delivery, then calls the handler.
     ///
-    /// `announced` is the length of the body in bytes, if the sender or the framework says one. `body` is the body as it was on the wire,
-    /// still compressed if it was. `timer` makes a future that is done after a time.
+    /// `content_length` is the length of the body in bytes, if the sender or the framework states one. `body` is the body exactly as received,
+    /// without decompression. `timer` makes a future that is ready after the given time.
     ///
-    /// Twenty hangs up after 5 seconds, and most frameworks then drop the future that serves the request. So from the claim on, run the work in a
-    /// task that outlives the connection, as here:
+    /// Twenty disconnects after 5 seconds, and most frameworks then drop the future that serves the request. So run everything from the claim on
+    /// in a task that outlives the connection:
     ///
     /// ```
     /// use std::pin::pin;
@@ -29,15 +29,15 @@ impl WebhookConfig {
     /// use twenty_webhook_core::{BodyError, HttpHead, RejectedRequest, WebhookConfig, WebhookEvent};
     /// # async fn handle(event: WebhookEvent) -> http::StatusCode { http::StatusCode::NO_CONTENT }
     ///
-    /// /// An adapter for requests whose body is in memory already.
+    /// /// An adapter for requests whose body is in memory.
     /// async fn receive(config: &WebhookConfig, request: http::Request<Bytes>) -> Result<http::StatusCode, RejectedRequest> {
     ///     let body = pin!(futures_util::stream::iter([Ok::<_, BodyError>(request.body().clone())]));
     ///     let received = config.receive(&HttpHead::of(&request), None, body, tokio::time::sleep).await?;
     ///     let work = async move {
     ///         let event = received.event().clone();
-    ///         let admission = received.claim(None).await?;
+    ///         let claimed = received.claim(None).await?;
     ///         let status = handle(event).await;
-    ///         admission.finish(status).await;
+    ///         claimed.finish(status).await;
     ///         Ok(status)
     ///     };
     ///     tokio::spawn(work).await.unwrap_or(Ok(http::StatusCode::INTERNAL_SERVER_ERROR))
@@ -45,11 +45,11 @@ impl WebhookConfig {
     /// ```
     ///
     /// # Errors
-    /// Refuses what was not sent by Twenty, now, and whole. The refusal is in the log already.
+    /// If the request is not a complete, current delivery signed by Twenty. The rejection is already logged.
     pub async fn receive<S, T>(
         &self,
         head: &(impl RequestHead + Sync),
-        announced: Option<u64>,
+        content_length: Option<u64>,
         mut body: Pin<&mut S>,
         timer: impl Fn(Duration) -> T,
     ) -> Result<VerifiedRequest, RejectedRequest>
@@ -58,14 +58,15 @@ impl WebhookConfig {
         T: Future<Output = ()>,
     {
         let mut exchange = Exchange::begin(self, head.path());
-        match self.verify(head, announced, body.as_mut(), &timer, &mut exchange).await {
+        match self.verify(head, content_length, body.as_mut(), &timer, &mut exchange).await {
             Ok(event) => Ok(VerifiedRequest::new(exchange, event)),
             Err(rejection) => {
                 #[cfg(feature = "diagnose")]
-                let evidence = super::evidence::gather(self, head, body, &timer, &mut exchange, &rejection).await;
-                let refusal = exchange.refuse(rejection);
+                let recorded_request =
+                    super::recorded_request::record_request(self, head, body, &timer, &mut exchange, &rejection).await;
+                let refusal = exchange.reject(rejection);
                 #[cfg(feature = "diagnose")]
-                let refusal = refusal.with_evidence(evidence);
+                let refusal = refusal.with_recorded_request(recorded_request);
                 Err(refusal)
             }
         }
@@ -74,7 +75,7 @@ impl WebhookConfig {
     async fn verify<S, T>(
         &self,
         head: &(impl RequestHead + Sync),
-        announced: Option<u64>,
+        content_length: Option<u64>,
         body: Pin<&mut S>,
         timer: &impl Fn(Duration) -> T,
         exchange: &mut Exchange,
@@ -85,27 +86,27 @@ impl WebhookConfig {
     {
         let settings = self.settings();
         if head.method() != "POST" {
-            return Err(not_a_post(head));
+            return Err(reject_method(head));
         }
         let headers = head.signature_headers();
         let (verification, lookup) = match &settings.verifiers {
             Verifiers::One(verifier) => (verifier.begin(headers?)?, None),
             Verifiers::Shared(shared) => {
                 let verifier = shared.current();
-                exchange.judged_by(&verifier);
+                exchange.set_verifier(&verifier);
                 (verifier.begin(headers?)?, None)
             }
             Verifiers::LookedUp(lookup) => {
                 let headers = headers?;
                 COARSE_TOLERANCE.judge(headers.sent_at, settings.clock.now())?;
                 let (verifier, key) = self.look_up(lookup, head, timer).await?;
-                exchange.judged_by(&verifier);
-                // Its own tolerance is judged last: the answer would tell that there is such a tenant.
+                exchange.set_verifier(&verifier);
+                // The verifier's tolerance is checked last: an earlier rejection would reveal that the tenant exists.
                 (verifier.begin_undated(headers), Some((lookup, key)))
             }
         };
         let mut verification = verification.body_limit(settings.body_limit);
-        if let Some(length) = announced {
+        if let Some(length) = content_length {
             verification.check_content_length(length)?;
         }
         let (deadline, read_ahead) = (settings.body_deadline, head.read_ahead());
@@ -132,19 +133,19 @@ impl WebhookConfig {
         let host = head.host().map(|host| without_port(host).to_ascii_lowercase());
         let target = Target::new(head.method(), head.path(), host.as_deref());
         let found = within(lookup.find(&target, &self.settings().clock), || timer(Lookup::DEADLINE)).await;
-        let too_late = || Err(SourceError::new(format!("it was not found within {:?}", Lookup::DEADLINE)));
+        let too_late = || Err(SourceError::new(format!("the look-up took longer than {:?}", Lookup::DEADLINE)));
         found.unwrap_or_else(too_late).map_err(Rejection::VerifierUnavailable)
     }
 }
 
-/// The host in `host:port`; an IPv6 address keeps its brackets.
+/// Removes the port. An IPv6 address keeps its brackets.
 fn without_port(host: &str) -> &str {
     let end = host.rfind(']').map_or(0, |bracket| bracket + 1);
     host[end..].find(':').map_or(host, |colon| &host[..end + colon])
 }
 
-/// A scanner's request, or a delivery that a redirect has made one of: one that has any of Twenty's headers.
-fn not_a_post(head: &impl RequestHead) -> Rejection {
+/// With any of Twenty's headers, a redirect turned a delivery into this request. Otherwise it comes from a scanner.
+fn reject_method(head: &impl RequestHead) -> Rejection {
     const PREFIX: &str = "x-twenty-webhook-";
     let is_twentys = |name: &str| name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
     if head.headers().any(|(name, _)| is_twentys(name)) {

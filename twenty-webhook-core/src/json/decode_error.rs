@@ -1,7 +1,7 @@
 use std::any;
 
-/// Why JSON did not become the type that was asked for. It says which field, never a value: a payload is not for logs. (The keys of
-/// a map are fields too: a type whose map has data for keys shows one of them.)
+/// Why JSON does not fit a type. The text names the field, and contains no values, because payloads must not get into logs. (The keys of a
+/// map count as fields: if your map has data as keys, the text can contain a key.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     type_name: &'static str,
@@ -10,15 +10,15 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// What is longer is no field of Twenty's.
-    const LONGEST_PATH: usize = 200;
+    /// In characters. No field of Twenty has a longer path.
+    const MAX_PATH_CHARS: usize = 200;
 
     pub(super) fn new<T>(error: serde_path_to_error::Error<serde_json::Error>) -> Self {
-        let path = error.path().to_string().chars().take(Self::LONGEST_PATH).collect();
+        let path = error.path().to_string().chars().take(Self::MAX_PATH_CHARS).collect();
         Self { type_name: any::type_name::<T>(), path, problem: without_values(&error.into_inner()) }
     }
 
-    /// The field to blame, as `amount.amountMicros` or `items[3].name`; `.` for the value as a whole, as when a field is missing.
+    /// The path of the field, such as `amount.amountMicros` or `items[3].name`. `.` is the whole value, for example if a field is missing.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -33,9 +33,9 @@ impl std::fmt::Display for DecodeError {
 /// There is no `source`: its own message would quote the value.
 impl std::error::Error for DecodeError {}
 
-/// What `serde_json` says, but for the part that quotes the payload.
+/// The text of `serde_json`, without the part that quotes the payload.
 ///
-/// Of `invalid type: string "…", expected u32 at line 1 column 9` the words after the last `, expected` are the type's own.
+/// Of `invalid type: string "…", expected u32 at line 1 column 9` only the text after the last `, expected` comes from the type.
 fn without_values(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
@@ -45,6 +45,6 @@ fn without_values(error: &serde_json::Error) -> String {
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
     match message.rsplit_once(", expected ") {
         Some((_, expected)) if quotes.iter().any(|quote| message.starts_with(quote)) => format!("expected {expected}"),
-        _ => "the value is refused".to_owned(),
+        _ => "the value is not accepted".to_owned(),
     }
 }

@@ -9,8 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::FromJson;
 use crate::RawJson;
 
-/// The members that have no place of their own, by name: custom fields, fields of newer versions of Twenty, and known fields whose
-/// value was not what it should be.
+/// The members without a field, by name: custom fields, fields of newer versions of Twenty, and known fields with an unexpected type.
 ///
 /// ```
 /// use twenty_webhook_core::WebhookEvent;
@@ -27,25 +26,25 @@ pub struct Extra(Option<Box<Members>>);
 
 #[derive(Clone, Default)]
 struct Members {
-    /// What those are part of that came in an object.
+    /// The text that slices refer to.
     source: Bytes,
-    /// In the order they came. The last one of a name counts.
+    /// In the order of arrival. The last member of a name counts.
     all: Vec<Member>,
-    /// Whether known fields are among them.
-    some_odd: bool,
-    /// Those that count, sorted by name. Made when they are first needed: most records are never asked.
+    /// Whether it contains known fields with an unexpected type.
+    has_mistyped: bool,
+    /// The members that count, sorted by name. Computed on first use: most records need none.
     sorted: OnceLock<Vec<(usize, RawJson)>>,
 }
 
 #[derive(Clone)]
 enum Member {
-    /// Where its name and its value stand in the source.
+    /// The positions of its name and value in the source.
     Slice { name: Span, json: Span },
-    /// Its name and its value. `None` if it was taken out.
+    /// Its name and value. `None` if it was removed.
     Owned(Box<(String, Option<RawJson>)>),
 }
 
-/// A part of a text, in bytes. Half as large as a `Range<usize>`: there may be thousands.
+/// A range of bytes. Half the size of `Range<usize>`, because there can be thousands.
 #[derive(Clone, Copy)]
 struct Span {
     start: u32,
@@ -61,18 +60,18 @@ impl Extra {
         Some(&sorted[found].1)
     }
 
-    /// All of them, sorted by name.
+    /// All members, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         let members = self.0.as_deref();
         members.into_iter().flat_map(|members| members.sorted().iter().map(|(at, json)| (members.name(*at), json)))
     }
 
-    /// How many there are.
+    /// The number of members.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |members| members.sorted().len())
     }
 
-    /// Whether there is none.
+    /// Whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -90,8 +89,7 @@ impl Extra {
         self.add(Member::owned(name, Some(json.into())));
     }
 
-    /// Adds a member of an object that is part of `source`, of which there is one for all members. The last one of a name wins, as it
-    /// does in JavaScript.
+    /// Adds a member of an object in `source`, which is the same for all members. The last member of a name wins, as in JavaScript.
     pub(crate) fn push(&mut self, name: Cow<'_, str>, json: &str, source: &Bytes) {
         let members = self.0.get_or_insert_with(|| Box::new(Members { source: source.clone(), ..Members::default() }));
         let spans = match &name {
@@ -104,20 +102,20 @@ impl Extra {
         });
     }
 
-    /// Adds a known field whose value is not what it should be.
-    pub(crate) fn push_odd(&mut self, name: &str, json: &str, source: &Bytes) {
+    /// Adds a known field with an unexpected type.
+    pub(crate) fn push_mistyped(&mut self, name: &str, json: &str, source: &Bytes) {
         self.push(Cow::Owned(name.to_owned()), json, source);
-        self.0.get_or_insert_default().some_odd = true;
+        self.0.get_or_insert_default().has_mistyped = true;
     }
 
-    /// Takes out a known field, if it is here.
-    pub(crate) fn forget_odd(&mut self, name: &str) {
-        if self.0.as_ref().is_some_and(|members| members.some_odd) {
+    /// Removes a known field, if present.
+    pub(crate) fn remove_mistyped(&mut self, name: &str) {
+        if self.0.as_ref().is_some_and(|members| members.has_mistyped) {
             self.add(Member::owned(name, None));
         }
     }
 
-    /// Takes out the member `name`, if it has the shape; else it stays.
+    /// Removes and returns the member `name`, if it has the type `T`; otherwise it stays.
     pub(crate) fn take<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let members = self.0.as_ref()?;
         let last = (0..members.all.len()).rev().find(|&at| members.name(at) == name)?;
@@ -152,7 +150,7 @@ impl Members {
     fn sorted(&self) -> &[(usize, RawJson)] {
         self.sorted.get_or_init(|| {
             let mut sorted: Vec<usize> = (0..self.all.len()).rev().collect();
-            // It is stable: of those with one name, the last one comes first, and is kept.
+            // The sort is stable: the last member of a name comes first, and `dedup_by` keeps it.
             sorted.sort_by(|&a, &b| self.name(a).cmp(self.name(b)));
             sorted.dedup_by(|&mut a, &mut b| self.name(a) == self.name(b));
             sorted.into_iter().filter_map(|at| Some((at, self.json(at)?))).collect()
@@ -167,7 +165,7 @@ impl Member {
 }
 
 impl Span {
-    /// Where `text` stands in `source`. `None` if it does not, or beyond 4 GiB.
+    /// The position of `text` in `source`. `None` if it is not a part of it, or beyond 4 GiB.
     fn of(text: &str, source: &Bytes) -> Option<Self> {
         let start = text.as_ptr().addr().checked_sub(source.as_ptr().addr())?;
         let inside = start + text.len() <= source.len();
@@ -189,7 +187,7 @@ impl PartialEq for Extra {
 
 impl Eq for Extra {}
 
-/// As an object.
+/// As a JSON object.
 impl Serialize for Extra {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.len()))?;
@@ -198,7 +196,7 @@ impl Serialize for Extra {
     }
 }
 
-/// Names and lengths: a payload is not for logs.
+/// Names and lengths. Payloads must not get into logs.
 impl fmt::Debug for Extra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()

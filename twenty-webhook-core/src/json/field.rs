@@ -9,11 +9,11 @@ use super::to_json::AsJson;
 use super::{FromJson, ToJson};
 use crate::Extra;
 
-/// A field: one that may be absent, or a list, which is empty when it is absent.
+/// A field: an optional value, or a list, which is empty if absent.
 pub(crate) trait Field: Default {
     fn read(json: &str, source: &Bytes) -> Option<Self>;
 
-    /// Null is absent.
+    /// Null counts as absent.
     fn read_strictly<'de, D: Deserializer<'de>>(json: D, source: &Bytes) -> Result<Self, D::Error>;
 }
 
@@ -37,22 +37,22 @@ impl<T: FromJson> Field for Vec<T> {
     }
 }
 
-/// Sets `field` to the member `name`. Null is the same as absent. A value that does not have the field's shape leaves the field
-/// absent, and is kept in `extra` as it was sent.
+/// Sets `field` to the member `name`. Null counts as absent. A value of an unexpected type leaves the field absent, and is stored in `extra`
+/// as sent.
 pub(crate) fn put<T: Field>(field: &mut T, name: &str, json: &str, source: &Bytes, extra: &mut Extra) {
-    // A member that is there twice: the last one wins, as it does in JavaScript.
+    // If the member is repeated, the last one wins, as in JavaScript.
     *field = T::default();
-    extra.forget_odd(name);
+    extra.remove_mistyped(name);
     if json == "null" {
         return;
     }
     match T::read(json, source) {
         Some(value) => *field = value,
-        None => extra.push_odd(name, json, source),
+        None => extra.push_mistyped(name, json, source),
     }
 }
 
-/// Writes a field that is not absent, nor an empty list.
+/// Writes a field, unless it is absent or an empty list.
 pub(crate) trait WriteField {
     fn write<M: SerializeMap>(&self, name: &'static str, map: &mut M) -> Result<(), M::Error>;
 }

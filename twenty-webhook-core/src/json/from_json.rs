@@ -8,14 +8,14 @@ use crate::RawJson;
 
 /// A value that can be read from JSON text.
 pub(crate) trait FromJson: Sized {
-    /// Reads `json`, the text of a value that is part of `source`. `None` if it does not have the shape.
+    /// Reads `json`, the text of a value in `source`. `None` if it has another type.
     fn read(json: &str, source: &Bytes) -> Option<Self>;
 
-    /// The same on the way through a larger text, all of which is part of `source`. It may refuse what [`read`](Self::read) takes:
-    /// then the object around it is read member by member.
+    /// Reads the value during the parse of a larger text in `source`. It may reject what [`read`](Self::read) accepts: the enclosing object is
+    /// then read member by member.
     fn read_strictly<'de, D: Deserializer<'de>>(json: D, source: &Bytes) -> Result<Self, D::Error> {
         let json = <&RawValue>::deserialize(json)?;
-        Self::read(json.get(), source).ok_or_else(|| D::Error::custom("another shape"))
+        Self::read(json.get(), source).ok_or_else(|| D::Error::custom("unexpected type"))
     }
 }
 
@@ -44,7 +44,7 @@ impl FromJson for RawObject {
     }
 }
 
-/// All of the elements must have the shape: a list that silently lacks one would be a lie.
+/// All elements must have the type: a list must not silently lack one.
 impl<T: FromJson> FromJson for Vec<T> {
     fn read(json: &str, source: &Bytes) -> Option<Self> {
         let mut elements = Some(Self::new());

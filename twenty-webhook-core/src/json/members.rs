@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 
 use super::surrogates;
 
-/// Hands every member of a JSON object to `each`, in order, the value still as text, and returns how many there are. The values are not
-/// decoded, so neither depth nor a lone surrogate in them can be in the way.
+/// Calls `each` for every member of a JSON object, in order, with the value as text, and returns their number. The values are not decoded, so
+/// their depth and lone surrogates in them do not matter.
 ///
-/// If a name has a lone surrogate in it, `each` is called from the first member on once more: the last call for a name counts.
+/// If a name contains a lone surrogate, `each` is called again from the first member on. The last call for a name counts.
 pub(crate) fn for_each_member<'a>(
     object: &'a str,
     mut each: impl FnMut(Cow<'a, str>, &'a str),
@@ -53,7 +53,7 @@ impl<'de, F: FnMut(Cow<'de, str>, &'de str), K: Deserialize<'de> + Into<Cow<'de,
     }
 }
 
-/// A member's name, or another text. serde would make a plain `Cow` an owned one.
+/// A member's name, or another text, borrowed if possible. For a plain `Cow`, serde always copies.
 #[derive(Deserialize)]
 pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
@@ -63,7 +63,7 @@ impl<'a> From<Key<'a>> for Cow<'a, str> {
     }
 }
 
-/// A member's name that may have lone surrogates in it: they become U+FFFD.
+/// A member's name whose lone surrogates become U+FFFD.
 struct LooseKey<'a>(Cow<'a, str>);
 
 impl<'a> From<LooseKey<'a>> for Cow<'a, str> {
@@ -91,13 +91,13 @@ impl<'de> Visitor<'de> for LooseKeyVisitor {
         str::from_utf8(name).map(|name| LooseKey(name.into())).map_err(E::custom)
     }
 
-    /// `serde_json` has decoded the escapes, a lone surrogate into the three bytes that UTF-8 would have for it.
+    /// `serde_json` decodes a lone surrogate to the three bytes that UTF-8 would use for it.
     fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<LooseKey<'de>, E> {
         String::from_utf8(surrogates::replace_encoded(name)).map(|name| LooseKey(name.into())).map_err(E::custom)
     }
 }
 
-/// Hands every element of a JSON array to `each`, in order, still as text.
+/// Calls `each` for every element of a JSON array, in order, with its text.
 pub(super) fn for_each_element<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
     serde_json::Deserializer::from_str(array).deserialize_seq(Elements(each))
 }
@@ -119,7 +119,7 @@ impl<'de, F: FnMut(&'de str)> Visitor<'de> for Elements<F> {
     }
 }
 
-/// The member called `name`: the last one, as in JavaScript.
+/// The last member called `name`, as in JavaScript.
 pub(super) fn find_member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     let mut found = None;
     for_each_member(object, |key, value| {
@@ -131,7 +131,7 @@ pub(super) fn find_member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     found
 }
 
-/// The text of a JSON string. Without a backslash, which is nearly always, it is a slice of the JSON.
+/// The text of a JSON string: a slice of the JSON, unless it contains a backslash.
 pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
     let text = json.strip_prefix('"')?.strip_suffix('"')?;
     if !text.as_bytes().contains(&b'\\') {

@@ -1,4 +1,4 @@
-//! JSON that stays text: an object is taken apart into its members, and each of those is decoded only when, and as, it is needed.
+//! JSON that stays text: objects are split into members, and each member is decoded on demand.
 
 mod decode_error;
 mod extra;

@@ -8,28 +8,28 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::members::Key;
 use super::{FromJson, for_each_member};
 
-/// A JSON object with fields of its own, each of which may be absent, null, or not what it should be.
+/// A JSON object whose fields may each be absent, null, or of an unexpected type.
 pub(crate) trait JsonObject: Default {
-    /// Takes the next value of `map` for the member `name`. An error if the value is not what it should be.
-    fn take_strictly<'de, A: MapAccess<'de>>(
+    /// Sets the member `name` to the next value of `map`. Fails if the value has an unexpected type.
+    fn set_strictly<'de, A: MapAccess<'de>>(
         &mut self,
         name: Cow<'de, str>,
         map: &mut A,
         source: &Bytes,
     ) -> Result<(), A::Error>;
 
-    /// Takes any value for the member `name`.
-    fn take(&mut self, name: Cow<'_, str>, json: &str, source: &Bytes);
+    /// Sets the member `name` to a value of any type.
+    fn set(&mut self, name: Cow<'_, str>, json: &str, source: &Bytes);
 
-    /// Called when all members are taken.
+    /// Called after the last member.
     fn finish(&mut self) {}
 }
 
-/// Makes a type with a field `extra` a [`JsonObject`].
+/// Implements [`JsonObject`] for a type with a field `extra`.
 macro_rules! json_object {
     ($name:ident { $($field:ident = $key:literal,)* } $(then $then:ident)?) => {
         impl $crate::json::JsonObject for $name {
-            fn take_strictly<'de, A: serde::de::MapAccess<'de>>(
+            fn set_strictly<'de, A: serde::de::MapAccess<'de>>(
                 &mut self,
                 name: std::borrow::Cow<'de, str>,
                 map: &mut A,
@@ -42,7 +42,7 @@ macro_rules! json_object {
                 Ok(())
             }
 
-            fn take(&mut self, name: std::borrow::Cow<'_, str>, json: &str, source: &bytes::Bytes) {
+            fn set(&mut self, name: std::borrow::Cow<'_, str>, json: &str, source: &bytes::Bytes) {
                 match &*name {
                     $($key => $crate::json::put(&mut self.$field, $key, json, source, &mut self.extra),)*
                     _ => self.extra.push(name, json, source),
@@ -58,7 +58,7 @@ macro_rules! json_object {
 pub(crate) use json_object;
 
 impl<T: JsonObject> FromJson for T {
-    /// In one pass, as nearly always; member by member if anything in it is odd.
+    /// In one pass if all types are as expected, which is nearly always; otherwise member by member.
     fn read(json: &str, source: &Bytes) -> Option<Self> {
         let mut strict = serde_json::Deserializer::from_str(json);
         if let Ok(object) = Self::read_strictly(&mut strict, source)
@@ -67,7 +67,7 @@ impl<T: JsonObject> FromJson for T {
             return Some(object);
         }
         let mut object = Self::default();
-        for_each_member(json, |name, value| object.take(name, value, source)).ok()?;
+        for_each_member(json, |name, value| object.set(name, value, source)).ok()?;
         object.finish();
         Some(object)
     }
@@ -89,7 +89,7 @@ impl<'de, T: JsonObject> Visitor<'de> for Members<'_, T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let mut object = T::default();
         while let Some(Key(name)) = map.next_key()? {
-            object.take_strictly(name, &mut map, self.0)?;
+            object.set_strictly(name, &mut map, self.0)?;
         }
         object.finish();
         Ok(object)

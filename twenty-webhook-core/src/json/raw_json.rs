@@ -12,38 +12,38 @@ use super::whole::from_whole_text;
 use super::{FromJson, Text, surrogates};
 use crate::DecodeError;
 
-/// A JSON value that is still text, cut out of the body without copying, and decoded when asked.
+/// A JSON value as text: a slice of the body, decoded on demand.
 ///
-/// It keeps the whole body in memory for as long as it lives.
+/// It keeps the whole body in memory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawJson(Bytes);
 
 impl RawJson {
     pub(crate) const EMPTY_OBJECT: Self = Self(Bytes::from_static(b"{}"));
 
-    /// The part of `source` that `value` was borrowed from.
+    /// The part of `source` that `value` is borrowed from.
     pub(crate) fn slice(source: &Bytes, value: &str) -> Self {
         Self(source.slice_ref(value.as_bytes()))
     }
 
-    /// Such a part, by its place. It must be whole.
-    pub(super) fn part(source: &Bytes, place: Range<usize>) -> Self {
-        Self(source.slice(place))
+    /// The part of `source` at `range`, which must be a complete value.
+    pub(super) fn part(source: &Bytes, range: Range<usize>) -> Self {
+        Self(source.slice(range))
     }
 
     pub(super) fn copied(json: &str) -> Self {
         Self(Bytes::copy_from_slice(json.as_bytes()))
     }
 
-    /// The JSON text, as it was sent.
+    /// The JSON text as sent.
     pub fn as_str(&self) -> &str {
-        // Always UTF-8: it is either `{}` or part of a body that was checked.
+        // Always UTF-8: the body was checked.
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Decodes it into any type.
     ///
-    /// Half an emoji, which Twenty sends as a lone surrogate escape (`\ud83d`), becomes U+FFFD where a `String` could not hold it.
+    /// Twenty sends half an emoji as a lone surrogate escape (`\ud83d`). It becomes U+FFFD in a `String`, which cannot contain it.
     ///
     /// ```
     /// use twenty_webhook_core::WebhookEvent;
@@ -54,10 +54,10 @@ impl RawJson {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Of a member that is there twice, the last one counts, as in JavaScript.
+    /// The last of repeated members counts, as in JavaScript.
     ///
     /// # Errors
-    /// If the JSON does not fit the type, or nests deeper than 128 levels where the type looks.
+    /// If the JSON does not fit the type, or is nested deeper than 128 levels in a decoded part.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
         let json = self.as_str();
         if let Some(record) = from_whole_text(json) {
@@ -66,14 +66,14 @@ impl RawJson {
         if let Ok(value) = serde_json::from_str(json) {
             return Ok(value);
         }
-        // Only a failure pays for what follows: the repairs, and another pass that finds the field to blame.
+        // Only after a failure: repair surrogates, and decode again to find the field.
         let repaired = surrogates::replace_lone(json);
         let json = repaired.as_deref().unwrap_or(json);
         let error = match serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json)) {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        // serde's derive refuses a member that is there twice, where a `Value` keeps the last one.
+        // serde's derive rejects repeated members; a `Value` keeps the last one.
         if error.inner().to_string().starts_with("duplicate field `")
             && let Some(value) = serde_json::from_str::<Value>(json).ok().and_then(|json| T::deserialize(json).ok())
         {
@@ -82,12 +82,12 @@ impl RawJson {
         Err(DecodeError::new::<T>(error))
     }
 
-    /// The string that its member `name` is.
+    /// The member `name`, if it is a string.
     pub(crate) fn string_member(&self, name: &str) -> Option<String> {
         string(find_member(self.as_str(), name)?).map(Into::into)
     }
 
-    /// The same, as a slice of it.
+    /// The member `name`, if it is a string, as a slice.
     pub(crate) fn text_member(&self, name: &str) -> Option<Text> {
         Text::read(find_member(self.as_str(), name)?, &self.0)
     }
@@ -110,21 +110,21 @@ impl From<Value> for RawJson {
     }
 }
 
-/// With `serde_json`, it is written as it was sent.
+/// `serde_json` writes it as sent.
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serde_json::from_str::<&RawValue>(self.as_str()).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
-/// From `serde_json` only.
+/// Only from `serde_json`.
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         super::deserialize(deserializer)
     }
 }
 
-/// The length only: a payload is not for logs.
+/// Only the length. Payloads must not get into logs.
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RawJson({} bytes)", self.0.len())

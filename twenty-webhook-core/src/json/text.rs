@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use super::FromJson;
 use super::members::{Key, string};
 
-/// A string of the envelope: where it stands in the body, so that reading it allocates nothing; a copy only if it has escapes.
+/// A string in the body: its position, so that reading it allocates nothing, or a copy if it contains escapes.
 #[derive(Clone)]
 pub(crate) enum Text {
     Slice(Range<usize>),
@@ -15,7 +15,7 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// `text` is part of `body` if it is borrowed.
+    /// Borrowed `text` must be a part of `body`.
     pub(crate) fn new(text: Cow<'_, str>, body: &Bytes) -> Self {
         match text {
             Cow::Borrowed(text) => {
@@ -26,7 +26,7 @@ impl Text {
         }
     }
 
-    /// `body` is what it was read from.
+    /// `body` must be the body that the text was read from.
     pub(crate) fn as_str<'a>(&'a self, body: &'a Bytes) -> &'a str {
         match self {
             Self::Slice(range) => {

@@ -42,7 +42,7 @@ impl<T: ToJson> ToJson for Vec<T> {
     }
 }
 
-/// Three decimals, as JavaScript has them; more only where milliseconds do not say it all.
+/// With three decimals, as in JavaScript, or more if the time has a finer resolution.
 impl ToJson for Timestamp {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.subsec_nanosecond() % 1_000_000 == 0 {

@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use super::FromJson;
 use crate::RawJson;
 
-/// The name under which a type of this crate asks a deserializer for its whole text.
+/// The name with which a type of this crate requests the whole text from a deserializer.
 const WHOLE_TEXT: &str = "$twenty_webhook_core::WholeText";
 
-/// What the types of this crate do to be deserialized.
+/// Deserializes a type of this crate.
 pub(crate) fn deserialize<'de, T: FromJson, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_newtype_struct(WHOLE_TEXT, FromText(PhantomData))
 }
@@ -39,15 +39,14 @@ impl<'de, T: FromJson> Visitor<'de> for FromText<T> {
 
 fn read<T: FromJson, E: Error>(json: &RawJson) -> Result<T, E> {
     T::read(json.as_str(), json.bytes())
-        .ok_or_else(|| E::invalid_type(Unexpected::Other("something else"), &"an object"))
+        .ok_or_else(|| E::invalid_type(Unexpected::Other("another value"), &"an object"))
 }
 
-/// Reads a type of this crate from the whole text, which saves the pass in which `serde_json` would cut it out. `None` for any other type,
-/// before anything is read.
+/// Reads a type of this crate from the whole text, which saves a pass of `serde_json`. `None` for other types, before anything is read.
 pub(super) fn from_whole_text<'de, T: Deserialize<'de>>(json: &str) -> Option<T> {
     let asked = Cell::new(false);
     let read = T::deserialize(WholeText { json, asked: &asked }).ok();
-    // A type that makes something of an error has not seen the text.
+    // A type can turn the error into a value without having read the text.
     read.filter(|_| asked.get())
 }
 
@@ -77,9 +76,9 @@ impl<'de> Deserializer<'de> for WholeText<'_> {
     }
 }
 
-/// An error that costs nothing: the text is read again in another way.
+/// An error without a message: the text is then read in another way.
 #[derive(Debug, thiserror::Error)]
-#[error("not a type of this crate, or not its shape")]
+#[error("not a type of this crate, or an unexpected value")]
 struct Refused;
 
 impl Error for Refused {

@@ -8,34 +8,34 @@ use crate::RawJson;
 use crate::json::{FromJson, ToJson, string};
 
 object! {
-    /// Who made or changed a record.
+    /// The author of a record or of a change.
     pub struct Actor {
-        /// How it came about.
+        /// How the record was created or changed.
         source: Option<ActorSource> = "source",
-        /// The member of the workspace, if it was one.
+        /// The id of the workspace member, if the author is one.
         workspace_member_id: Option<String> = "workspaceMemberId",
         /// The name that Twenty shows: the member's, the API key's, the workflow's.
         name: Option<String> = "name",
-        /// What else Twenty knows, by source.
+        /// Further details, depending on the source.
         context: Option<RawJson> = "context",
-        /// The user's id, which only the documented form of an event has, and has in place of all the rest.
+        /// The user's id. Only the documented form of an event has it, without the other fields.
         user_id: Option<String> = "userId",
     }
 }
 
-/// How a record was made or changed. Twenty may add to it, so what is not known is kept as [`ActorSource::Other`].
+/// How a record was created or changed. A source that this crate does not know is [`ActorSource::Other`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ActorSource {
-    /// By hand.
+    /// By a user.
     Manual,
-    /// Through the API: one's own writes are among these.
+    /// Through the API, including your own writes.
     Api,
     /// By an import.
     Import,
-    /// Out of an email.
+    /// From an email.
     Email,
-    /// Out of a calendar.
+    /// From a calendar.
     Calendar,
     /// By a workflow.
     Workflow,
@@ -47,7 +47,7 @@ pub enum ActorSource {
     Agent,
     /// By an application.
     Application,
-    /// Anything else. [`as_str`](Self::as_str) is how it was spelled.
+    /// Any other source. [`as_str`](Self::as_str) returns its text.
     Other(OtherActorSource),
 }
 
@@ -56,7 +56,7 @@ pub enum ActorSource {
 pub struct OtherActorSource(String);
 
 impl ActorSource {
-    /// As Twenty spells it: `MANUAL`.
+    /// The source in Twenty's spelling: `MANUAL`.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Manual => "MANUAL",

@@ -9,15 +9,15 @@ record! {
         title: Option<String> = "title",
         /// Whether it is cancelled.
         is_canceled: Option<bool> = "isCanceled",
-        /// Whether it takes whole days.
+        /// Whether it is an all-day event.
         is_full_day: Option<bool> = "isFullDay",
         /// When it begins.
         starts_at: Option<jiff::Timestamp> = "startsAt",
         /// When it ends.
         ends_at: Option<jiff::Timestamp> = "endsAt",
-        /// When it was made in the calendar it comes from.
+        /// When it was created in the external calendar.
         external_created_at: Option<jiff::Timestamp> = "externalCreatedAt",
-        /// When it last changed in the calendar it comes from.
+        /// When it last changed in the external calendar.
         external_updated_at: Option<jiff::Timestamp> = "externalUpdatedAt",
         /// The description.
         description: Option<String> = "description",
@@ -25,9 +25,9 @@ record! {
         location: Option<String> = "location",
         /// Its iCalendar UID.
         ical_uid: Option<String> = "iCalUid",
-        /// The service that the video call is on.
+        /// The video call service.
         conference_solution: Option<String> = "conferenceSolution",
-        /// Where the video call is.
+        /// The link to the video call.
         conference_link: Option<Links> = "conferenceLink",
     }
 }
@@ -53,13 +53,13 @@ record! {
 }
 
 record! {
-    /// What an event is about. A custom object's is in `extra`, as `target<Object>Id`.
+    /// Links an event to a record. The id of a custom object's record is in `extra`, as `target<Object>Id`.
     pub struct CalendarEventTarget: "calendarEventTarget" {
         /// The id of the [`CalendarEvent`].
         calendar_event_id: Option<String> = "calendarEventId",
-        /// Whether Twenty found it out by itself.
+        /// Whether Twenty assigned it automatically.
         is_automatically_assigned: Option<bool> = "isAutomaticallyAssigned",
-        /// Whether a user chose it.
+        /// Whether a user assigned it.
         is_manually_assigned: Option<bool> = "isManuallyAssigned",
         /// The id of the [`Person`](super::Person), if it is one.
         target_person_id: Option<String> = "targetPersonId",
@@ -71,7 +71,7 @@ record! {
 }
 
 record! {
-    /// That an event was found in a calendar.
+    /// Links an event to the calendar channel that contains it.
     pub struct CalendarChannelEventAssociation: "calendarChannelEventAssociation" {
         /// The id of the calendar's channel.
         calendar_channel_id: Option<String> = "calendarChannelId",
@@ -89,9 +89,9 @@ record! {
     pub struct CallRecording: "callRecording" {
         /// The title.
         title: Option<String> = "title",
-        /// How far it is.
+        /// The status.
         status: Option<String> = "status",
-        /// How far the request to record it is.
+        /// The status of the recording request.
         recording_request_status: Option<String> = "recordingRequestStatus",
         /// The id of the application that records it.
         application_id: Option<String> = "applicationId",
@@ -103,13 +103,13 @@ record! {
         started_at: Option<jiff::Timestamp> = "startedAt",
         /// When it ended.
         ended_at: Option<jiff::Timestamp> = "endedAt",
-        /// The picture.
+        /// The video files.
         video: Vec<File> = "video",
-        /// The sound.
+        /// The audio files.
         audio: Vec<File> = "audio",
-        /// What was said.
+        /// The transcript.
         transcript: Option<RawJson> = "transcript",
-        /// What it was about.
+        /// The summary.
         summary: Option<RichText> = "summary",
         /// The id of the [`CalendarEvent`].
         calendar_event_id: Option<String> = "calendarEventId",

@@ -1,33 +1,33 @@
 use super::object::{bare_record, record};
 
 record! {
-    /// A message to many people.
+    /// A message campaign.
     pub struct MessageCampaign: "messageCampaign" {
         /// The name.
         name: Option<String> = "name",
         /// The subject.
         subject: Option<String> = "subject",
-        /// The text, with places for what differs from one person to the next.
+        /// The text, with placeholders for each person's data.
         body_template: Option<String> = "bodyTemplate",
         /// The sender's address.
         from_address: Option<String> = "fromAddress",
-        /// How far it is.
+        /// The status.
         status: Option<String> = "status",
         /// When it is to be sent.
         scheduled_at: Option<jiff::Timestamp> = "scheduledAt",
         /// When it was sent.
         sent_at: Option<jiff::Timestamp> = "sentAt",
-        /// How many messages were sent.
+        /// The number of sent messages.
         sent_count: Option<i64> = "sentCount",
-        /// How many arrived.
+        /// The number of delivered messages.
         delivered_count: Option<i64> = "deliveredCount",
-        /// How many could not be sent.
+        /// The number of failed messages.
         failed_count: Option<i64> = "failedCount",
-        /// How many came back.
+        /// The number of bounced messages.
         bounced_count: Option<i64> = "bouncedCount",
-        /// How many were reported as spam.
+        /// The number of spam complaints.
         complained_count: Option<i64> = "complainedCount",
-        /// How many were left out.
+        /// The number of skipped recipients.
         skipped_count: Option<i64> = "skippedCount",
         /// The id of the topic that receivers can unsubscribe from.
         unsubscribe_topic_id: Option<String> = "unsubscribeTopicId",
@@ -47,7 +47,7 @@ record! {
 }
 
 record! {
-    /// That a person is on a list.
+    /// The membership of a person in a list.
     pub struct MessageListMember: "messageListMember" {
         /// The id of the [`Person`](super::Person).
         person_id: Option<String> = "personId",
@@ -61,13 +61,13 @@ bare_record! {
     pub struct MessageSuppression: "messageSuppression" {
         /// The address.
         email_address: Option<String> = "emailAddress",
-        /// Why nothing is sent to it.
+        /// The reason.
         reason: Option<String> = "reason",
-        /// Where that is known from.
+        /// The source of the suppression.
         source: Option<String> = "source",
         /// The id of the event at the email provider.
         provider_event_id: Option<String> = "providerEventId",
-        /// The id of the topic, if it holds for one only.
+        /// The id of the topic, if it applies to one topic only.
         unsubscribe_topic_id: Option<String> = "unsubscribeTopicId",
     }
 }
@@ -81,9 +81,9 @@ bare_record! {
         person_id: Option<String> = "personId",
         /// The address.
         recipient_email: Option<String> = "recipientEmail",
-        /// How far it is.
+        /// The status.
         state: Option<String> = "state",
-        /// Why it was left out.
+        /// Why it was skipped.
         skip_reason: Option<String> = "skipReason",
         /// Why it could not be sent.
         failure_reason: Option<String> = "failureReason",
@@ -91,9 +91,9 @@ bare_record! {
         provider_message_id: Option<String> = "providerMessageId",
         /// When it was sent.
         sent_at: Option<jiff::Timestamp> = "sentAt",
-        /// When it arrived.
+        /// When it was delivered.
         delivered_at: Option<jiff::Timestamp> = "deliveredAt",
-        /// When it came back.
+        /// When it bounced.
         bounced_at: Option<jiff::Timestamp> = "bouncedAt",
         /// When it was reported as spam.
         complained_at: Option<jiff::Timestamp> = "complainedAt",

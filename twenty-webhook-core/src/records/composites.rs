@@ -3,7 +3,7 @@ use std::fmt;
 use super::object::object;
 
 object! {
-    /// A person's name. `Display` is the parts there are, with a space between them.
+    /// A person's name. `Display` writes the present parts, separated by a space.
     pub struct FullName {
         /// The first name.
         first_name: Option<String> = "firstName",
@@ -23,9 +23,9 @@ impl fmt::Display for FullName {
 object! {
     /// Email addresses.
     pub struct Emails {
-        /// The main one. Empty where there is none.
+        /// The primary address. Empty if there is none.
         primary_email: Option<String> = "primaryEmail",
-        /// The others.
+        /// The additional ones.
         additional_emails: Vec<String> = "additionalEmails",
     }
 }
@@ -33,19 +33,19 @@ object! {
 object! {
     /// Phone numbers.
     pub struct Phones {
-        /// The main number, without its calling code. Empty where there is none.
+        /// The primary number, without its calling code. Empty if there is none.
         primary_phone_number: Option<String> = "primaryPhoneNumber",
         /// The country, as `FR`.
         primary_phone_country_code: Option<String> = "primaryPhoneCountryCode",
         /// The calling code, as `+33`.
         primary_phone_calling_code: Option<String> = "primaryPhoneCallingCode",
-        /// The others.
+        /// The additional ones.
         additional_phones: Vec<AdditionalPhone> = "additionalPhones",
     }
 }
 
 object! {
-    /// One more phone number.
+    /// An additional phone number.
     pub struct AdditionalPhone {
         /// The number, without its calling code.
         number: Option<String> = "number",
@@ -59,21 +59,21 @@ object! {
 object! {
     /// Links.
     pub struct Links {
-        /// What the main link reads.
+        /// The label of the primary link.
         primary_link_label: Option<String> = "primaryLinkLabel",
-        /// Where the main link goes. Empty where there is none.
+        /// The URL of the primary link. Empty if there is none.
         primary_link_url: Option<String> = "primaryLinkUrl",
-        /// The others.
+        /// The additional ones.
         secondary_links: Vec<Link> = "secondaryLinks",
     }
 }
 
 object! {
-    /// One more link.
+    /// A secondary link.
     pub struct Link {
-        /// What it reads.
+        /// The label.
         label: Option<String> = "label",
-        /// Where it goes.
+        /// The URL.
         url: Option<String> = "url",
     }
 }
@@ -85,7 +85,7 @@ object! {
         street1: Option<String> = "addressStreet1",
         /// The second line.
         street2: Option<String> = "addressStreet2",
-        /// The third line, which some versions of Twenty have.
+        /// The third line. Only in some versions of Twenty.
         street3: Option<String> = "addressStreet3",
         /// The city.
         city: Option<String> = "addressCity",
@@ -103,25 +103,25 @@ object! {
 }
 
 object! {
-    /// Formatted text, twice.
+    /// Formatted text in two formats.
     pub struct RichText {
-        /// For Twenty's editor: a string that holds JSON.
+        /// The format of Twenty's editor: JSON in a string.
         blocknote: Option<String> = "blocknote",
-        /// For all other programs.
+        /// Markdown.
         markdown: Option<String> = "markdown",
     }
 }
 
 object! {
-    /// A file. From Twenty 2 on.
+    /// A file. Since Twenty 2.
     pub struct File {
         /// The file's id.
         file_id: Option<String> = "fileId",
-        /// What Twenty shows: the file's name.
+        /// The label that Twenty shows: the file's name.
         label: Option<String> = "label",
-        /// The end of the file's name, as `pdf`.
+        /// The file name extension, as `pdf`.
         extension: Option<String> = "extension",
-        /// Where to get it, for a while.
+        /// A temporary URL of the file.
         url: Option<String> = "url",
     }
 }

@@ -19,16 +19,16 @@ object! {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub struct Currency {
-        /// Millionths: 1 000 000 is 1 EUR. Twenty sends a number, or, before Twenty 2, a number in a string. That may be a fraction of a
-        /// millionth: then this is `None`, `extra` has it as it was sent, and [`decimal`](Self::decimal) has it exactly.
+        /// Millionths: 1 000 000 is 1 EUR. Twenty 2 sends a number, older versions a number in a string, which can contain fractions of a
+        /// millionth. This is then `None`, `extra` has the text as sent, and [`decimal`](Self::decimal) has the exact amount.
         amount_micros: Option<i64> = "amountMicros",
-        /// The ISO 4217 code. Empty where no currency was chosen.
+        /// The ISO 4217 code. Empty if no currency was chosen.
         currency_code: Option<String> = "currencyCode",
     }
 }
 
 impl Currency {
-    /// The amount in whole units, exactly: two decimals, or as many as it takes.
+    /// The exact amount in whole units, with two or more decimals.
     pub fn decimal(&self) -> Option<String> {
         let micros = self.amount_micros.map(|micros| micros.to_string()).or_else(|| {
             let json = self.extra.get("amountMicros")?.as_str();
@@ -48,7 +48,7 @@ impl Currency {
     }
 }
 
-/// `48000.50 EUR`; nothing where there is no amount.
+/// `48000.50 EUR`, or nothing without an amount.
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = self.decimal().unwrap_or_default();

@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
-/// Reads a date as any version of Twenty wrote it: today's `2026-09-14T08:21:37.412Z`, microseconds, an offset; without an offset, or
-/// without a time, as UTC.
+/// Parses a date of any version of Twenty: `2026-09-14T08:21:37.412Z`, with microseconds, or with an offset. Without an offset or a time it
+/// is in UTC.
 pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
 }

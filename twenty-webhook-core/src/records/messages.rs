@@ -21,7 +21,7 @@ record! {
 }
 
 record! {
-    /// Messages that belong together.
+    /// A thread of messages.
     pub struct MessageThread: "messageThread" {
         /// The subject.
         subject: Option<String> = "subject",
@@ -29,13 +29,13 @@ record! {
 }
 
 record! {
-    /// What a thread of messages is about. A custom object's is in `extra`, as `target<Object>Id`.
+    /// Links a thread to a record. The id of a custom object's record is in `extra`, as `target<Object>Id`.
     pub struct MessageThreadTarget: "messageThreadTarget" {
         /// The id of the [`MessageThread`].
         message_thread_id: Option<String> = "messageThreadId",
-        /// Whether Twenty found it out by itself.
+        /// Whether Twenty assigned it automatically.
         is_automatically_assigned: Option<bool> = "isAutomaticallyAssigned",
-        /// Whether a user chose it.
+        /// Whether a user assigned it.
         is_manually_assigned: Option<bool> = "isManuallyAssigned",
         /// The id of the [`Person`](super::Person), if it is one.
         target_person_id: Option<String> = "targetPersonId",
@@ -49,7 +49,7 @@ record! {
 record! {
     /// A sender or receiver of a message.
     pub struct MessageParticipant: "messageParticipant" {
-        /// The part it has: `FROM`, `TO`, `CC` or `BCC`.
+        /// The role: `FROM`, `TO`, `CC` or `BCC`.
         role: Option<String> = "role",
         /// The email address.
         handle: Option<String> = "handle",
@@ -67,7 +67,7 @@ record! {
 }
 
 record! {
-    /// That a message was found in a mailbox.
+    /// Links a message to the mailbox that contains it.
     pub struct MessageChannelMessageAssociation: "messageChannelMessageAssociation" {
         /// The id of the mailbox's channel.
         message_channel_id: Option<String> = "messageChannelId",

@@ -1,8 +1,8 @@
-//! Twenty's standard objects, each as a type, and what their fields are made of.
+//! Twenty's standard objects as types, with the types of their fields.
 //!
-//! The fields are those of Twenty 2.43, together with some that only older versions have. Every field may be absent, and null is the
-//! same as absent. A custom field is in `extra`, under its API name. So is a field whose value is not what it should be, say a date that
-//! cannot be read: then the field itself is `None`. Nothing that Twenty sends makes a whole record fail.
+//! The fields are those of Twenty 2.43, and some of older versions. Each field may be absent, and null counts as absent. Custom fields are in
+//! `extra`, under their API names. So is a field with an unexpected value, such as an invalid date; the field itself is then `None`. Nothing
+//! that Twenty sends makes a whole record fail.
 //!
 //! ```
 //! use twenty_webhook_core::WebhookEvent;
@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Records are written by serde as Twenty writes them. In a test, make them with `build`:
+//! serde writes records as Twenty does. In tests, make them with `build`:
 //!
 //! ```
 //! use twenty_webhook_core::records::{FullName, Person};
@@ -37,13 +37,13 @@ mod campaigns;
 mod composites;
 mod currency;
 mod date;
-mod deals;
 mod messages;
 mod number;
 pub(crate) mod object;
+mod opportunities;
 mod people;
 mod record;
-mod work;
+mod tasks;
 mod workflows;
 mod workspace;
 
@@ -55,10 +55,10 @@ pub use campaigns::{CampaignDelivery, MessageCampaign, MessageList, MessageListM
 pub use composites::{AdditionalPhone, Address, Emails, File, FullName, Link, Links, Phones, RichText};
 pub use currency::Currency;
 pub(crate) use date::parse_date;
-pub use deals::Opportunity;
 pub use messages::{Message, MessageChannelMessageAssociation, MessageParticipant, MessageThread, MessageThreadTarget};
+pub use opportunities::Opportunity;
 pub use people::{Company, Person};
 pub use record::Record;
-pub use work::{Attachment, Note, NoteTarget, Task, TaskTarget};
+pub use tasks::{Attachment, Note, NoteTarget, Task, TaskTarget};
 pub use workflows::{Workflow, WorkflowAutomatedTrigger, WorkflowRun, WorkflowVersion};
 pub use workspace::{Blocklist, Dashboard, WorkspaceMember};

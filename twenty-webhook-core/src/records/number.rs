@@ -10,7 +10,7 @@ impl FromJson for bool {
     }
 }
 
-/// A number, or one in a string: Twenty's NUMERIC and bigint columns arrive so.
+/// A number, or a number in a string, as Twenty sends NUMERIC and bigint columns.
 impl FromJson for f64 {
     fn read(json: &str, _: &Bytes) -> Option<Self> {
         let text = string(json).unwrap_or(json.into());
@@ -18,11 +18,11 @@ impl FromJson for f64 {
     }
 }
 
-/// As for `f64`. A fraction does not fit, and is not rounded.
+/// Like `f64`. A number with a fraction is not accepted, and not rounded.
 impl FromJson for i64 {
     fn read(json: &str, _: &Bytes) -> Option<Self> {
         let text = string(json).unwrap_or(json.into());
-        // `240.0` and `"1250000000000.00"` are whole numbers, too.
+        // `240.0` and `"1250000000000.00"` are whole numbers too.
         let whole = match text.split_once('.') {
             Some((whole, zeros)) if zeros.bytes().all(|digit| digit == b'0') => whole,
             _ => &text,

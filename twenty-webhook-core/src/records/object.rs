@@ -2,9 +2,9 @@ use std::fmt;
 
 use crate::Extra;
 
-/// Declares a JSON object whose every field may be absent, null, or not what it should be.
+/// Declares a JSON object whose fields may each be absent, null, or of an unexpected type.
 ///
-/// serde's derive with `flatten` would buffer each unknown field, and fail on one that nests too deep; this keeps it as text.
+/// serde's derive with `flatten` would buffer each unknown field, and fail on deep nesting. This macro stores unknown fields as text.
 macro_rules! object {
     (
         $(#[$doc:meta])*
@@ -19,12 +19,12 @@ macro_rules! object {
         #[non_exhaustive]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $type,)*
-            /// Every other field, and any of the above whose value was not what it should be.
+            /// All other fields, and fields with an unexpected value.
             pub extra: $crate::Extra,
         }
 
         impl $name {
-            /// Makes one for a test: every field is absent until `set` sets it.
+            /// Makes a value, for tests: all fields are absent except those that `set` sets.
             #[must_use]
             pub fn build(set: impl FnOnce(&mut Self)) -> Self {
                 let mut built = Self::default();
@@ -48,14 +48,14 @@ macro_rules! object {
             $name { $($field = $key,)* } $(then $then)?
         }
 
-        /// From `serde_json` only.
+        /// Only from `serde_json`.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 $crate::json::deserialize(deserializer)
             }
         }
 
-        /// As Twenty writes it today, without the fields that are absent.
+        /// As Twenty writes it, without absent fields.
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use $crate::json::WriteField as _;
@@ -67,7 +67,7 @@ macro_rules! object {
             }
         }
 
-        /// Names and ids: a payload is not for logs.
+        /// Names and ids. Payloads must not get into logs.
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 let mut present = Vec::new();
@@ -82,7 +82,7 @@ macro_rules! object {
 }
 pub(crate) use object;
 
-/// Declares the [`object!`] that a record of Twenty's object `$object` is, with the fields that all records have.
+/// Declares an [`object!`] for the records of `$object`, with the fields that all records have.
 macro_rules! bare_record {
     (
         $(#[$doc:meta])*
@@ -94,14 +94,14 @@ macro_rules! bare_record {
         $crate::records::object::object! {
             $(#[$doc])*
             pub struct $name {
-                /// The record's id: a UUID today, but it is best taken for any text.
+                /// The record's id. Currently a UUID; treat it as text.
                 id: Option<String> = "id",
                 $($fields)*
-                /// When it was made.
+                /// When the record was created.
                 created_at: Option<jiff::Timestamp> = "createdAt",
-                /// When it last changed. As deliveries come in no order, compare this with what is stored.
+                /// When the record last changed. Deliveries arrive in no order, so compare it with the stored record.
                 updated_at: Option<jiff::Timestamp> = "updatedAt",
-                /// When it was moved to the trash, if it is there.
+                /// When the record was moved to the trash, if it is there.
                 deleted_at: Option<jiff::Timestamp> = "deletedAt",
             }
             record $object, id = id;
@@ -111,7 +111,7 @@ macro_rules! bare_record {
 }
 pub(super) use bare_record;
 
-/// Declares a [`bare_record!`] that has an author and a position as well, as nearly all have.
+/// Declares a [`bare_record!`] with an author and a position, which nearly all records have.
 macro_rules! record {
     (
         $(#[$doc:meta])*
@@ -124,13 +124,13 @@ macro_rules! record {
             $(#[$doc])*
             pub struct $name: $object {
                 $($fields)*
-                /// Who made it.
+                /// The creator.
                 created_by: Option<$crate::records::Actor> = "createdBy",
-                /// Who changed it last. From Twenty 2 on.
+                /// The author of the last change. Since Twenty 2.
                 updated_by: Option<$crate::records::Actor> = "updatedBy",
-                /// Its place in lists that are sorted by hand. It may be negative.
+                /// The position in manually sorted lists. It can be negative.
                 position: Option<f64> = "position",
-                /// What Twenty's full-text search knows of it.
+                /// The index of Twenty's full-text search.
                 search_vector: Option<String> = "searchVector",
             }
             $($rest)*

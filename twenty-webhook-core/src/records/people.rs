@@ -31,13 +31,13 @@ record! {
         job_title: Option<String> = "jobTitle",
         /// The URL of a picture.
         avatar_url: Option<String> = "avatarUrl",
-        /// The picture, as a file. From Twenty 2 on.
+        /// The picture, as a file. Since Twenty 2.
         avatar_file: Vec<File> = "avatarFile",
         /// The id of the [`Company`] that the person works for.
         company_id: Option<String> = "companyId",
-        /// The profile on X. Older versions of Twenty only.
+        /// The profile on X. Only in older versions of Twenty.
         x_link: Option<Links> = "xLink",
-        /// The city. Older versions of Twenty only.
+        /// The city. Only in older versions of Twenty.
         city: Option<String> = "city",
     }
     then = read_documented_form;
@@ -72,23 +72,23 @@ record! {
     pub struct Company: "company" {
         /// The name.
         name: Option<String> = "name",
-        /// The website; its address is the main link.
+        /// The website, as the primary link.
         domain_name: Option<Links> = "domainName",
         /// The postal address.
         address: Option<Address> = "address",
         /// The profile on LinkedIn.
         linkedin_link: Option<Links> = "linkedinLink",
-        /// The revenue of a year. From Twenty 2 on.
+        /// The annual revenue. Since Twenty 2.
         annual_revenue: Option<Currency> = "annualRevenue",
-        /// The id of the [`WorkspaceMember`](super::WorkspaceMember) that looks after it.
+        /// The id of the [`WorkspaceMember`](super::WorkspaceMember) that owns the account.
         account_owner_id: Option<String> = "accountOwnerId",
-        /// How many people work there. Older versions of Twenty only.
+        /// The number of employees. Only in older versions of Twenty.
         employees: Option<i64> = "employees",
-        /// The profile on X. Older versions of Twenty only.
+        /// The profile on X. Only in older versions of Twenty.
         x_link: Option<Links> = "xLink",
-        /// The revenue that recurs each year. Older versions of Twenty only.
+        /// The annual recurring revenue. Only in older versions of Twenty.
         annual_recurring_revenue: Option<Currency> = "annualRecurringRevenue",
-        /// Whether it is the kind of customer that is looked for. Older versions of Twenty only.
+        /// Whether the company fits the ideal customer profile. Only in older versions of Twenty.
         ideal_customer_profile: Option<bool> = "idealCustomerProfile",
     }
 }

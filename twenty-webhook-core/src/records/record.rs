@@ -1,6 +1,6 @@
 use serde::de::DeserializeOwned;
 
-/// A type for the records of one object of Twenty's.
+/// A type for the records of one object of Twenty.
 ///
 /// Implement it for your own types too, then [`WebhookEvent::record_of`](crate::WebhookEvent::record_of) decodes them for events about
 /// that object only:

@@ -20,9 +20,9 @@ record! {
     pub struct WorkflowVersion: "workflowVersion" {
         /// The name.
         name: Option<String> = "name",
-        /// What starts it.
+        /// The trigger.
         trigger: Option<RawJson> = "trigger",
-        /// What it does.
+        /// The steps.
         steps: Option<RawJson> = "steps",
         /// The status, as `ACTIVE`.
         status: Option<String> = "status",
@@ -34,12 +34,11 @@ record! {
 }
 
 record! {
-    /// A run of a workflow. Of its updates, Twenty 2.40 and later send those only to webhooks that subscribe to
-    /// `workflowRun.updated` by this name.
+    /// A run of a workflow. Twenty 2.40 and later send `workflowRun.updated` only to webhooks that subscribe to exactly this name.
     pub struct WorkflowRun: "workflowRun" {
         /// The name.
         name: Option<String> = "name",
-        /// When it was put into the queue.
+        /// When it was queued.
         enqueued_at: Option<jiff::Timestamp> = "enqueuedAt",
         /// When it began.
         started_at: Option<jiff::Timestamp> = "startedAt",
@@ -47,9 +46,9 @@ record! {
         ended_at: Option<jiff::Timestamp> = "endedAt",
         /// The status, as `RUNNING`.
         status: Option<String> = "status",
-        /// What each step has come to.
+        /// The results of the steps.
         state: Option<RawJson> = "state",
-        /// What each step has logged.
+        /// The logs of the steps.
         step_logs: Option<RawJson> = "stepLogs",
         /// The id of the [`Workflow`].
         workflow_id: Option<String> = "workflowId",
@@ -63,7 +62,7 @@ record! {
 }
 
 record! {
-    /// What starts a workflow by itself.
+    /// An automatic trigger of a workflow.
     pub struct WorkflowAutomatedTrigger: "workflowAutomatedTrigger" {
         /// The kind of trigger: the field `type`, as `DATABASE_EVENT`.
         kind: Option<String> = "type",

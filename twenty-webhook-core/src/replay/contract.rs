@@ -1,4 +1,4 @@
-//! The tests that every [`ReplayGuard`] must pass, for implementations in any crate. Feature `replay-contract`.
+//! The tests that each implementation of [`ReplayGuard`] must pass. Feature `replay-contract`.
 //!
 //! ```
 //! use std::sync::{Arc, atomic::{AtomicU64, Ordering::SeqCst}};
@@ -41,46 +41,45 @@ use std::time::Duration;
 
 use crate::{Claim, Delivery, GuardError, ReplayGuard, Secret, Signer, Tolerance, UnixMillis, Verifier};
 
-/// Where a guard is put to the test.
+/// Makes the guards under test, and controls their clock.
 pub trait Harness {
     /// The guard under test.
     type Guard: ReplayGuard<Lease: fmt::Debug>;
 
-    /// A guard whose claims last for `lease`, and which remembers nothing. It may share its memory with the ones before: no id is
-    /// used in two cases.
+    /// A guard with leases of `lease`. It may share its storage with earlier guards: no two cases use the same delivery.
     fn guard(&self, lease: Duration) -> Self::Guard;
 
-    /// What the guard takes for now.
+    /// The guard's current time.
     fn now(&self) -> UnixMillis;
 
-    /// Lets at least this much time pass for the guard: sets its clock forward, or sleeps.
+    /// Advances the guard's time by at least `time`: sets its clock forward, or sleeps.
     fn advance(&self, time: Duration) -> impl Future<Output = ()>;
 }
 
-/// Longer than any case takes.
+/// Longer than each case.
 const LONG: Duration = Duration::from_secs(60 * 60);
-/// Long enough for two calls, in cases that must wait until it has run out.
+/// Long enough for two calls. Some cases wait until it has passed.
 const SHORT: Duration = Duration::from_secs(1);
 const AFTER_SHORT: Duration = Duration::from_millis(1_001);
 
 /// Runs every case.
 ///
 /// # Panics
-/// Says which promise of [`ReplayGuard`] is broken.
+/// If the guard breaks a promise of [`ReplayGuard`]. The message names it.
 pub async fn check(harness: &impl Harness) {
     a_delivery_is_new_once(harness).await;
     a_released_delivery_is_new_again(harness).await;
-    a_released_delivery_is_remembered_for_as_long(harness).await;
+    a_released_delivery_is_still_remembered(harness).await;
     of_many_claims_at_once_one_is_new(harness).await;
-    a_claim_after_its_until_is_expired(harness).await;
-    a_later_until_extends_a_completed_claim(harness).await;
-    a_later_until_extends_a_running_claim(harness).await;
-    a_lease_runs_out(harness).await;
-    a_lease_that_ran_out_still_completes(harness).await;
+    a_claim_after_its_expiry_is_expired(harness).await;
+    a_later_expiry_extends_a_completed_claim(harness).await;
+    a_later_expiry_extends_an_open_claim(harness).await;
+    a_lease_expires(harness).await;
+    an_expired_lease_still_completes(harness).await;
     an_old_holder_does_not_complete_the_next_claim(harness).await;
     an_old_holder_does_not_release_the_next_claim(harness).await;
     an_old_holder_does_not_release_what_was_completed(harness).await;
-    a_lease_outlives_the_until_of_its_claim(harness).await;
+    a_lease_outlives_the_expiry_of_its_claim(harness).await;
     another_tenants_delivery_is_another_one(harness).await;
     an_abandoned_delivery_is_new_once_its_lease_has_expired(harness).await;
 }
@@ -109,7 +108,7 @@ async fn a_released_delivery_is_new_again(harness: &impl Harness) {
     completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn a_released_delivery_is_remembered_for_as_long(harness: &impl Harness) {
+async fn a_released_delivery_is_still_remembered(harness: &impl Harness) {
     let guard = harness.guard(LONG);
     let (id, until) = ("released, then completed by another copy", later(harness));
     let lease = new(guard.claim(&delivery(id, until)).await);
@@ -133,14 +132,14 @@ async fn of_many_claims_at_once_one_is_new(harness: &impl Harness) {
     assert_eq!(new.count(), 1, "of many claims at once, exactly one is new");
 }
 
-async fn a_claim_after_its_until_is_expired(harness: &impl Harness) {
+async fn a_claim_after_its_expiry_is_expired(harness: &impl Harness) {
     let guard = harness.guard(LONG);
     let passed = UnixMillis::from_millis(harness.now().as_millis() - 1_000);
     let claim = guard.claim(&delivery("passed", passed)).await;
-    assert!(matches!(claim, Ok(Claim::Expired)), "a claim whose `until` has passed is Expired, not {claim:?}");
+    assert!(matches!(claim, Ok(Claim::Expired)), "a claim after `expires_at` is Expired, not {claim:?}");
 }
 
-async fn a_later_until_extends_a_completed_claim(harness: &impl Harness) {
+async fn a_later_expiry_extends_a_completed_claim(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
     let id = "extended";
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
@@ -150,7 +149,7 @@ async fn a_later_until_extends_a_completed_claim(harness: &impl Harness) {
     completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
-async fn a_later_until_extends_a_running_claim(harness: &impl Harness) {
+async fn a_later_expiry_extends_an_open_claim(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
     let id = "extended while it runs";
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
@@ -160,26 +159,26 @@ async fn a_later_until_extends_a_running_claim(harness: &impl Harness) {
     completed(guard.claim(&delivery(id, later(harness))).await);
 }
 
-async fn a_lease_runs_out(harness: &impl Harness) {
+async fn a_lease_expires(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("runs out", later(harness));
+    let (id, until) = ("expires", later(harness));
     let first = new(guard.claim(&delivery(id, until)).await);
     let retry_after = in_progress(guard.claim(&delivery(id, until)).await);
-    assert!(retry_after <= SHORT, "a copy may be let in after the lease, not after {retry_after:?}");
+    assert!(retry_after <= SHORT, "the retry is due when the lease expires, not after {retry_after:?}");
     harness.advance(AFTER_SHORT).await;
     let second = new(guard.claim(&delivery(id, until)).await);
-    guard.release(first).await.expect("an old holder that has failed has nothing to be told");
+    guard.release(first).await.expect("the release of an expired lease is no error");
     in_progress(guard.claim(&delivery(id, until)).await);
     guard.complete(second).await.expect("the lease is held");
     completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn a_lease_that_ran_out_still_completes(harness: &impl Harness) {
+async fn an_expired_lease_still_completes(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("ran out, but nobody came", later(harness));
+    let (id, until) = ("expired, and not claimed since", later(harness));
     let lease = new(guard.claim(&delivery(id, until)).await);
     harness.advance(AFTER_SHORT).await;
-    guard.complete(lease).await.expect("nobody claimed it since");
+    guard.complete(lease).await.expect("it was not claimed since");
     completed(guard.claim(&delivery(id, until)).await);
 }
 
@@ -190,7 +189,7 @@ async fn an_old_holder_does_not_complete_the_next_claim(harness: &impl Harness) 
     harness.advance(AFTER_SHORT).await;
     let next = new(guard.claim(&delivery(id, until)).await);
     let outcome = guard.complete(old).await;
-    assert_eq!(outcome, Err(GuardError::LeaseLost), "an old holder is told that it has lost the lease");
+    assert_eq!(outcome, Err(GuardError::LeaseLost), "completing a lost lease is an error");
     in_progress(guard.claim(&delivery(id, until)).await);
     guard.release(next).await.expect("the lease is held");
     new(guard.claim(&delivery(id, until)).await);
@@ -202,7 +201,7 @@ async fn an_old_holder_does_not_release_the_next_claim(harness: &impl Harness) {
     let old = new(guard.claim(&delivery(id, until)).await);
     harness.advance(AFTER_SHORT).await;
     let next = new(guard.claim(&delivery(id, until)).await);
-    guard.release(old).await.expect("an old holder that has failed has nothing to be told");
+    guard.release(old).await.expect("the release of an expired lease is no error");
     in_progress(guard.claim(&delivery(id, until)).await);
     guard.complete(next).await.expect("the lease is held");
     completed(guard.claim(&delivery(id, until)).await);
@@ -215,16 +214,16 @@ async fn an_old_holder_does_not_release_what_was_completed(harness: &impl Harnes
     harness.advance(AFTER_SHORT).await;
     let next = new(guard.claim(&delivery(id, until)).await);
     guard.complete(next).await.expect("the lease is held");
-    guard.release(old).await.expect("an old holder that has failed has nothing to be told");
+    guard.release(old).await.expect("the release of an expired lease is no error");
     completed(guard.claim(&delivery(id, until)).await);
 }
 
-async fn a_lease_outlives_the_until_of_its_claim(harness: &impl Harness) {
+async fn a_lease_outlives_the_expiry_of_its_claim(harness: &impl Harness) {
     let guard = harness.guard(LONG);
     let id = "outlives";
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     harness.advance(AFTER_SHORT).await;
-    // A copy that is signed anew, while the first is still being handled.
+    // A copy with a new signature, while the first is still being handled.
     in_progress(guard.claim(&delivery(id, later(harness))).await);
     guard.complete(lease).await.expect("the lease is held");
     completed(guard.claim(&delivery(id, later(harness))).await);
@@ -249,7 +248,7 @@ async fn an_abandoned_delivery_is_new_once_its_lease_has_expired(harness: &impl 
     completed(guard.claim(&delivery(id, until)).await);
 }
 
-/// A delivery whose body is `body`, and whose signature is accepted through `expires_at`. For tests of guards.
+/// A delivery with the body `body`, whose signature is accepted until `expires_at`, inclusive. For tests of guards.
 ///
 /// ```
 /// use twenty_webhook_core::{UnixMillis, replay_contract::delivery};
@@ -278,7 +277,7 @@ fn secret(text: &str) -> Secret {
 fn signed_with(secret: Secret, body: &[u8], expires_at: UnixMillis) -> Delivery {
     let headers = Signer::new(secret.clone()).sign_at(body, expires_at);
     let verifier = Verifier::new(secret).tolerance(Tolerance::both(Duration::ZERO));
-    verifier.verify_at(&headers, body.to_vec(), expires_at).expect("it was signed at this moment")
+    verifier.verify_at(&headers, body.to_vec(), expires_at).expect("it was signed at this time")
 }
 
 fn later(harness: &impl Harness) -> UnixMillis {
@@ -309,7 +308,7 @@ fn completed<L: fmt::Debug>(claim: Result<Claim<L>, GuardError>) {
     }
 }
 
-/// Runs the futures together, in whatever runtime this is.
+/// Runs the futures concurrently, in any runtime.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut waiting: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
     let mut done = Vec::with_capacity(waiting.len());

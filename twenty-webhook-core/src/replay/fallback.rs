@@ -3,11 +3,11 @@ use std::fmt;
 
 use crate::{Claim, Delivery, GuardError, ReplayGuard};
 
-/// Two guards, made by [`insecure_fallback`](ReplayGuard::insecure_fallback): while the shared one is unavailable, the local one decides
-/// alone.
+/// Two guards, made by [`insecure_fallback`](ReplayGuard::insecure_fallback): the local guard decides alone while the shared guard is
+/// unavailable.
 ///
-/// Both are told everything. So when the shared guard fails, the local one knows what was handled here before; and when the shared guard
-/// is back, what was handled here meanwhile is still known. A delivery that either knows is not new.
+/// Each delivery is claimed in both guards. So the local guard knows what this receiver handled before the shared guard failed, and still
+/// knows what it handled meanwhile when the shared guard is back. A delivery that either guard knows is not new.
 pub struct InsecureFallback<G, F> {
     shared: G,
     local: F,
@@ -28,7 +28,7 @@ impl<G, F> InsecureFallback<G, F> {
         Self { shared, local, report }
     }
 
-    fn reported(&self, outcome: Result<(), GuardError>) {
+    fn report_error(&self, outcome: Result<(), GuardError>) {
         if let Err(error) = outcome {
             (self.report)(&error);
         }
@@ -46,22 +46,22 @@ impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureFallback<G, F> {
             Err(error) => {
                 (self.report)(&error);
                 return Ok(match new_or_known(local) {
-                    Ok(local) => Claim::New(FallbackLease { local: local.keep(), shared: None }),
+                    Ok(local) => Claim::New(FallbackLease { local: local.into_lease(), shared: None }),
                     Err(known) => known.map(|never| match never {}),
                 });
             }
         };
         let known = match (new_or_known(local), new_or_known(shared)) {
             (Ok(local), Ok(shared)) => {
-                return Ok(Claim::New(FallbackLease { local: local.keep(), shared: Some(shared) }));
+                return Ok(Claim::New(FallbackLease { local: local.into_lease(), shared: Some(shared) }));
             }
-            // The guard that took it for new learns what the other knows.
+            // Record what one guard knows in the other, which answered New.
             (Ok(local), Err(known)) => {
-                end_as(&self.local, local.keep(), &known).await?;
+                end_as(&self.local, local.into_lease(), &known).await?;
                 known
             }
             (Err(known), Ok(shared)) => {
-                self.reported(end_as(&self.shared, shared, &known).await);
+                self.report_error(end_as(&self.shared, shared, &known).await);
                 known
             }
             (Err(Claim::Completed), Err(_)) => Claim::Completed,
@@ -72,14 +72,14 @@ impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureFallback<G, F> {
 
     async fn complete(&self, lease: Self::Lease) -> Result<(), GuardError> {
         if let Some(shared) = lease.shared {
-            self.reported(self.shared.complete(shared).await);
+            self.report_error(self.shared.complete(shared).await);
         }
         self.local.complete(lease.local).await
     }
 
     async fn release(&self, lease: Self::Lease) -> Result<(), GuardError> {
         if let Some(shared) = lease.shared {
-            self.reported(self.shared.release(shared).await);
+            self.report_error(self.shared.release(shared).await);
         }
         self.local.release(lease.local).await
     }
@@ -92,15 +92,15 @@ impl<G: ReplayGuard, F: ReplayGuard> ReplayGuard for InsecureFallback<G, F> {
     }
 }
 
-/// The local lease, until the shared guard has answered: it may take long, and the claim may be dropped meanwhile.
+/// The local lease while the shared guard is asked. If the claim is dropped meanwhile, the lease is abandoned.
 struct AbandonOnDrop<'a, F: ReplayGuard> {
     guard: &'a F,
     lease: Option<F::Lease>,
 }
 
 impl<F: ReplayGuard> AbandonOnDrop<'_, F> {
-    fn keep(mut self) -> F::Lease {
-        self.lease.take().expect("it is there until it is kept or dropped")
+    fn into_lease(mut self) -> F::Lease {
+        self.lease.take().expect("the lease is present until it is taken or dropped")
     }
 }
 

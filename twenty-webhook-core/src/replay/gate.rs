@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::memory::MemoryLease;
 use crate::{Claim, Delivery, GuardError, MemoryReplayGuard, ReplayGuard};
 
-/// A [`ReplayGuard`] without a type parameter, or none. Cheap to clone; the clones share the guard.
+/// A [`ReplayGuard`] of any type, or none. Cheap to clone; clones share the guard.
 ///
-/// The memory guard never waits, so it is called without a boxed future.
+/// The memory guard never waits, so calling it needs no boxed future.
 #[derive(Clone)]
 pub(crate) enum ReplayGate {
     Off,
@@ -26,7 +26,7 @@ impl ReplayGate {
         }
     }
 
-    /// The same for all clones, and for no other guard as long as one of them lives. `None` without a guard.
+    /// Identifies the guard: the same for all clones, and unique among live guards. `None` without a guard.
     pub(crate) fn identity(&self) -> Option<usize> {
         match self {
             Self::Off => None,
@@ -58,7 +58,7 @@ impl fmt::Debug for ReplayGate {
     }
 }
 
-/// A lease, and the guard that it is of; nothing where there is no guard. One that is dropped is [abandoned](ReplayGuard::abandon).
+/// A lease with its guard, or nothing without a guard. Dropping it [abandons](ReplayGuard::abandon) the lease.
 pub(crate) struct HeldLease(Option<Held>);
 
 enum Held {
@@ -67,7 +67,7 @@ enum Held {
 }
 
 impl HeldLease {
-    /// No lease: there is no guard, or it was not asked.
+    /// No lease: there is no guard, or an outer layer holds the lease.
     pub(crate) const NONE: Self = Self(None);
 
     pub(crate) async fn complete(mut self) -> Result<(), GuardError> {
@@ -106,7 +106,7 @@ pub(crate) trait ErasedGuard: Send + Sync {
     fn erased_identity(&self) -> usize;
 }
 
-/// A lease, together with its guard.
+/// A lease with its guard.
 pub(crate) trait ErasedLease: Send {
     fn complete(self: Box<Self>) -> Answer<'static, ()>;
     fn release(self: Box<Self>) -> Answer<'static, ()>;

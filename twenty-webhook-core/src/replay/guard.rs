@@ -5,19 +5,18 @@ use std::time::Duration;
 
 use crate::{Delivery, InsecureFallback};
 
-/// Remembers which deliveries were claimed, so that a replay or a duplicate is not handled again.
+/// Remembers claimed deliveries, so that replays and duplicates are not handled again.
 ///
-/// A delivery is claimed before it is handled, and then either completed or released. A claim is a lease: if its holder dies, the
-/// lease expires, and the next copy of the delivery is handled.
+/// A delivery is claimed before it is handled, and then completed or released. A claim is a lease: if the process that holds it crashes,
+/// the lease expires, and the next copy of the delivery is handled.
 ///
-/// Two deliveries are the same if their [`replay_key`](Delivery::replay_key) is the same. A guard must remember a claim, completed or
-/// not, for as long as any signature over the delivery is accepted: through the latest [`expires_at`](Delivery::expires_at) of all its
-/// claims, inclusive. What it has forgotten because that time had passed, it must not take for new again, even if the clock is set back.
+/// Deliveries with the same [`replay_key`](Delivery::replay_key) are copies of one delivery. A guard must remember a claim, completed or
+/// not, while any signature over the delivery is accepted: until the latest [`expires_at`](Delivery::expires_at) of all its claims,
+/// inclusive. After that it may forget the claim, but must not answer New for it again, even if the clock is set back.
 ///
-/// Every call answers within a time that its sender would wait for: Twenty hangs up after 5 seconds. Receivers set no deadline of
-/// their own.
+/// Each call must return in well under 5 seconds, after which Twenty disconnects. Receivers set no deadline for it.
 ///
-/// Receivers do not call this; they go through [`VerifiedRequest::claim`](crate::VerifiedRequest::claim).
+/// Receivers call [`VerifiedRequest::claim`](crate::VerifiedRequest::claim), which calls the guard.
 ///
 /// ```
 /// use twenty_webhook_core::{Claim, MemoryReplayGuard, ReplayGuard, Secret, Signer, Verifier};
@@ -39,45 +38,44 @@ use crate::{Delivery, InsecureFallback};
 /// # assert!(matches!(polled, std::task::Poll::Ready(Ok(()))));
 /// ```
 pub trait ReplayGuard: Send + Sync + 'static {
-    /// The right to handle one delivery. It is given back once, with [`complete`](Self::complete), [`release`](Self::release) or
-    /// [`abandon`](Self::abandon). It must tell its claim from every later claim of the same delivery.
+    /// The right to handle one delivery. It ends with [`complete`](Self::complete), [`release`](Self::release) or
+    /// [`abandon`](Self::abandon). It must identify its claim among all claims of the same delivery.
     type Lease: Send + 'static;
 
-    /// Claims the delivery. On a delivery that is already known, a later [`expires_at`](Delivery::expires_at) extends how long it is
-    /// remembered.
+    /// Claims the delivery. For a known delivery, a later [`expires_at`](Delivery::expires_at) extends how long the guard remembers it.
     ///
     /// # Errors
-    /// The guard cannot be asked. The delivery is then not claimed, and must not be handled.
+    /// If the guard is unavailable. The delivery is then not claimed, and must not be handled.
     fn claim(&self, delivery: &Delivery) -> impl Future<Output = Result<Claim<Self::Lease>, GuardError>> + Send;
 
-    /// The delivery was handled: every further copy is a duplicate. Also when the claim was forgotten meanwhile.
+    /// Records that the delivery was handled: each later copy is a duplicate, even if the guard has forgotten the claim meanwhile.
     ///
     /// # Errors
-    /// The guard cannot be told, or the delivery was [claimed by another](GuardError::LeaseLost) after this lease expired; then
-    /// that claim stays as it is.
+    /// If the guard is unavailable, or another process [claimed](GuardError::LeaseLost) the delivery after this lease expired. That claim
+    /// does not change.
     fn complete(&self, lease: Self::Lease) -> impl Future<Output = Result<(), GuardError>> + Send;
 
-    /// The delivery was not handled: the next copy is new, and the guard still remembers until when copies may come. If the delivery
-    /// was claimed by another after this lease expired, that claim stays as it is.
+    /// Records that the delivery was not handled: the next copy is new, and the guard still remembers the latest expiry. If another process
+    /// claimed the delivery after this lease expired, that claim does not change.
     ///
     /// # Errors
-    /// The guard cannot be told. The next copy is then new when the lease has expired.
+    /// If the guard is unavailable. The next copy is then new after the lease expires.
     fn release(&self, lease: Self::Lease) -> impl Future<Output = Result<(), GuardError>> + Send;
 
-    /// The task that held the lease was cancelled, and cannot wait for a release. A guard that can release at once, without waiting,
-    /// does so. Another does nothing: the next copy is new when the lease has expired.
+    /// Called when the task that held the lease was cancelled. A guard that can release without waiting does so. Other guards do nothing, and
+    /// the next copy is new after the lease expires.
     fn abandon(&self, lease: Self::Lease);
 
-    /// Tells this guard from others, also where it is shared through several pointers.
+    /// Identifies this guard, also if several pointers share it.
     #[doc(hidden)]
     fn identity(&self) -> usize {
         std::ptr::from_ref(self).cast::<()>().addr()
     }
 
-    /// Goes on with `fallback` alone while this guard is unavailable, where the default is to refuse everything.
+    /// Uses `fallback` alone while this guard is unavailable. Without it, all deliveries are then answered with 503.
     ///
-    /// That weakens it: receivers that cannot reach the shared guard know only what they handled themselves, so each of them lets a
-    /// replay or a duplicate in once. Each failure of this guard is passed to `report`, for the log.
+    /// This weakens the protection: a receiver that cannot reach the shared guard knows only the deliveries that it handled itself, so each
+    /// receiver may accept a replay or a duplicate once. `report` is called with each error of this guard, for the log.
     ///
     /// ```
     /// use twenty_webhook_core::{MemoryReplayGuard, ReplayGuard, Secret, WebhookConfig};
@@ -99,7 +97,7 @@ pub trait ReplayGuard: Send + Sync + 'static {
     }
 }
 
-/// For a guard that several configurations share, or that is looked at from outside.
+/// For a guard that several configurations share, or that your code also reads.
 impl<G: ReplayGuard> ReplayGuard for Arc<G> {
     type Lease = G::Lease;
 
@@ -124,21 +122,21 @@ impl<G: ReplayGuard> ReplayGuard for Arc<G> {
     }
 }
 
-/// What a [`ReplayGuard`] knows of a delivery that asks to be handled.
+/// The answer of a [`ReplayGuard`] to a claim.
 #[derive(Debug)]
 #[must_use = "a new claim must be completed or released"]
 pub enum Claim<L> {
-    /// It is new, or its last holder released it or let the lease expire: handle it.
+    /// The delivery is new, or its last lease was released or expired. Handle it.
     New(L),
     /// A copy is being handled.
     InProgress {
-        /// When its lease expires, if it is not completed or released before.
+        /// The time until its lease expires.
         retry_after: Duration,
     },
     /// A copy was handled.
     Completed,
-    /// Its [`expires_at`](Delivery::expires_at) has passed, so it can no longer be told from a replay that was forgotten. The body took
-    /// long to arrive, or the clock was set back.
+    /// Its [`expires_at`](Delivery::expires_at) has passed, so the guard may have forgotten an earlier copy. The body was slow, or the clock
+    /// was set back.
     Expired,
 }
 
@@ -148,7 +146,7 @@ impl<L> Claim<L> {
         matches!(self, Self::New(_))
     }
 
-    /// The same answer, with another form of lease.
+    /// Converts the lease.
     pub fn map<M>(self, lease: impl FnOnce(L) -> M) -> Claim<M> {
         match self {
             Self::New(claimed) => Claim::New(lease(claimed)),
@@ -159,27 +157,27 @@ impl<L> Claim<L> {
     }
 }
 
-/// Why a [`ReplayGuard`] could not do its work. `Display` is for the operator's log.
+/// The error of a [`ReplayGuard`]. `Display` is for the operator's log.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// It cannot be reached, or refused to work.
+    /// The guard is unreachable, or returned an error.
     #[error("the replay guard is unavailable: {0}")]
     Unavailable(Arc<dyn Error + Send + Sync>),
-    /// The lease expired before the handler was done, and the delivery was claimed by another.
-    #[error("the lease expired before the handler was done, and a copy was let in: the delivery may be handled twice")]
+    /// The lease expired before the handler ended, and the delivery was claimed again.
+    #[error("the lease expired before the handler ended, and a copy was accepted: the delivery may be handled twice")]
     LeaseLost,
 }
 
 impl GuardError {
-    /// The guard cannot be reached, or refused to work. The operator will read `source`: it must say what and where, and hold
-    /// neither payloads nor passwords.
+    /// The guard is unreachable, or returned an error. `source` goes to the log: it should say what failed and where, without payloads or
+    /// passwords.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable(source.into().into())
     }
 }
 
-/// Errors are equal if they read the same.
+/// Errors are equal if their texts are equal.
 impl PartialEq for GuardError {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()

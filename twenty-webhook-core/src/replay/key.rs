@@ -9,14 +9,13 @@ use crate::DeliveryId;
 
 /// The idempotency key of a delivery: two deliveries with the same key are the same delivery.
 ///
-/// It is the SHA-256 of the delivery's *scope* and of its body. The scope is the tenant's name, where the verifier
-/// [has one](crate::Verifier::tenant), and otherwise a tag that is derived from the secret that signed. So a delivery of one tenant can
-/// never stand in for another tenant's, even if both send the same bytes.
+/// It is the SHA-256 of the delivery's *scope* and body. The scope is the [tenant's name](crate::Verifier::tenant), or without a name a tag
+/// derived from the secret that signed the delivery. So deliveries of two tenants have different keys, even if their bytes are equal.
 ///
-/// A job that Twenty runs again has the same body and the same key. If the secret was rotated in between, the key stays the same for a
-/// named tenant only: without a name, the copy that is signed with the new secret counts as another delivery.
+/// A job that Twenty reruns has the same body and the same key. After a rotation of the secret, the key stays the same only for a tenant with
+/// a name. Without a name, a copy signed with the new secret counts as another delivery.
 ///
-/// Use it as the message id of a queue, or as the key of an idempotent handler. Its text form is 64 lower-case hex digits.
+/// Use it as the message id in a queue, or as the key of an idempotent handler. Its text is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplayKey([u8; 32]);
 
@@ -28,7 +27,7 @@ impl ReplayKey {
         Self(hash.finalize().into())
     }
 
-    /// A key that was kept as bytes.
+    /// Restores a key from its bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -68,7 +67,7 @@ impl fmt::Display for ReplayKey {
     }
 }
 
-/// As its text.
+/// As text: 64 lower-case hex digits.
 impl Serialize for ReplayKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -89,7 +88,7 @@ pub(crate) enum Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// No two scopes feed the same bytes, nor one the beginning of what another feeds.
+    /// The bytes of no scope are equal to, or a prefix of, those of another.
     fn feed(self, mut feed: impl FnMut(&[u8])) {
         match self {
             Self::Tenant(name) => {
@@ -104,7 +103,7 @@ impl Scope<'_> {
         }
     }
 
-    /// For a keyed hash of this process.
+    /// For the keyed hash of the memory guard.
     pub(crate) fn hash(self, hasher: &mut impl Hasher) {
         self.feed(|bytes| hasher.write(bytes));
     }

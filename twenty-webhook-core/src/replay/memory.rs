@@ -11,23 +11,22 @@ use crate::{Claim, Clock, Delivery, GuardError, ReplayGuard, UnixMillis};
 
 /// Remembers deliveries in this process: the default guard, for one receiver.
 ///
-/// It holds what was claimed within the tolerance window, so its size is bounded by how many *valid* deliveries can arrive in one:
-/// nothing that is not signed gets here, and copies of one request take no room. There is no background task; each claim also
-/// forgets up to two entries that have expired.
+/// It holds the claims of the tolerance window, so the number of *valid* deliveries in one window bounds its size. Unsigned requests never
+/// reach it, and copies of one request share an entry. There is no background task: each claim removes up to two expired entries.
 ///
-/// At its [capacity](Self::capacity) it forgets the oldest claims, so that a new delivery is never refused; a replay of a forgotten
-/// one would then be taken for new.
+/// At its [capacity](Self::capacity) it forgets the oldest claims instead of rejecting new deliveries. A replay of a forgotten claim is then
+/// accepted.
 ///
-/// It is lost with the process: a receiver that restarts accepts a replay of what it handled within the window before. Use a
-/// shared guard if that matters, or if there is more than one receiver.
+/// Its content is lost with the process: after a restart, a receiver accepts replays of deliveries from the last window. If that matters, or
+/// with more than one receiver, use a shared guard.
 ///
-/// If the clock is set back, what was refused stays refused. Should the *sender's* clock be set back with it, by more than the
-/// tolerance (both on one machine, say), then new deliveries are refused as well, until the clock has caught up: they cannot be told
-/// from replays. Restart the receiver.
+/// A clock that is set back does not make old deliveries acceptable. If the *sender's* clock is set back too, by more than the tolerance
+/// (both on one machine, for example), new deliveries are rejected until the clock reaches its old time, because they look like replays. In
+/// that case restart the receiver.
 ///
-/// It knows a delivery by 128 bits of SipHash-1-3 under a random key of this guard. That takes a third of the time of SHA-256; it is a keyed
-/// hash, so an attacker cannot construct collisions, and only what is signed is hashed at all. By chance, among a million deliveries two
-/// collide with a probability of 2⁻⁸⁹.
+/// It identifies a delivery by 128 bits of SipHash-1-3 with a random key, which takes a third of the time of SHA-256. The hash is keyed and
+/// only signed bodies are hashed, so an attacker cannot construct collisions. The probability of a collision among a million deliveries is
+/// 2⁻⁸⁹.
 pub struct MemoryReplayGuard {
     shards: Box<[Mutex<Shard>]>,
     capacity: usize,
@@ -37,26 +36,26 @@ pub struct MemoryReplayGuard {
 }
 
 impl MemoryReplayGuard {
-    /// One million: 1,600 valid deliveries a second for the ten minutes that an entry can last (5 minutes of tolerance each way). An
-    /// entry takes about 70 bytes, so that is 70 MB; a receiver of one delivery a second holds 20 to 40 KB.
+    /// One million entries: 1,600 valid deliveries per second for the 10 minutes that an entry lasts at most (5 minutes of tolerance each
+    /// way). An entry takes about 70 bytes, so that is 70 MB. At one delivery per second it holds 20 to 40 KB.
     pub const DEFAULT_CAPACITY: usize = 1_000_000;
 
-    /// 30 seconds: six times as long as Twenty waits for an answer.
+    /// 30 seconds: six times Twenty's timeout.
     pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
-    /// A guard that remembers nothing yet.
+    /// An empty guard.
     ///
     /// # Panics
-    /// If the system has no randomness.
+    /// If the system's random number generator fails.
     pub fn new() -> Self {
         let (capacity, hasher) = (Self::DEFAULT_CAPACITY, SipHasher13::new_with_key(&random_key()));
         Self { shards: shards(capacity), capacity, hasher, clock: None, lease: Self::DEFAULT_LEASE }
     }
 
-    /// Sets how many claims it remembers, at least one, before it forgets the oldest.
+    /// Sets how many claims it remembers before it forgets the oldest. The minimum is one.
     ///
-    /// A capacity of 32,768 and more is split over as many as 64 locks by the id, so the oldest of a part may go when the whole is
-    /// still a few percent short of full.
+    /// A capacity of 32,768 or more is divided among up to 64 shards. A shard can be full, and forget its oldest claim, when the whole guard
+    /// still has a few percent of its capacity left.
     #[must_use]
     pub fn capacity(mut self, claims: usize) -> Self {
         self.capacity = claims;
@@ -64,8 +63,8 @@ impl MemoryReplayGuard {
         self
     }
 
-    /// Sets for how long a claim blocks its copies if it is neither completed nor released. It must be longer than the handler
-    /// takes: when it has run out, a copy is handled beside it.
+    /// Sets how long a claim blocks copies of its delivery if it is neither completed nor released. It must be longer than the handler's
+    /// slowest run: after the lease, a copy is handled concurrently.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -79,7 +78,7 @@ impl MemoryReplayGuard {
         self
     }
 
-    /// How many entries it holds, for metrics. Expired ones that no claim has cleared away yet are counted.
+    /// The number of entries, for metrics. It includes expired entries that no claim has removed yet.
     pub fn entry_count(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
@@ -92,7 +91,7 @@ impl MemoryReplayGuard {
     }
 
     fn shard(&self, key: u128) -> MutexGuard<'_, Shard> {
-        // Not the half that the shard hashes by. The number of shards is a power of two.
+        // The shard's table uses the other half. The number of shards is a power of two.
         #[expect(clippy::cast_possible_truncation, reason = "a few bits of the upper half")]
         let shard = (key >> 64) as usize & (self.shards.len() - 1);
         lock(&self.shards[shard])
@@ -160,17 +159,17 @@ impl fmt::Debug for MemoryReplayGuard {
 
 fn random_key() -> [u8; 16] {
     let mut key = [0; 16];
-    getrandom::fill(&mut key).expect("the system has randomness");
+    getrandom::fill(&mut key).expect("the system's random number generator works");
     key
 }
 
-/// Enough locks that receivers on many cores seldom meet at one; few enough that each part has room for the chance in it.
+/// Enough shards that receivers on many cores seldom contend for a lock; few enough that keys spread evenly over them.
 fn shards(capacity: usize) -> Box<[Mutex<Shard>]> {
     let count = (capacity / 16_384).clamp(1, 64).next_power_of_two();
     (0..count).map(|_| Mutex::new(Shard::new(capacity / count))).collect()
 }
 
-/// Nothing in a shard panics halfway through a change, so one that is poisoned is still whole.
+/// A shard never panics within a change, so its data is consistent even if the lock is poisoned.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

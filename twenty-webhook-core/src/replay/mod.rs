@@ -1,4 +1,4 @@
-//! Which deliveries were claimed already, so that no copy of one reaches the handler twice.
+//! Remembers claimed deliveries, so that the handler gets each one once.
 
 #[cfg(feature = "replay-contract")]
 pub mod contract;

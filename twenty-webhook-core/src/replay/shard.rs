@@ -7,23 +7,23 @@ use hashbrown::HashTable;
 use super::memory::MemoryLease;
 use crate::{Claim, GuardError, UnixMillis};
 
-/// One more than a claim adds, so that expired entries never pile up, and none waits for a sweep.
+/// One more than a claim adds, so expired entries do not accumulate.
 const PURGED_PER_CLAIM: usize = 2;
 
-/// A part of the [`MemoryReplayGuard`](crate::MemoryReplayGuard): the keys that fall to it, under one lock.
+/// A part of the [`MemoryReplayGuard`](crate::MemoryReplayGuard), with its own lock.
 ///
-/// Time never goes back in here: `now` is the latest instant at which a fresh delivery was claimed. So what was forgotten stays
-/// refused when the clock is set back. No honest delivery is lost by that unless the sender's clock goes back as well, and by
-/// more than the tolerance: a claim is only made while the two clocks agree within it.
+/// Its time never goes back: `now` is the latest time of a claim within the tolerance. So forgotten deliveries stay rejected when the clock
+/// is set back. This loses a genuine delivery only if the sender's clock is set back too, by more than the tolerance: every claim is made
+/// while the two clocks agree within it.
 #[derive(Debug)]
 pub(super) struct Shard {
     capacity: usize,
     now: UnixMillis,
     last_token: u64,
-    /// In the order in which they were claimed or extended; nearly the order in which they expire.
+    /// In the order of claims and extensions, which is nearly the order of expiry.
     queue: VecDeque<Entry>,
-    /// Which number in the queue a key has, counted from the first entry ever, wrapping. An entry that was moved to the end is not in
-    /// here any more under its old number, and leaves the queue when its turn comes.
+    /// The number of each key's entry in the queue, counted from the first entry ever, wrapping. An extended entry is pushed again under a
+    /// new number; the old one is no longer indexed, and is removed at the front of the queue.
     index: HashTable<u32>,
     first_number: u32,
 }
@@ -32,19 +32,18 @@ pub(super) struct Shard {
 struct Entry {
     key: u128,
     expires_at: UnixMillis,
-    /// `None` if it was completed.
-    running: Option<Running>,
+    /// `None` if the delivery was completed.
+    lease: Option<OpenLease>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Running {
+struct OpenLease {
     token: NonZeroU64,
     expires_at: UnixMillis,
 }
 
-impl Running {
-    /// A lease that ran out long ago. The entry keeps its place, so that a delivery that fails over and over, or is made to by
-    /// replays, takes the room of one.
+impl OpenLease {
+    /// The expiry of a released lease. The entry stays, so a delivery that fails repeatedly takes one entry.
     const RELEASED: UnixMillis = UnixMillis::from_millis(0);
 
     fn is_released(self) -> bool {
@@ -82,23 +81,23 @@ impl Shard {
         let found = self.position(key);
         let known = found.map(|at| self.queue[at]).filter(|entry| entry.is_live(now));
         let (claim, running) = match known {
-            Some(Entry { running: None, .. }) => (Claim::Completed, None),
-            Some(Entry { running: Some(running), .. }) if now <= running.expires_at => {
+            Some(Entry { lease: None, .. }) => (Claim::Completed, None),
+            Some(Entry { lease: Some(running), .. }) if now <= running.expires_at => {
                 (Claim::InProgress { retry_after: running.expires_at.saturating_since(now) }, Some(running))
             }
             _ => {
-                let running = Running { token: self.next_token(), expires_at: now.saturating_add(lease) };
+                let running = OpenLease { token: self.next_token(), expires_at: now.saturating_add(lease) };
                 (Claim::New(MemoryLease { key, delivery_expires_at: expires_at, token: running.token }), Some(running))
             }
         };
         match (found, known) {
-            // Every copy of one request comes this way, however many there are: they take no room.
-            (Some(at), Some(known)) if expires_at <= known.expires_at => self.queue[at].running = running,
+            // All copies of one request share one entry.
+            (Some(at), Some(known)) if expires_at <= known.expires_at => self.queue[at].lease = running,
             _ => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { key, expires_at, running });
+                self.push(Entry { key, expires_at, lease: running });
             }
         }
         claim
@@ -107,18 +106,18 @@ impl Shard {
     pub(super) fn complete(&mut self, lease: &MemoryLease) -> Result<(), GuardError> {
         let found = self.position(lease.key);
         match found.map(|at| (at, self.queue[at])) {
-            Some((at, known)) if known.is_live(self.now) => match known.running {
+            Some((at, known)) if known.is_live(self.now) => match known.lease {
                 Some(running) if running.token != lease.token && !running.is_released() => {
                     return Err(GuardError::LeaseLost);
                 }
-                _ => self.queue[at].running = None,
+                _ => self.queue[at].lease = None,
             },
-            // Forgotten at capacity, but still replayable.
+            // Evicted at capacity, but still replayable.
             _ if self.now <= lease.delivery_expires_at => {
                 if let Some(at) = found {
                     self.unlink(at);
                 }
-                self.push(Entry { key: lease.key, expires_at: lease.delivery_expires_at, running: None });
+                self.push(Entry { key: lease.key, expires_at: lease.delivery_expires_at, lease: None });
             }
             _ => {}
         }
@@ -127,14 +126,14 @@ impl Shard {
 
     pub(super) fn release(&mut self, lease: &MemoryLease) {
         if let Some(at) = self.position(lease.key)
-            && let Some(running) = &mut self.queue[at].running
+            && let Some(running) = &mut self.queue[at].lease
             && running.token == lease.token
         {
-            running.expires_at = Running::RELEASED;
+            running.expires_at = OpenLease::RELEASED;
         }
     }
 
-    /// How many entries it holds, those included that have expired, were released, or wait to leave the queue.
+    /// The number of entries, including expired, released and no longer indexed ones.
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }
@@ -147,7 +146,7 @@ impl Shard {
     fn purge(&mut self) {
         for _ in 0..PURGED_PER_CLAIM {
             match self.queue.front() {
-                Some(entry) if !entry.is_live(self.now) => self.drop_first(),
+                Some(entry) if !entry.is_live(self.now) => self.evict_first(),
                 _ => return,
             }
         }
@@ -155,7 +154,7 @@ impl Shard {
 
     fn push(&mut self, entry: Entry) {
         while self.queue.len() >= self.capacity {
-            self.drop_first();
+            self.evict_first();
         }
         let number = self.number(self.queue.len());
         self.queue.push_back(entry);
@@ -163,13 +162,13 @@ impl Shard {
         self.index.insert_unique(hash(entry.key), number, |&number| hash(queue[offset(number, first)].key));
     }
 
-    fn drop_first(&mut self) {
+    fn evict_first(&mut self) {
         self.unlink(0);
         self.queue.pop_front();
         self.first_number = self.first_number.wrapping_add(1);
     }
 
-    /// Takes the entry out of the index, if it is still there.
+    /// Removes the entry from the index, if it is still indexed.
     fn unlink(&mut self, at: usize) {
         let number = self.number(at);
         if let Ok(found) = self.index.find_entry(hash(self.queue[at].key), |&other| other == number) {
@@ -189,9 +188,9 @@ impl Shard {
 }
 
 impl Entry {
-    /// A running lease keeps its entry for a copy that is signed anew, even if the first signature is no longer fresh.
+    /// An open lease keeps its entry after the signature expired: a copy with a new signature must find it.
     fn is_live(&self, now: UnixMillis) -> bool {
-        now <= self.expires_at || self.running.is_some_and(|running| now <= running.expires_at)
+        now <= self.expires_at || self.lease.is_some_and(|lease| now <= lease.expires_at)
     }
 }
 
@@ -199,7 +198,7 @@ fn offset(number: u32, first: u32) -> usize {
     number.wrapping_sub(first) as usize
 }
 
-/// A key is a hash already. The lower half is for this; the guard chooses the shard by the upper half.
+/// A key is already a hash. The table uses the lower half, and the guard chooses the shard by the upper half.
 #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
 fn hash(key: u128) -> u64 {
     key as u64

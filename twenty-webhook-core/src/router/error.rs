@@ -6,8 +6,8 @@ use crate::router::handler::BoxError;
 
 /// Why an [`EventRouter`](crate::EventRouter) did not handle an event.
 ///
-/// `Display` names the route. For a record that does not decode it also names the field, and never a value. For a handler that failed,
-/// [`source`](Error::source) is the handler's own error.
+/// `Display` names the route, and for a record that does not decode the field, without values. If a handler failed,
+/// [`source`](Error::source) is its error.
 #[derive(Debug)]
 pub struct RouteError {
     route: String,
@@ -26,7 +26,7 @@ impl RouteError {
         Self { route, item, cause }
     }
 
-    /// The error and all of its causes, as one line.
+    /// The error and its sources in one line.
     pub(super) fn with_sources(&self) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
@@ -48,7 +48,7 @@ impl RouteError {
         self.item
     }
 
-    /// Why the record did not become the type that the handler takes. `None` if the handler was called and failed.
+    /// Why the record does not fit the handler's type. `None` if the handler was called and failed.
     pub fn decode_error(&self) -> Option<&DecodeError> {
         match &self.cause {
             Cause::Decode(error) => Some(error),
@@ -56,7 +56,7 @@ impl RouteError {
         }
     }
 
-    /// The error that the handler returned. `None` if the handler was not called, because the record did not decode.
+    /// The handler's error. `None` if the record did not decode, so the handler was not called.
     pub fn into_handler_error(self) -> Option<Box<dyn Error + Send + Sync>> {
         match self.cause {
             Cause::Decode(_) => None,
@@ -81,7 +81,7 @@ impl fmt::Display for RouteError {
 impl Error for RouteError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.cause {
-            // `Display` says it already.
+            // `Display` already includes it.
             Cause::Decode(_) => None,
             Cause::Handler(error) => Some(&**error),
         }

@@ -10,7 +10,7 @@ use super::route::Route;
 use super::table::Table;
 use crate::{EventPattern, RouteError, WebhookEvent, escaped};
 
-/// Hands events to handlers by their names. Cheap to clone.
+/// Calls handlers for events by name. Cheap to clone.
 ///
 /// ```
 /// use twenty_webhook_core::records::{Opportunity, Person};
@@ -45,19 +45,19 @@ use crate::{EventPattern, RouteError, WebhookEvent, escaped};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It is a handler itself: of a worker of `twenty-webhook-inbox`, and of a route in axum (`post(events)`) and actix-web
-/// (`web::post().to(events)`), where `Ok` is answered with 200 and an error with 500.
+/// A router is also a handler for a worker of `twenty-webhook-inbox`, and for a route in axum (`post(events)`) and actix-web
+/// (`web::post().to(events)`): 200 for `Ok`, 500 for an error.
 ///
 /// # Which handler runs
-/// The first route, in the order of registration, that takes an item. An event has one item, its record or its change of the data model;
-/// a [batch](crate::Payload::Batch) has one for each record, and each goes to the first route that takes *it*. A handler with a record is
-/// called for each record. A handler without one is called once for an event, even if several items lead to it.
+/// The first matching route, in the order of registration. An event has one item, its record or its change of the data model. A
+/// [batch](crate::Payload::Batch) has one item for each record, and the router finds a route for each of them. A handler with a record
+/// argument is called for each record. A handler without one is called once for an event, even if several items match its route.
 ///
-/// An item that no route takes goes to the [`fallback`](Self::fallback); without a fallback it is ignored, and the result is `Ok`.
+/// An item without a matching route goes to the [`fallback`](Self::fallback). Without a fallback it is ignored, and the result is `Ok`.
 ///
-/// # Errors end the event
-/// The items of a batch are handled one after another, and the first error ends the event. When the event is tried again, *the items before the
-/// failed one are handled again*. So a handler must tolerate to run twice for a record, as all handlers of webhooks must.
+/// # Errors in a batch
+/// The router handles the items of a batch in sequence, and stops at the first error. When the event is retried, *the items before the failed
+/// one are handled again*. So each handler must be able to run twice for a record, as every webhook handler must.
 pub struct EventRouter<S = ()> {
     table: Arc<Table<S>>,
     state: S,
@@ -91,24 +91,23 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
         Self { table: Arc::default(), state }
     }
 
-    /// Calls `handler` for the events that `pattern` takes, by the rules of [`EventPattern`]. What a handler looks like is said at
-    /// [`EventHandler`].
+    /// Calls `handler` for events that match `pattern`, an [`EventPattern`]. [`EventHandler`] lists the possible handlers.
     ///
-    /// A handler that takes a record is not called for changes of the data model, which have none.
+    /// A handler with a record argument is not called for changes of the data model, which have no record.
     ///
     /// # Panics
-    /// At the line that called it, as a mistake in the program: if `pattern` is no [`EventPattern`], or if the handler could never run, because
-    /// earlier routes take all of its events, or because it takes a record and the pattern is one of the data model.
+    /// At the caller's line: if `pattern` is not an [`EventPattern`], or the handler could never run, because earlier routes match all of its
+    /// events, or because it takes a record and the pattern is for the data model.
     ///
     /// ```should_panic
     /// # use twenty_webhook_core::{EventRouter, WebhookEvent};
     /// # async fn any(_: WebhookEvent) {}
     /// # async fn created(_: WebhookEvent) {}
-    /// // the route `person.created` (created) can never run: `person.*` (any), registered before it, takes all of its events
+    /// // the route `person.created` (created) can never run: `person.*` (any), registered before it, matches all of its events
     /// EventRouter::new().on("person.*", any).on("person.created", created);
     /// ```
     ///
-    /// A function that is no handler does not compile:
+    /// A function that is not a handler does not compile:
     ///
     /// ```compile_fail,E0277
     /// # use twenty_webhook_core::EventRouter;
@@ -132,23 +131,22 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
     pub fn on<A: 'static>(self, pattern: &str, handler: impl EventHandler<S, A>) -> Self {
         match pattern.parse::<EventPattern>() {
             Ok(pattern) => self.push(Route::new(Some(pattern), handler)),
-            Err(error) => panic!("`{pattern}` is no event pattern: {error}"),
+            Err(error) => panic!("`{pattern}` is not an event pattern: {error}"),
         }
     }
 
-    /// Restricts the route before it to items of which Twenty lists one of `fields` as changed. In a batch each item is judged by
-    /// itself.
+    /// Restricts the previous route to items for which Twenty lists one of `fields` as changed. In a batch this applies to each item.
     ///
     /// A change of a relation lists two names: `company` and `companyId`.
     ///
     /// # Panics
-    /// At the line that called it: if there is no route before it, if `fields` is empty, if Twenty lists no changed fields for the action
-    /// (`created` and `destroyed`), or if earlier routes take all that is left.
+    /// At the caller's line: if there is no previous route, `fields` is empty, Twenty lists no changed fields for the action (`created` and
+    /// `destroyed`), or earlier routes match all remaining items.
     #[must_use]
     #[track_caller]
     pub fn when_changed<F: Into<String>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
         let Some(mut route) = Arc::make_mut(&mut self.table).pop() else {
-            panic!("`when_changed` belongs to the route before it, and there is none");
+            panic!("`when_changed` applies to the previous route, and there is none");
         };
         if let Err(mistake) = route.when_changed(fields.into_iter().map(Into::into).collect()) {
             panic!("{mistake}");
@@ -156,11 +154,11 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
         self.push(route)
     }
 
-    /// Calls `handler` for what no route takes. It comes last.
+    /// Calls `handler` for items without a matching route. Register it last.
     ///
     /// # Panics
-    /// At the line that called it, if there is a fallback already, or an earlier route takes everything. A route that is registered after the
-    /// fallback panics too.
+    /// At the caller's line, if there is already a fallback, or an earlier route matches everything. Registering a route after the fallback
+    /// also panics.
     #[must_use]
     #[track_caller]
     pub fn fallback<A: 'static>(self, handler: impl EventHandler<S, A>) -> Self {
@@ -169,21 +167,21 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
 
     #[track_caller]
     fn push(mut self, route: Route<S>) -> Self {
-        if let Some(mistake) = route.mistake(self.table.routes()) {
+        if let Some(mistake) = route.problem(self.table.routes()) {
             panic!("{mistake}");
         }
         Arc::make_mut(&mut self.table).push(route);
         self
     }
 
-    /// Handles an event: calls the handlers of its items, one after another.
+    /// Handles an event: calls the handlers of its items in sequence.
     ///
     /// # Errors
-    /// The first handler's error, or the first record that does not decode. The items after it are not handled.
+    /// The first error of a handler, or the first record that does not decode. Later items are not handled.
     pub fn handle(&self, event: WebhookEvent) -> impl Future<Output = Result<(), RouteError>> + Send + use<S> {
         let Self { table, state } = self.clone();
         async move {
-            // Which handlers without a record have had a batch.
+            // Marks the handlers without a record argument that were called for this batch.
             let mut called = Vec::new();
             for (index, item) in items(&event).enumerate() {
                 let Some((position, route)) = table.find(&event, &item) else { continue };
@@ -204,22 +202,21 @@ impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> EventRouter<S> {
-    /// Handles an event that came by HTTP, for an adapter: 200 for `Ok`, 500 for an error, which is logged with its route.
+    /// Handles an event for an adapter: 200 for `Ok`, 500 for an error, which is logged with its route.
     pub fn respond(&self, event: WebhookEvent) -> impl Future<Output = StatusCode> + Send + use<S> {
         let handling = self.handle(event.clone());
         async move {
             let Err(error) = handling.await else { return StatusCode::OK };
             let (delivery_id, error) = (event.delivery_id(), error.with_sources());
             let (name, error) = (escaped(event.name().as_str()).max_chars(100), escaped(&error).max_chars(1000));
-            tracing::error!(target: "twenty_webhook", %delivery_id, %name, "Twenty webhook not handled: {error}");
+            tracing::error!(target: "twenty_webhook", %delivery_id, %name, "Twenty webhook handler failed: {error}");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }
 }
 
 impl<S> EventRouter<S> {
-    /// What to subscribe to in Twenty, so that every route gets its events: the patterns of the routes, without those that another one
-    /// includes. The fallback adds nothing.
+    /// The subscriptions that the routes need in Twenty: their patterns, without those that another pattern includes. The fallback adds none.
     pub fn patterns(&self) -> Vec<EventPattern> {
         Route::patterns(self.table.routes())
     }
@@ -237,7 +234,7 @@ impl<S: Clone> Clone for EventRouter<S> {
     }
 }
 
-/// The routes in their order, as `person.created -> crm::greet`.
+/// The routes in order, as `person.created -> crm::greet`.
 impl<S> fmt::Debug for EventRouter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EventRouter ")?;

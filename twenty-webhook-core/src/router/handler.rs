@@ -10,23 +10,23 @@ pub(super) type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>
 
 /// A function that an [`EventRouter`](crate::EventRouter) can call.
 ///
-/// It is implemented for async functions, and closures that return futures, with these arguments:
+/// Async functions implement it, and closures that return futures, with these arguments:
 ///
 /// | arguments | called |
 /// |---|---|
-/// | `WebhookEvent` | once for an event, whatever its form |
-/// | `WebhookEvent, R` | for each record of an event, decoded into `R`: [`Person`](crate::records::Person), or any `DeserializeOwned` of your own |
+/// | `WebhookEvent` | once for each event |
+/// | `WebhookEvent, R` | for each record of an event, decoded into `R`: [`Person`](crate::records::Person), or your own `DeserializeOwned` type |
 /// | `S, WebhookEvent` and `S, WebhookEvent, R` | the same, with a clone of the state of [`with_state`](crate::EventRouter::with_state) first |
 ///
-/// They return `()` or `Result<(), E>`, where `E` is an error, a text, or anything else that becomes a boxed error. A closure must write
+/// They return `()` or `Result<(), E>`, where `E` is an error, a text, or another type that converts to a boxed error. A closure must state
 /// the types of its arguments: `|event: WebhookEvent| async { … }`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no event handler",
+    message = "`{Self}` is not an event handler",
     note = "a handler is an `async fn(WebhookEvent)` or `async fn(WebhookEvent, Record)`, with the router's state before these if it has one",
     note = "it returns `()` or `Result<(), E>`, its future must be `Send`, and `Record` must be `DeserializeOwned + Send`"
 )]
 pub trait EventHandler<S, Arguments>: Send + Sync + 'static {
-    /// Whether it is called with a record.
+    /// Whether the handler takes a record.
     #[doc(hidden)]
     const TAKES_RECORD: bool;
 
@@ -56,7 +56,7 @@ impl<E: Into<BoxError>> HandlerOutput for Result<(), E> {
     }
 }
 
-/// Marks the handlers whose first argument is the router's state, so that no two implementations overlap.
+/// Marks handlers whose first argument is the router's state, so that the implementations do not overlap.
 #[derive(Debug)]
 pub enum WithState {}
 

@@ -1,6 +1,6 @@
 use crate::{Payload, RawJson, WebhookEvent};
 
-/// One record of an event, or one change of the data model, with its own changed fields.
+/// A record of an event, or a change of the data model, with its changed fields.
 pub(super) struct Item<'a> {
     /// `None` for a change of the data model.
     pub(super) record: Option<&'a RawJson>,
@@ -8,7 +8,7 @@ pub(super) struct Item<'a> {
     pub(super) in_batch: bool,
 }
 
-/// The items of an event: each record, or the one change of the data model.
+/// The items of an event: its records, or its change of the data model.
 pub(super) fn items(event: &WebhookEvent) -> impl Iterator<Item = Item<'_>> {
     let in_batch = matches!(event.payload(), Payload::Batch { .. });
     let data_model = matches!(event.payload(), Payload::Metadata(_)).then(|| Item {

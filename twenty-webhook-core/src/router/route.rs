@@ -7,11 +7,11 @@ use super::handler::{EventHandler, HandlerFuture};
 use super::items::Item;
 use crate::{Action, DecodeError, EventName, EventPattern, RawJson, WebhookEvent};
 
-/// A handler, and which items it gets.
+/// A handler, and the condition for its items.
 pub(super) struct Route<S> {
     /// `None` for the fallback.
     pub(super) pattern: Option<EventPattern>,
-    /// If it is not empty, one of these must have changed.
+    /// Unless empty, one of these must have changed.
     changed: Vec<String>,
     pub(super) takes_record: bool,
     handler_name: &'static str,
@@ -40,13 +40,13 @@ impl<S> Route<S> {
         self.pattern.as_ref().map_or_else(|| "fallback".to_owned(), ToString::to_string)
     }
 
-    /// The object that the pattern names, as [`EventName::object`](crate::EventName::object) has it.
+    /// The object in the pattern, in the form of [`EventName::object`](crate::EventName::object).
     pub(super) fn object(&self) -> Option<String> {
         let Pattern { metadata, object, .. } = Pattern::of(self);
         (object != "*").then(|| if metadata { format!("metadata.{object}") } else { object })
     }
 
-    pub(super) fn takes(&self, event: &WebhookEvent, item: &Item<'_>) -> bool {
+    pub(super) fn matches(&self, event: &WebhookEvent, item: &Item<'_>) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.matches(event))
             && (item.record.is_some() || !self.takes_record)
             && (self.changed.is_empty() || self.changed.iter().any(|field| item.updated_fields.contains(field)))
@@ -56,17 +56,17 @@ impl<S> Route<S> {
         self.handler.call(state, event, item.record.unwrap_or(&RawJson::EMPTY_OBJECT))
     }
 
-    /// Only items of which one of `fields` changed.
+    /// Restricts the route to items with a change in one of `fields`.
     ///
     /// # Errors
-    /// If there can be none.
+    /// If no item could match.
     pub(super) fn when_changed(&mut self, fields: Vec<String>) -> Result<(), String> {
         let name = self.name();
         if fields.is_empty() {
             return Err(format!("`when_changed` of the route `{name}` names no field"));
         }
         let Some(pattern) = &self.pattern else {
-            return Err("`when_changed` belongs to the route before it, and the fallback has no condition".to_owned());
+            return Err("`when_changed` applies to the previous route, and the fallback takes no condition".to_owned());
         };
         let parts = Pattern::from(pattern);
         if [Action::Created, Action::Destroyed].iter().any(|action| parts.action == action.as_str()) {
@@ -79,8 +79,8 @@ impl<S> Route<S> {
         Ok(())
     }
 
-    /// Why it could never run after `earlier` routes.
-    pub(super) fn mistake(&self, earlier: &[Self]) -> Option<String> {
+    /// Why the route could never run after the `earlier` routes.
+    pub(super) fn problem(&self, earlier: &[Self]) -> Option<String> {
         let (name, handler) = (self.name(), self.handler_name);
         if self.takes_record && Pattern::of(self).metadata {
             return Some(format!(
@@ -89,13 +89,13 @@ impl<S> Route<S> {
         }
         let by = self.shadow(earlier)?;
         Some(format!(
-            "the route `{name}` ({handler}) can never run: `{by:?}`, registered before it, takes all of its events"
+            "the route `{name}` ({handler}) can never run: `{by:?}`, registered before it, matches all of its events"
         ))
     }
 
-    /// The earlier route, or the last of several, that leaves it nothing.
+    /// The earlier route that shadows this one, or the last of several that do so together.
     ///
-    /// Objects and actions are open sets, so several patterns never add up to one that is wider than each of them. Fields do add up.
+    /// Objects and actions are open sets, so patterns never add up to a wider pattern. Conditions on fields do.
     fn shadow<'a>(&self, earlier: &'a [Self]) -> Option<&'a Self> {
         let mut covering = earlier.iter().filter(|route| route.covers(self));
         if self.changed.is_empty() {
@@ -107,7 +107,7 @@ impl<S> Route<S> {
         self.changed.iter().map(of).collect::<Option<Vec<_>>>()?.pop()
     }
 
-    /// Whether it takes every item that `other` takes, the changed fields aside.
+    /// Whether it matches each item that `other` matches, without regard to changed fields.
     fn covers(&self, other: &Self) -> bool {
         let (ours, theirs) = (Pattern::of(self), Pattern::of(other));
         let data_model = !other.takes_record && (theirs.metadata || theirs.is_everything());
@@ -117,7 +117,7 @@ impl<S> Route<S> {
         ours.covers(&theirs)
     }
 
-    /// The patterns of `routes`, without those that another one includes.
+    /// The patterns of `routes`, without those that another pattern includes.
     pub(super) fn patterns(routes: &[Self]) -> Vec<EventPattern> {
         let mut patterns: Vec<EventPattern> = Vec::new();
         for pattern in routes.iter().filter_map(|route| route.pattern.as_ref()) {
@@ -158,7 +158,7 @@ impl<S> fmt::Debug for Route<S> {
     }
 }
 
-/// A pattern taken apart, `*` as it is written.
+/// The parts of a pattern, with `*` as text.
 struct Pattern {
     metadata: bool,
     object: String,
@@ -166,7 +166,7 @@ struct Pattern {
 }
 
 impl Pattern {
-    /// The fallback takes what `*.*` takes.
+    /// The fallback matches like `*.*`.
     fn of<S>(route: &Route<S>) -> Self {
         let everything = || Self { metadata: false, object: "*".to_owned(), action: "*".to_owned() };
         route.pattern.as_ref().map_or_else(everything, Self::from)
@@ -199,7 +199,7 @@ trait ErasedHandler<S>: Send + Sync {
     fn call(&self, state: &S, event: WebhookEvent, record: &RawJson) -> Result<HandlerFuture, DecodeError>;
 }
 
-/// A handler, and the types of its arguments.
+/// A handler with the types of its arguments.
 struct Erased<H, A>(H, PhantomData<fn(A)>);
 
 impl<S, H: EventHandler<S, A>, A> ErasedHandler<S> for Erased<H, A> {

@@ -5,13 +5,13 @@ use super::items::Item;
 use super::route::Route;
 use crate::WebhookEvent;
 
-/// The routes in their order, found by an event's object: with fifty of them, an event looks at few.
+/// The routes in order, indexed by object, so that an event is compared with few of them.
 pub(super) struct Table<S> {
     routes: Vec<Route<S>>,
-    /// For each object that a pattern names: its routes, and those of any object.
+    /// For each object in a pattern: its routes, and the routes for any object.
     by_object: HashMap<String, Vec<usize>>,
-    /// The routes of any object.
-    of_any: Vec<usize>,
+    /// The routes for any object.
+    any_object: Vec<usize>,
 }
 
 impl<S> Table<S> {
@@ -22,9 +22,9 @@ impl<S> Table<S> {
     pub(super) fn push(&mut self, route: Route<S>) {
         let position = self.routes.len();
         if let Some(object) = route.object() {
-            self.by_object.entry(object).or_insert_with(|| self.of_any.clone()).push(position);
+            self.by_object.entry(object).or_insert_with(|| self.any_object.clone()).push(position);
         } else {
-            let lists = self.by_object.values_mut().chain([&mut self.of_any]);
+            let lists = self.by_object.values_mut().chain([&mut self.any_object]);
             lists.for_each(|positions| positions.push(position));
         }
         self.routes.push(route);
@@ -35,27 +35,27 @@ impl<S> Table<S> {
         let position = self.routes.len();
         self.by_object
             .values_mut()
-            .chain([&mut self.of_any])
+            .chain([&mut self.any_object])
             .for_each(|positions| positions.retain(|at| *at != position));
         Some(route)
     }
 
-    /// The first route that takes an item, and its position.
+    /// The first route that matches the item, and its position.
     pub(super) fn find(&self, event: &WebhookEvent, item: &Item<'_>) -> Option<(usize, &Route<S>)> {
-        let positions = self.by_object.get(event.name().object()).unwrap_or(&self.of_any);
-        positions.iter().map(|at| (*at, &self.routes[*at])).find(|(_, route)| route.takes(event, item))
+        let positions = self.by_object.get(event.name().object()).unwrap_or(&self.any_object);
+        positions.iter().map(|at| (*at, &self.routes[*at])).find(|(_, route)| route.matches(event, item))
     }
 }
 
 impl<S> Default for Table<S> {
     fn default() -> Self {
-        Self { routes: Vec::new(), by_object: HashMap::new(), of_any: Vec::new() }
+        Self { routes: Vec::new(), by_object: HashMap::new(), any_object: Vec::new() }
     }
 }
 
 impl<S> Clone for Table<S> {
     fn clone(&self) -> Self {
-        Self { routes: self.routes.clone(), by_object: self.by_object.clone(), of_any: self.of_any.clone() }
+        Self { routes: self.routes.clone(), by_object: self.by_object.clone(), any_object: self.any_object.clone() }
     }
 }
 

@@ -7,13 +7,13 @@ use tokio::sync::Semaphore;
 use super::Target;
 use crate::{UnixMillis, Verifier};
 
-/// Entries at most. One takes a few hundred bytes.
+/// The maximum number of entries. An entry takes a few hundred bytes.
 const CAPACITY: usize = 4096;
 
-/// What was looked up, for a while, by host and path.
+/// The answers of a source, by host and path.
 ///
-/// An entry is *proven* once a delivery was verified with it. Anybody can make the others, by asking for made-up paths or hosts; so
-/// only those are displaced when the cache is full.
+/// An entry is *proven* once a delivery was verified with its answer. Requests for invented paths and hosts create the other entries, so a
+/// full cache evicts those first.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<HashMap<Key, Entry>>);
 
@@ -23,7 +23,7 @@ pub(crate) struct Key {
     path: Box<str>,
 }
 
-/// What a source has answered.
+/// The answer of a source.
 #[derive(Clone)]
 pub(super) enum Answer {
     Verifier(Verifier),
@@ -31,24 +31,24 @@ pub(super) enum Answer {
 }
 
 struct Entry {
-    /// `None` until the first look-up has ended.
+    /// `None` until the first look-up ends. The time is when the look-up began.
     answer: Option<(Answer, UnixMillis)>,
     proven: bool,
-    /// Has one permit: for the request that looks it up.
+    /// One permit, for the request that asks the source.
     look_up: Arc<Semaphore>,
 }
 
-/// What the cache knows of a target.
+/// What the cache contains for a target.
 pub(super) enum Known {
-    /// The answer is in force.
+    /// The answer is younger than the TTL.
     Fresh(Answer),
-    /// The answer is in force only while another request looks it up again.
+    /// The answer may be used while another request asks the source again.
     Stale(Answer),
     Nothing,
 }
 
 impl Key {
-    /// `None` for a target that is too long to be kept.
+    /// `None` for a target that is too long for the cache.
     pub(super) fn of(target: &Target<'_>) -> Option<Self> {
         let host = target.host.unwrap_or_default();
         (host.len() + target.path.len() <= 1024).then(|| Self { host: host.into(), path: target.path.into() })
@@ -56,13 +56,13 @@ impl Key {
 }
 
 impl Cache {
-    /// What is known of `key`. An answer is fresh until it is `ttl` old; one that is proven is stale for as long again.
+    /// The answer for `key`: fresh until it is `ttl` old. A proven answer is then stale until it is twice that old.
     pub(super) fn get(&self, key: &Key, now: UnixMillis, ttl: Duration) -> Known {
         let entries = self.entries();
         let Some(Entry { answer: Some((answer, looked_up)), proven, .. }) = entries.get(key) else {
             return Known::Nothing;
         };
-        // A clock that was set back makes nothing younger.
+        // After the clock was set back, the answer is expired.
         let age = if now >= *looked_up { now.saturating_since(*looked_up) } else { Duration::MAX };
         match answer {
             _ if age < ttl => Known::Fresh(answer.clone()),
@@ -75,7 +75,7 @@ impl Cache {
         self.entries().get(key).is_some_and(|entry| entry.proven)
     }
 
-    /// The right to look `key` up, which one request has at a time.
+    /// The semaphore of `key`: one request at a time asks the source.
     pub(super) fn look_up(&self, key: &Key) -> Arc<Semaphore> {
         let mut entries = self.entries();
         if entries.len() >= CAPACITY && !entries.contains_key(key) {
@@ -95,7 +95,7 @@ impl Cache {
         }
     }
 
-    /// A delivery was verified with what was found for `key`.
+    /// Marks the answer for `key` as proven: a delivery was verified with it.
     pub(super) fn prove(&self, key: &Key) {
         if let Some(entry) = self.entries().get_mut(key) {
             entry.proven = true;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proven_answer_is_stale_for_a_while() {
+    fn only_a_proven_answer_becomes_stale() {
         let (cache, at) = (Cache::default(), UnixMillis::from_millis);
         put(&cache, "/a", found(), at(0));
         assert!(matches!(cache.get(&key("/a"), at(5_000), TTL), Known::Nothing));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_targets_takes_bounded_room_and_displaces_nothing_proven() {
+    fn a_flood_of_targets_is_bounded_and_evicts_no_proven_entry() {
         let (cache, now) = (Cache::default(), UnixMillis::from_millis(0));
         put(&cache, "/proven", found(), now);
         cache.prove(&key("/proven"));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_is_gone_is_not_proven_any_more() {
+    fn a_removed_tenant_is_no_longer_proven() {
         let (cache, now) = (Cache::default(), UnixMillis::from_millis(0));
         put(&cache, "/gone", found(), now);
         cache.prove(&key("/gone"));

@@ -8,7 +8,7 @@ use super::source::ErasedSource;
 use super::{SourceError, Target, VerifierSource};
 use crate::{Clock, Secret, Verifier};
 
-/// A [`VerifierSource`], asked within bounds. Clones share its cache.
+/// A [`VerifierSource`] with a cache, a deadline and limits on concurrent look-ups. Clones share the cache.
 #[derive(Clone)]
 pub(crate) struct Lookup {
     source: Arc<dyn ErasedSource>,
@@ -18,22 +18,22 @@ pub(crate) struct Lookup {
 
 struct Shared {
     cache: Cache,
-    /// Places for look-ups of targets that a delivery was verified for, and for all others: made-up targets wait for each other.
+    /// Limits concurrent look-ups, separately for proven targets and all others: invented targets do not delay proven ones.
     proven: Semaphore,
     others: Semaphore,
-    /// Judges requests to a target that has no verifier. Its key is random and is never shown.
+    /// Rejects requests to a target without a verifier. Its key is random and never revealed.
     decoy: Verifier,
 }
 
 impl Lookup {
-    /// For a look-up, with the time that it waits for a place. Twenty gives up after 5 seconds.
+    /// For a look-up, including the wait for a permit. Twenty gives up after 5 seconds.
     pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
     pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(5);
-    /// For each of the two kinds of targets.
-    const AT_A_TIME: usize = 32;
+    /// Concurrent look-ups of proven targets, and of other targets.
+    const MAX_CONCURRENT: usize = 32;
 
     pub(crate) fn new(source: impl VerifierSource) -> Self {
-        let (proven, others) = (Semaphore::new(Self::AT_A_TIME), Semaphore::new(Self::AT_A_TIME));
+        let (proven, others) = (Semaphore::new(Self::MAX_CONCURRENT), Semaphore::new(Self::MAX_CONCURRENT));
         let shared = Shared { cache: Cache::default(), proven, others, decoy: decoy() };
         Self { source: Arc::new(source), shared: Arc::new(shared), ttl: Self::DEFAULT_TTL }
     }
@@ -42,7 +42,7 @@ impl Lookup {
         self.ttl = ttl;
     }
 
-    /// The verifier for a target, and the entry to [prove](Self::prove) if a delivery is verified with it.
+    /// The verifier for a target, and the cache key to [prove](Self::prove) if a delivery is verified with it.
     pub(crate) async fn find(
         &self,
         target: &Target<'_>,
@@ -54,14 +54,14 @@ impl Lookup {
             Answer::NoTenant => (decoy.clone(), None),
         };
         let Some(key) = Key::of(target).filter(|_| self.ttl > Duration::ZERO) else {
-            let _place = others.acquire().await?;
+            let _permit = others.acquire().await?;
             return Ok(found(self.ask(target).await?, None));
         };
         let known = cache.get(&key, clock.now(), self.ttl);
         if let Known::Fresh(answer) = known {
             return Ok(found(answer, Some(key)));
         }
-        // One request looks it up. The others go on with what is known of a proven target, or wait.
+        // One request asks the source. The others use the stale answer of a proven target, or wait.
         let look_up = cache.look_up(&key);
         let _look_up = match (look_up.try_acquire(), known) {
             (Ok(permit), _) => permit,
@@ -71,8 +71,8 @@ impl Lookup {
         if let Known::Fresh(answer) = cache.get(&key, clock.now(), self.ttl) {
             return Ok(found(answer, Some(key)));
         }
-        let _place = if cache.is_proven(&key) { proven.acquire().await? } else { others.acquire().await? };
-        // As old as the question: what changes while the source answers may not be in the answer.
+        let _permit = if cache.is_proven(&key) { proven.acquire().await? } else { others.acquire().await? };
+        // The age counts from here: the answer may lack a change that is made while the source answers.
         let asked = clock.now();
         let answer = self.ask(target).await?;
         cache.put(&key, answer.clone(), asked);
@@ -83,7 +83,7 @@ impl Lookup {
         Ok(self.source.verifier(target).await?.map_or(Answer::NoTenant, Answer::Verifier))
     }
 
-    /// A delivery was verified with what was found.
+    /// Marks the answer as proven: a delivery was verified with it.
     pub(crate) fn prove(&self, key: Option<&Key>) {
         if let Some(key) = key {
             self.shared.cache.prove(key);
@@ -93,6 +93,6 @@ impl Lookup {
 
 fn decoy() -> Verifier {
     let mut key = [0; 32];
-    getrandom::fill(&mut key).expect("the system has randomness");
+    getrandom::fill(&mut key).expect("the system's random number generator works");
     Secret::new(hex::encode(key)).expect("hex digits are not blank").into()
 }

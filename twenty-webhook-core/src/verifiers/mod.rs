@@ -1,4 +1,4 @@
-//! Which verifier judges a request: always the same, one that is replaced at run time, or one that is looked up for each request.
+//! Where a receiver gets its verifier: a fixed one, one replaced at run time, or a look-up for each request.
 
 mod cache;
 mod lookup;

@@ -2,7 +2,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::Verifier;
 
-/// A verifier that is replaced while requests are received: a secret is rotated without a restart. Clones share it.
+/// A verifier that you can replace at run time, to rotate a secret without a restart. Clones share it.
 ///
 /// ```
 /// use twenty_webhook_core::{Secret, SharedVerifier, Verifier, WebhookConfig};
@@ -11,7 +11,7 @@ use crate::Verifier;
 /// let verifier = SharedVerifier::new(Verifier::new(old.clone()));
 /// let config = WebhookConfig::new(verifier.clone());
 ///
-/// // Accept both, then change the secret in Twenty: it goes on signing with the old one for up to 10 seconds.
+/// // Accept both, then change the secret in Twenty. Twenty signs with the old one for up to 10 more seconds.
 /// verifier.replace(Verifier::new(new).also_accept(old));
 /// # Ok::<(), twenty_webhook_core::SecretError>(())
 /// ```
@@ -24,12 +24,12 @@ impl SharedVerifier {
         Self(Arc::new(RwLock::new(verifier)))
     }
 
-    /// Judges all requests that begin from now on by `verifier`. One that has begun is judged by the verifier that it began with.
+    /// Uses `verifier` for all later requests. Requests that have begun keep the verifier they began with.
     pub fn replace(&self, verifier: Verifier) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = verifier;
     }
 
-    /// The verifier at this moment.
+    /// The current verifier.
     pub fn current(&self) -> Verifier {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

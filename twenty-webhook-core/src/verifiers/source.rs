@@ -7,18 +7,19 @@ use std::sync::Arc;
 use super::{Lookup, SharedVerifier};
 use crate::Verifier;
 
-/// Looks up the verifier for a request, before its body is read: for secrets of many tenants, in a database say.
+/// Looks up the verifier for a request before its body is read, for example the secrets of many tenants in a database.
 ///
-/// A look-up is made for requests whose headers are well-formed and at most a day old, and its result is used for
-/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or 10 while the source is asked again. A target is looked up once at a time, and at most 64 targets are: 32 that a delivery
-/// was verified for, and 32 others. A request that has no verifier after 3 seconds is answered 503. So a flood of requests is not a flood of
-/// queries. (A flood of made-up targets can delay the first delivery of a tenant after a restart, and with a slow source lose it.)
+/// Only requests with well-formed headers and a timestamp within a day cause a look-up. The answer is used for
+/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or for 10 while the source is asked again. There is one look-up per target at a time,
+/// and at most 64 in all: 32 for targets that a delivery was verified for, and 32 for others. A request without a verifier after 3 seconds is
+/// answered with 503. So a flood of requests does not cause a flood of queries. (A flood of invented targets can delay the first delivery of
+/// a tenant after a restart, and lose it if the source is slow.)
 ///
-/// `Ok(None)` means that there is no such tenant. The request is then judged against a random key, to the same 401 as a wrong signature:
-/// the answer does not tell which tenants there are.
+/// `Ok(None)` means that the tenant does not exist. The request is then checked against a random key, and answered with the same 401 as a wrong
+/// signature: the response does not reveal which tenants exist.
 ///
-/// Choose by the path (or the host), never by the body: it is not verified yet. The path is not signed either, which does no harm here:
-/// on another tenant's path the signature does not match.
+/// Choose by the path or the host, never by the body, which is not verified yet. The path is not signed either, but that is harmless: a
+/// signature does not match on the path of another tenant.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -36,22 +37,22 @@ use crate::Verifier;
 /// let config = WebhookConfig::new(Tenants(HashMap::new()));
 /// ```
 pub trait VerifierSource: Send + Sync + 'static {
-    /// The verifier for a request to `target`, named by its [tenant](Verifier::tenant). `None` if there is none.
+    /// The verifier for a request to `target`, with its [tenant's name](Verifier::tenant). `None` if the tenant does not exist.
     ///
     /// # Errors
-    /// It cannot be looked up. The request is answered 503, and Twenty does not repeat it.
+    /// If the look-up fails. The request is answered with 503, and Twenty does not resend it.
     fn verifier(&self, target: &Target<'_>) -> impl Future<Output = Result<Option<Verifier>, SourceError>> + Send;
 }
 
-/// Where a request is sent to.
+/// The destination of a request.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Target<'a> {
-    /// The method. Only `POST` gets as far as this.
+    /// The method: always `POST`.
     pub method: &'a str,
     /// The path of the URL, without the query.
     pub path: &'a str,
-    /// The host of the URL, else of the `Host` header, in lower case and without a port: whatever the sender says.
+    /// The host of the URL, else of the `Host` header, in lower case and without a port. The sender chooses it.
     pub host: Option<&'a str>,
 }
 
@@ -61,14 +62,14 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Why a verifier could not be looked up. The operator will read it: it must say what and where, and hold no secret.
+/// Why a look-up failed. It goes to the log: it should say what failed and where, without secrets.
 ///
-/// Made of any error by `?`.
+/// `?` converts any error.
 #[derive(Clone)]
 pub struct SourceError(Arc<dyn Error + Send + Sync>);
 
 impl SourceError {
-    /// `error` is an error, or a text.
+    /// From an error or a text.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(error.into().into())
     }
@@ -92,7 +93,7 @@ impl fmt::Debug for SourceError {
     }
 }
 
-/// Errors are equal if they read the same.
+/// Errors are equal if their texts are equal.
 impl PartialEq for SourceError {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
@@ -101,7 +102,7 @@ impl PartialEq for SourceError {
 
 impl Eq for SourceError {}
 
-/// Where a configuration takes the verifier from.
+/// Where a configuration gets its verifier.
 #[derive(Clone)]
 pub(crate) enum Verifiers {
     One(Verifier),

@@ -73,7 +73,7 @@ fn a_subscription_promises_less_than_a_receiver_takes() {
 fn what_could_never_match_is_refused() {
     const PARTS: &str = "a pattern is `object.action` or `metadata.name.action`: two parts or three, and this has ";
     const THREE_PARTS: &str = "only changes of the data model have names of three parts";
-    const DATA_MODEL: &str = "changes of the data model have names of three parts: `metadata.*.*` takes all of them";
+    const DATA_MODEL: &str = "changes of the data model have names of three parts: `metadata.*.*` matches all of them";
     for (pattern, expected) in [
         ("", format!("{PARTS}1")),
         ("*", format!("{PARTS}1")),

@@ -290,7 +290,7 @@ fn panic_of(build: impl FnOnce()) -> (String, (String, u32)) {
 #[rustfmt::skip]
 fn mistakes_panic_at_their_line() {
     let routes = EventRouter::new;
-    assert_refused!("`person` is no event pattern: a pattern is", routes().on("person", any));
+    assert_refused!("`person` is not an event pattern: a pattern is", routes().on("person", any));
     assert_refused!("actions are in the past tense", routes().on("person.create", any));
     // Shadowed, by the same pattern or a wider one.
     assert_refused!("the route `person.created` (it::router::any) can never run: `person.created -> it::router::any`, registered before it", routes().on("person.created", any).on("person.created", any));
@@ -309,7 +309,7 @@ fn mistakes_panic_at_their_line() {
     assert_refused!("Twenty lists no changed fields on `destroyed`", routes().on("*.destroyed", any).when_changed(["name"]));
     assert_refused!("names no field", routes().on("person.updated", any).when_changed([""; 0]));
     assert_refused!("there is none", routes().when_changed(["name"]));
-    assert_refused!("the fallback has no condition", routes().fallback(any).when_changed(["name"]));
+    assert_refused!("the fallback takes no condition", routes().fallback(any).when_changed(["name"]));
     // A change of the data model has no record.
     assert_refused!("it::router::any_record takes one", routes().on("metadata.*.*", any_record));
 }

@@ -8,8 +8,8 @@ use crate::postgres::PostgresStore;
 use crate::sql::{self, key, millis, time};
 use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
-/// Those that are due, and of those that crashed one of either kind; each lane locked until the commit. Claims are all that makes a job
-/// run, so a lane whose lock is held here gets no other running job. A lock that another claim holds is not waited for.
+/// Due jobs, and of those that crashed once or more often one each; their lanes locked until the commit. Only claims make a job run, so a
+/// lane whose lock is held here gets no other running job. Does not wait for a lock that another claim holds.
 const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
         SELECT seq, lane FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq
         LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -119,8 +119,8 @@ impl PostgresStore {
         burst(candidate.seq, &rows, quiet)
     }
 
-    /// Those that wait for another job are not looked at again until that one ends, and wakes them. The other one's row is locked
-    /// meanwhile: either it ends after this commit, and sees that it has followers, or it has ended, and nothing is parked.
+    /// Parks jobs that wait for another one: no claim looks at them until that one ends and wakes them. Its row is locked meanwhile: either
+    /// it ends after this commit, and sees that it has followers, or it has ended already, and nothing is parked.
     async fn park(&self, tx: &mut PgConnection, park: &[(i64, i64)], order: Order) -> Result<u64, sqlx::Error> {
         if park.is_empty() {
             return Ok(0);

@@ -20,13 +20,13 @@ const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, l
     RETURNING {this}.seq, {this}.has_followers";
 
 impl PostgresStore {
-    /// Makes jobs due that waited for those in `rows`. Returns whether there were any.
+    /// Makes the jobs due that waited for those in `rows`. Returns whether there were any.
     pub(super) async fn wake_followers(&self, tx: &mut PgConnection, rows: &[PgRow]) -> Result<bool, sqlx::Error> {
         let followed = sql::followed(rows)?;
         if followed.is_empty() {
             return Ok(false);
         }
-        // A statement of its own: it sees what was parked until the one before it had its locks.
+        // A separate statement: it sees what was parked until the one before it had its locks.
         let woken = self.dialect.query(sql::WAKE).bind(followed).execute(tx).await?;
         Ok(woken.rows_affected() > 0)
     }

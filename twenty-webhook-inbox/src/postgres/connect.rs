@@ -11,21 +11,21 @@ use crate::sql::Dialect;
 use crate::{Inbox, InboxError, PostgresStore};
 
 impl Inbox<PostgresStore> {
-    /// Opens the inbox in this database, or makes it: [`PostgresConfig::new`] and [`open`](PostgresConfig::open). `url` is
+    /// Opens the inbox in this database, or creates it: [`PostgresConfig::new`] and [`open`](PostgresConfig::open). `url` is
     /// `postgres://user:password@host:port/database`.
     ///
     /// # Errors
-    /// If it cannot be reached, or its schema cannot be made.
+    /// If the database cannot be reached, or the schema cannot be created.
     pub async fn postgres(url: &str) -> Result<Self, InboxError> {
         PostgresConfig::new(url)?.open().await
     }
 
-    /// Opens the inbox in the database of this pool, or makes it, in the schema `twenty_webhook`: for
-    /// [`run_in_transaction`](Self::run_in_transaction), whose transactions come from the pool. All else has connections of its own, so that
-    /// a pool that is busy delays no delivery.
+    /// Opens the inbox in the database of this pool, or creates it, in the schema `twenty_webhook`: for
+    /// [`run_in_transaction`](Self::run_in_transaction), whose transactions come from the pool. Everything else has separate connections, so
+    /// a busy pool delays no delivery.
     ///
     /// # Errors
-    /// If it cannot be reached, or its schema cannot be made.
+    /// If the database cannot be reached, or the schema cannot be created.
     pub async fn on_postgres_pool(pool: &PgPool) -> Result<Self, InboxError> {
         PostgresConfig::on_pool(pool).open().await
     }
@@ -41,11 +41,11 @@ pub struct PostgresConfig {
     transaction_pooling: bool,
 }
 
-/// Longer than a server takes that is there.
+/// Longer than a server that works takes to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// On every new connection. Only `synchronous_commit = off` is changed: the other values wait for the disk. A client that vanishes, or is
-/// stopped, in the middle of a transaction frees its locks within half a minute.
+/// Runs on every new connection. It changes `synchronous_commit` only if that is `off`, because all other values wait for the disk. If a
+/// client vanishes or is stopped in the middle of a transaction, its locks are free within half a minute.
 const SESSION: &str =
     "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END, false),
@@ -65,7 +65,7 @@ pub(super) const BEGIN: &str =
         ELSE current_setting('synchronous_commit') END, true),
     set_config('idle_in_transaction_session_timeout', '15s', true), set_config('lock_timeout', '10s', true)";
 
-/// Of two programs that start at once, one would fail. The number is any that nobody else takes.
+/// Without it, one of two programs that start at once would fail. The number is arbitrary.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
 
 impl PostgresConfig {
@@ -104,22 +104,22 @@ impl PostgresConfig {
         self
     }
 
-    /// Opens the inbox, or makes it.
+    /// Opens the inbox, or creates it.
     ///
     /// # Errors
-    /// If it cannot be reached, or its schema cannot be made.
+    /// If the database cannot be reached, or the schema cannot be created.
     pub async fn open(self) -> Result<Inbox<PostgresStore>, InboxError> {
         let store = self.connect().await?;
         self.migrate(&store).await.map_err(InboxError::database)?;
         Ok(Inbox::on(store))
     }
 
-    /// Opens an inbox that is there, and changes nothing about it: for operators.
+    /// Opens an existing inbox, and changes nothing about its tables. For operators.
     ///
     /// # Errors
     /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be reached.
     pub async fn open_existing(self) -> Result<Inbox<PostgresStore>, InboxError> {
-        // A pool tries again until its deadline, and then says only that it timed out. One connection says why.
+        // A pool tries again until its deadline, and then reports only that. One connection reports why.
         let connecting = tokio::time::timeout(ANSWER, PgConnection::connect_with(&self.options)).await;
         let connection = connecting.map_err(|_| InboxError::database("no answer from the server within 5 seconds"))?;
         let _ = connection.map_err(InboxError::database)?.close().await;
@@ -144,7 +144,7 @@ impl PostgresConfig {
         let pool = pool(10, &[SESSION, PLAN_ONCE], self.transaction_pooling);
         let pool = pool.connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
-        // Locks are the whole database's, and another inbox in it has lanes of the same records.
+        // Advisory locks belong to the whole database, and another inbox in it may have lanes of the same records.
         let salt = format!("({})::bigint", lane(&self.schema, ""));
         let dialect = Dialect::new(
             &format!("{schema}."),
@@ -187,7 +187,7 @@ impl PostgresConfig {
         })
     }
 
-    /// How many steps of the schema were made. None: it is no inbox.
+    /// How many steps of the schema exist. 0: there is no inbox.
     async fn version(&self, store: &PostgresStore, connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
         let is_there = "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'settings')";
         if !store.dialect.scalar(is_there).bind(&self.schema).fetch_one(&mut *connection).await? {
@@ -200,7 +200,7 @@ impl PostgresConfig {
 
     async fn migrate(&self, store: &PostgresStore) -> Result<(), sqlx::Error> {
         let mut tx = store.begin().await?;
-        // No lock is taken for what is there already.
+        // Take no lock if nothing is missing.
         if self.version(store, &mut tx).await? >= SCHEMA.len() {
             return tx.rollback().await;
         }
@@ -210,10 +210,10 @@ impl PostgresConfig {
             store.dialect.query("CREATE SCHEMA IF NOT EXISTS {schema}").execute(&mut *tx).await?;
         }
         for (number, step) in SCHEMA.iter().enumerate().skip(version) {
-            // An index is made in the schema of its table, so its name needs none.
+            // An index is created in the schema of its table, so its name has none.
             sqlx::raw_sql(AssertSqlSafe(store.dialect.text(step))).execute(&mut *tx).await?;
             if number == 0 {
-                // A queue changes all the time: its statistics are to follow.
+                // A queue changes all the time, so keep its statistics up to date.
                 let tune = "ALTER TABLE {jobs} SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)";
                 store.dialect.query(tune).execute(&mut *tx).await?;
             }
@@ -238,7 +238,7 @@ fn pool(connections: u32, settings: &'static [&'static str], transaction_pooling
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ANSWER)
-        // They are asked when they come back. What dies in between fails one statement, which is tried again.
+        // They are tested on release. If one dies in between, one statement fails, and is repeated.
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             Box::pin(async move {
@@ -249,7 +249,7 @@ fn pool(connections: u32, settings: &'static [&'static str], transaction_pooling
                 Ok(())
             })
         })
-        // A host that vanished says nothing for a quarter of an hour, and its connections would keep their places for so long.
+        // Connections to a host that vanished would stay in the pool for a quarter of an hour.
         .after_release(|connection, _| {
             Box::pin(async move {
                 let alive = tokio::time::timeout(ANSWER, connection.ping()).await;

@@ -17,7 +17,7 @@ pub(super) const ROWS: &str =
 
 const INSERT: &str = "{insert}";
 
-/// With the lanes of batches, which are rare.
+/// Also inserts the lanes of batches, which are rare.
 const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
     INSERT INTO {lanes} (lane, seq, record_id, order_at) SELECT member.lane, new.seq, member.record_id, member.order_at
     FROM unnest($12::bytea[], $13::bigint[], $14::text[], $15::bigint[]) AS member (key, lane, record_id, order_at)
@@ -25,7 +25,7 @@ const INSERT_BATCHES: &str = "WITH new AS ({insert} RETURNING key, seq)
 
 impl PostgresStore {
     pub(super) async fn run_push(&self, mut jobs: Vec<NewJob>) -> Result<(), sqlx::Error> {
-        // In one order everywhere, or two receivers that insert the same two keys wait for each other.
+        // Sorted, or two receivers that insert the same two keys could wait for each other.
         jobs.sort_unstable_by_key(NewJob::key);
         let keys: Vec<_> = jobs.iter().map(NewJob::key).collect();
         let text = |of: fn(&NewJob) -> &str| jobs.iter().map(of).collect::<Vec<_>>();
@@ -60,7 +60,7 @@ impl PostgresStore {
             None => self.pool.acquire().await.map(PoolConnection::detach),
         };
         let mut connection = connection?;
-        // One on which it failed, or that was left in the middle, is not used again.
+        // A connection is not used again if the insert failed or was cancelled.
         if self.transaction_pooling {
             let mut tx = connection.begin_with(connect::BEGIN).await?;
             insert.execute(&mut *tx).await?;

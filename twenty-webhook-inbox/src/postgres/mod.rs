@@ -25,19 +25,19 @@ use crate::{
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
 ///
-/// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden. The first one to
-/// open it makes the schema `twenty_webhook`, or the one that [`PostgresConfig::schema`] names, and must be allowed to. It touches nothing
-/// outside that schema, so your own tables, and other inboxes, may be in the same database.
+/// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden. The first
+/// program to open it creates the schema `twenty_webhook`, or the one that [`PostgresConfig::schema`] names, and needs the right to. It
+/// touches nothing outside that schema, so your own tables, and other inboxes, may be in the same database.
 ///
 /// Behind a pooler in transaction mode (`PgBouncer`), say so: [`PostgresConfig::transaction_pooling`].
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
-    /// For deliveries: they are stored by one statement after the other, and a pool would ask four times for each.
+    /// For deliveries. They are stored by one statement at a time, and a pool would add round trips to each.
     intake: Arc<Mutex<Option<PgConnection>>>,
-    /// For those who look, so that nobody who stores waits for them.
+    /// For reads, so that no delivery waits for them.
     read: PgPool,
-    /// What the user brought, for handlers in a transaction.
+    /// The user's pool, for handlers in a transaction.
     handlers: PgPool,
     /// Whether jobs waited for those that were completed last.
     had_followers: Arc<AtomicBool>,
@@ -46,7 +46,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Closes its connections. What is under way on them ends first.
+    /// Closes its connections, after what is under way on them.
     pub async fn close(&self) {
         if let Some(connection) = self.intake.lock().await.take() {
             let _ = connection.close().await;
@@ -55,7 +55,7 @@ impl PostgresStore {
         self.pool.close().await;
     }
 
-    /// One transaction of catch-up.
+    /// Runs a transaction of catch-up.
     async fn in_transaction<T>(
         &self,
         work: impl for<'a> FnOnce(&'a Self, &'a mut PgConnection) -> BoxFuture<'a, Result<T, sqlx::Error>> + Send,
@@ -82,7 +82,7 @@ impl PostgresStore {
         if self.transaction_pooling { pool.begin_with(connect::BEGIN).await } else { pool.begin().await }
     }
 
-    /// One statement in a transaction. Returns how many rows it changed.
+    /// Runs one statement in a transaction. Returns how many rows it changed.
     async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, InboxError> {
         let execute = async {
             let mut tx = self.begin().await?;
@@ -186,7 +186,7 @@ impl Store for PostgresStore {
         let row = counts.fetch_one(&mut *reader).await.map_err(InboxError::database)?;
         let mut counts = sql::counts(&row).map_err(InboxError::database)?;
         if counts.done > 100_000 {
-            // As of the last vacuum or analyze, which come by themselves.
+            // As of the last vacuum or analyze, which Postgres runs by itself.
             let estimate = "SELECT coalesce(max(reltuples), 0)::bigint FROM pg_class WHERE oid = to_regclass($1)";
             let index = self.dialect.text("{schema}.done");
             let estimate = self.dialect.scalar(estimate).bind(index).fetch_one(&mut *reader);

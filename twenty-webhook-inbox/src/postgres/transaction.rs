@@ -9,8 +9,8 @@ use crate::handler::Handled;
 use crate::{Inbox, InboxError, Job, Outcome, PostgresStore, WebhookEvent, Worker};
 
 impl Inbox<PostgresStore> {
-    /// A worker whose handler writes to tables of yours in the same database, in one commit with the job's completion: each event has its
-    /// effects exactly once, whatever is killed. The handler is given the transaction, and returns it:
+    /// A worker whose handler writes to your own tables in the same database, in one commit with the job's completion. So those writes
+    /// happen exactly once, even if processes are killed. The handler gets the transaction, and returns it:
     ///
     /// ```no_run
     /// use sqlx::postgres::{PgPool, PgTransaction};
@@ -27,9 +27,9 @@ impl Inbox<PostgresStore> {
     /// # Ok(()) }
     /// ```
     ///
-    /// The transaction comes from the pool that the inbox was opened on. It must be the one that is returned, and neither committed nor
-    /// rolled back. An error rolls back, and counts as any handler's does. What the handler does elsewhere (an HTTP call) may still happen
-    /// twice. A connection with `synchronous_commit = off` is refused: its commits may be lost.
+    /// The transaction comes from the pool that the inbox was opened on. Return the same transaction, neither committed nor rolled back. An
+    /// error rolls it back, and counts like any handler's error. Effects elsewhere, such as an HTTP call, may still happen twice. A
+    /// connection with `synchronous_commit = off` is refused, because its commits may be lost.
     pub fn run_in_transaction<H, F, E>(&self, name: impl Into<String>, handler: H) -> Worker<PostgresStore>
     where
         H: Fn(WebhookEvent, Job, PgTransaction<'static>) -> F + Send + Sync + 'static,

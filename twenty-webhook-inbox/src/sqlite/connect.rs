@@ -13,7 +13,7 @@ use crate::sqlite::write_lock::WriteLock;
 use crate::{Inbox, InboxError, SqliteStore};
 
 impl Inbox<SqliteStore> {
-    /// Opens the inbox in this file, or makes it: [`SqliteConfig::new`] and [`open`](SqliteConfig::open).
+    /// Opens the inbox in this file, or creates it: [`SqliteConfig::new`] and [`open`](SqliteConfig::open).
     ///
     /// # Errors
     /// If it cannot be written to, is the database of another program, or stays locked.
@@ -21,9 +21,9 @@ impl Inbox<SqliteStore> {
         SqliteConfig::new(path).open().await
     }
 
-    /// Opens the inbox in the file of this pool, beside tables of your own, or makes it: for
-    /// [`run_in_transaction`](Self::run_in_transaction). It takes the pool's options, and opens connections of its own, so that a pool that
-    /// is busy delays no delivery. Its tables are called `twenty_webhook_…`.
+    /// Opens the inbox in the file of this pool, next to your own tables, or creates it: for
+    /// [`run_in_transaction`](Self::run_in_transaction). It uses the pool's options, and separate connections, so a busy pool delays no
+    /// delivery. Its tables are called `twenty_webhook_…`.
     ///
     /// # Errors
     /// If it cannot be written to, is in memory only, or stays locked.
@@ -43,7 +43,7 @@ impl Inbox<SqliteStore> {
 pub struct SqliteConfig {
     path: PathBuf,
     options: SqliteConnectOptions,
-    /// The file may hold tables of another program.
+    /// Whether the file may hold tables of another program.
     shares: bool,
 }
 
@@ -57,7 +57,7 @@ impl SqliteConfig {
         Self { options: SqliteConnectOptions::new().filename(&path), path, shares: false }
     }
 
-    /// Opens the inbox, or makes it. A file that is the database of another program is refused, and left as it is.
+    /// Opens the inbox, or creates it. A file that is the database of another program is refused, and left as it is.
     ///
     /// # Errors
     /// If it cannot be written to, is the database of another program, or stays locked.
@@ -66,14 +66,14 @@ impl SqliteConfig {
             return Err(InboxError::database("the file is the database of another program"));
         }
         create(&self.path).map_err(InboxError::database)?;
-        // A new file is turned to write-ahead logging.
+        // Switches a new file to write-ahead logging.
         let options = self.options.clone().journal_mode(SqliteJournalMode::Wal);
         let store = self.store(options).await?;
         migrate(&store).await.map_err(InboxError::database)?;
         Ok(Inbox::on(store))
     }
 
-    /// Opens an inbox that is there, and changes nothing about it: for operators.
+    /// Opens an existing inbox, and changes nothing about its tables. For operators.
     ///
     /// # Errors
     /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be opened.
@@ -82,7 +82,7 @@ impl SqliteConfig {
         if !self.path.is_file() {
             return Err(InboxError::NotAnInbox(format!("there is no file at {shown}")));
         }
-        // Without a write, so that a file that is none stays as it is.
+        // Read-only, so that a file that is no inbox stays as it is.
         let options = self.options.clone().read_only(true).busy_timeout(BUSY);
         let version = patiently(|| async {
             let mut connection = options.connect().await?;
@@ -106,7 +106,7 @@ impl SqliteConfig {
     }
 
     async fn store(&self, options: SqliteConnectOptions) -> Result<SqliteStore, InboxError> {
-        // From here on a file that is missing was deleted: a new and empty one would be no better.
+        // If the file is missing from here on, it was deleted: do not create an empty one in its place.
         let options = options
             .create_if_missing(false)
             .busy_timeout(BUSY)
@@ -141,7 +141,7 @@ impl SqliteConfig {
         Ok(SqliteStore { write, read, file, write_lock, dialect: Arc::new(dialect), driver: Driver::start()? })
     }
 
-    /// A path that was mixed up must not put our tables into the database of another program, nor turn it to write-ahead logging.
+    /// A wrong path must neither add tables to the database of another program nor switch it to write-ahead logging.
     async fn is_of_another_program(&self) -> Result<bool, sqlx::Error> {
         if self.path.metadata().map_or(true, |metadata| metadata.len() == 0) {
             return Ok(false);
@@ -169,9 +169,8 @@ impl SqliteStore {
     }
 }
 
-/// A connection on which a transaction went wrong is not used again. On a full disk SQLite may roll back by itself; sqlx then counts a
-/// transaction too many, from there on makes savepoints where it should begin, and in the end releases one inside a transaction that
-/// is never committed.
+/// A connection is not used again after a transaction failed on it. On a full disk SQLite may roll back by itself. Then sqlx counts one
+/// transaction too many, makes savepoints where it should begin, and in the end releases one inside a transaction that is never committed.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -202,7 +201,7 @@ async fn check_is_durable(connection: &mut SqliteConnection) -> Result<(), sqlx:
     ))
 }
 
-/// For its owner only. SQLite gives its other two files the same mode.
+/// Creates the file, readable for its owner only. SQLite gives its other two files the same mode.
 fn create(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::File::options();
     options.write(true).create_new(true);
@@ -214,8 +213,8 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// To turn a new file to write-ahead logging takes a lock that SQLite does not wait for: of programs that start at once, all but one are
-/// told that it is busy.
+/// Repeats an attempt while the file is busy. To switch a new file to write-ahead logging, SQLite takes a lock that it does not wait for: of
+/// programs that start at once, all but one get `SQLITE_BUSY`.
 async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, sqlx::Error>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
@@ -230,13 +229,13 @@ where
     }
 }
 
-/// `SQLITE_BUSY`, in whatever extended form.
+/// `SQLITE_BUSY`, also in its extended forms.
 fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     code.is_some_and(|code| code & 0xff == 5)
 }
 
-/// How many steps of the schema were made. None: it is no inbox.
+/// How many steps of the schema exist. 0: there is no inbox.
 async fn version(connection: &mut SqliteConnection) -> Result<usize, sqlx::Error> {
     let is_there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'twenty_webhook_settings')";
     if !sqlx::query_scalar(is_there).fetch_one(&mut *connection).await? {

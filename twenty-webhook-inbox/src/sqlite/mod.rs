@@ -38,9 +38,9 @@ use crate::{
 /// only.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    /// One connection. SQLite has one writer at a time, and a queue in front of it is fairer and faster than its busy loop.
+    /// One connection: SQLite has one writer at a time, and queuing for a connection is fairer and faster than its busy loop.
     write: SqlitePool,
-    /// For those who look, so that nobody who stores waits for them.
+    /// For reads, so that no delivery waits for them.
     read: SqlitePool,
     file: FileIdentity,
     write_lock: WriteLock,
@@ -56,7 +56,7 @@ impl SqliteStore {
         self.file.path().to_owned()
     }
 
-    /// One transaction, on the thread that drives them: it ends, whatever becomes of its caller.
+    /// Runs a transaction on the driver's thread. It ends even if its caller is cancelled.
     async fn transaction<T, F>(&self, work: impl FnOnce(Self, Tx) -> F + Send + 'static) -> Result<T, InboxError>
     where
         T: Send + 'static,
@@ -77,7 +77,7 @@ impl SqliteStore {
         self.read.acquire().await.map_err(InboxError::database)
     }
 
-    /// One transaction of catch-up.
+    /// Runs a transaction of catch-up.
     async fn in_transaction<T: Send + 'static>(
         &self,
         work: impl for<'a> FnOnce(&'a Self, &'a mut sqlx::SqliteConnection) -> BoxFuture<'a, Result<T, sqlx::Error>>
@@ -178,7 +178,7 @@ impl Store for SqliteStore {
         self.file.check()?;
         let read = self.dialect.query("SELECT 1 FROM {settings} LIMIT 1");
         read.fetch_optional(&self.read).await.map_err(InboxError::database)?;
-        // Whether it can be written to: a lock, and no change.
+        // Takes the write lock and changes nothing.
         self.transaction(|_, tx| async { Ok(((), tx)) }).await
     }
 

@@ -10,7 +10,7 @@ use super::outcome::OutcomeKind;
 use crate::replay::HeldLease;
 use crate::{Claim, Delivery, GuardError, Rejection, WebhookEvent};
 
-/// A request that was verified, and is not claimed yet.
+/// A verified request, before its delivery is claimed.
 #[must_use = "a verified delivery must be claimed and handled"]
 pub struct VerifiedRequest {
     exchange: Exchange,
@@ -25,21 +25,22 @@ impl VerifiedRequest {
         Self { exchange, event }
     }
 
-    /// The event. Its [body](WebhookEvent::body) is the signed bytes, for a handler that wants them.
+    /// The event. [`body`](WebhookEvent::body) has the signed bytes.
     pub fn event(&self) -> &WebhookEvent {
         &self.event
     }
 
-    /// Claims the delivery, so that no copy of it is handled beside it or after it. What gets an [`ClaimedDelivery`] handles the delivery, and says
-    /// how it ended.
+    /// Claims the delivery, so that no copy of it is handled at the same time or later. Then handle the delivery, and
+    /// [finish](ClaimedDelivery::finish) it.
     ///
-    /// From here on, run the work in a task that outlives the connection: Twenty hangs up after 5 seconds, and what is dropped is not handled.
+    /// Run everything from the claim on in a task that outlives the connection: Twenty disconnects after 5 seconds, and a dropped delivery is
+    /// not handled.
     ///
-    /// `outer` is the event that the request carries already, if any: another layer around this one has put it there. If that layer holds
-    /// an open claim of the same guard on the same delivery, this one makes none, or each delivery would be its own duplicate.
+    /// `outer` is the event that another layer around this one put into the request, if any. If that layer holds an open claim of the same
+    /// guard on the same delivery, this call makes no claim. Otherwise each delivery would be its own duplicate.
     ///
     /// # Errors
-    /// Refuses a delivery that was handled or is being handled, and every delivery while the guard cannot be asked.
+    /// If a copy was handled or is being handled, the delivery has expired, or the guard is unavailable.
     pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<ClaimedDelivery, RejectedRequest> {
         let Self { mut exchange, event } = self;
         let replays = &exchange.config.settings().replays;
@@ -53,7 +54,7 @@ impl VerifiedRequest {
         {
             exchange.config.settings().log.stacked(exchange.path());
             exchange.verified(event);
-            // The layer with the claim tells how it ends.
+            // The layer with the claim reports the outcome.
             exchange.is_observed = true;
             return Ok(ClaimedDelivery::new(exchange, HeldLease::NONE));
         }
@@ -65,10 +66,10 @@ impl VerifiedRequest {
         exchange.verified(event);
         match claim {
             Ok(Claim::New(lease)) => Ok(ClaimedDelivery::new(exchange, lease)),
-            Ok(Claim::InProgress { retry_after }) => Err(exchange.refuse(Rejection::InProgress { retry_after })),
-            Ok(Claim::Completed) => Err(exchange.refuse(Rejection::AlreadyCompleted)),
-            Ok(Claim::Expired) => Err(exchange.refuse(Rejection::Expired)),
-            Err(error) => Err(exchange.refuse(Rejection::GuardUnavailable(error))),
+            Ok(Claim::InProgress { retry_after }) => Err(exchange.reject(Rejection::InProgress { retry_after })),
+            Ok(Claim::Completed) => Err(exchange.reject(Rejection::AlreadyCompleted)),
+            Ok(Claim::Expired) => Err(exchange.reject(Rejection::Expired)),
+            Err(error) => Err(exchange.reject(Rejection::GuardUnavailable(error))),
         }
     }
 }
@@ -86,45 +87,45 @@ impl fmt::Debug for VerifiedRequest {
 
 /// The right to handle a delivery.
 ///
-/// One that is dropped was not handled, because its task was cancelled: its lease is [abandoned](crate::ReplayGuard::abandon).
-#[must_use = "a delivery that was let in must be finished"]
+/// Dropping it means that the task was cancelled and the delivery was not handled: the lease is [abandoned](crate::ReplayGuard::abandon).
+#[must_use = "a claimed delivery must be finished"]
 pub struct ClaimedDelivery {
-    // Before the exchange: until the lease is settled, the delivery is marked as claimed.
+    // Dropped before the exchange: the delivery is marked as claimed until its lease ends.
     lease: HeldLease,
     exchange: Exchange,
-    admitted: Duration,
+    claimed_at: Duration,
 }
 
 impl ClaimedDelivery {
     fn new(exchange: Exchange, lease: HeldLease) -> Self {
-        Self { lease, admitted: exchange.elapsed(), exchange }
+        Self { lease, claimed_at: exchange.elapsed(), exchange }
     }
 
-    /// The handler's answer has this status. A 2xx completes the delivery: no copy is let in. Any other releases it, and the next copy is
-    /// handled. A handler that failed without an answer, or panicked, is 500.
+    /// Ends the claim with the status of the handler's response. A 2xx completes the delivery: later copies are duplicates. Any other status
+    /// releases it: the next copy is handled. For a handler that panicked or returned no response, pass 500.
     ///
-    /// To Twenty only a 2xx is delivered. And a 400, 404, 405, 415 or 429 may be due to what is not signed: the method, the path, the
-    /// query, the content type. A copy that was changed there must not stand in for the delivery.
+    /// Only a 2xx completes, because Twenty counts only a 2xx as delivered. A 400, 404, 405, 415 or 429 may also result from unsigned parts of
+    /// the request: the method, the path, the query, the content type. A copy with changes there must not use up the delivery.
     ///
-    /// What goes wrong is in the log: the handler's answer stands. If this is dropped before it is done, the claim may stay open until its lease
+    /// Errors of the guard are logged and do not change the response. If this future is dropped early, the claim may stay open until its lease
     /// expires.
     pub async fn finish(self, status: StatusCode) {
-        let Self { lease, mut exchange, admitted } = self;
-        let duration = exchange.elapsed().saturating_sub(admitted);
-        let recorded = if status.is_success() {
+        let Self { lease, mut exchange, claimed_at } = self;
+        let duration = exchange.elapsed().saturating_sub(claimed_at);
+        let result = if status.is_success() {
             lease.complete().await
         } else {
             ReceiverLog::handler_failed(status.as_u16(), exchange.path(), exchange.delivery());
             lease.release().await
         };
-        if let Err(error) = recorded {
+        if let Err(error) = result {
             ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
         }
         exchange.observe(OutcomeKind::Handled { status, duration });
     }
 
-    /// Completes the delivery before it is handled, for a receiver that cannot see the handler's answer. If the handler fails, the delivery
-    /// is lost: no copy is let in.
+    /// Completes the delivery before it is handled, for a receiver that cannot see the handler's response. If the handler fails, the delivery
+    /// is lost: copies are duplicates.
     pub async fn complete_before_handling(self) {
         let Self { lease, mut exchange, .. } = self;
         if let Err(error) = lease.complete().await {

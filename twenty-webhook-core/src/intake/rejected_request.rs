@@ -4,53 +4,53 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
+use super::path_prefix::PathPrefix;
 #[cfg(feature = "diagnose")]
-use super::evidence::RecordedRequest;
-use super::path_start::PathStart;
+use super::recorded_request::RecordedRequest;
 use crate::{Rejection, WebhookConfig};
 
 pub(crate) type RejectionResponse = Arc<dyn Fn(&Rejection) -> Response<Bytes> + Send + Sync>;
 
-/// A request that was refused: why, for the operator (it is in the log already), and the answer to the caller.
-#[must_use = "the caller waits for an answer"]
+/// A rejected request: the reason, which is already logged, and the response to the caller.
+#[must_use = "the caller waits for a response"]
 pub struct RejectedRequest(Box<Parts>);
 
 struct Parts {
     rejection: Rejection,
     response: Response<Bytes>,
     #[cfg(feature = "diagnose")]
-    evidence: Option<RecordedRequest>,
+    recorded_request: Option<RecordedRequest>,
     #[cfg(feature = "diagnose")]
-    path: PathStart,
+    path: PathPrefix,
 }
 
 impl RejectedRequest {
     pub(super) fn new(
         config: &WebhookConfig,
         rejection: Rejection,
-        #[cfg_attr(not(feature = "diagnose"), expect(unused_variables))] path: PathStart,
+        #[cfg_attr(not(feature = "diagnose"), expect(unused_variables))] path: PathPrefix,
     ) -> Self {
         let mut response = match &config.settings().rejection_response {
             Some(response) => response(&rejection),
-            None => bare(&rejection),
+            None => empty_response(&rejection),
         };
         add_headers(&rejection, response.headers_mut());
         Self(Box::new(Parts {
             rejection,
             response,
             #[cfg(feature = "diagnose")]
-            evidence: None,
+            recorded_request: None,
             #[cfg(feature = "diagnose")]
             path,
         }))
     }
 
-    /// Why it was refused.
+    /// The reason.
     pub fn rejection(&self) -> &Rejection {
         &self.0.rejection
     }
 
-    /// The answer, with the [`Rejection`] in its extensions.
+    /// The response, with the [`Rejection`] in its extensions.
     pub fn into_response(self) -> Response<Bytes> {
         let Parts { rejection, mut response, .. } = *self.0;
         response.extensions_mut().insert(rejection);
@@ -58,19 +58,19 @@ impl RejectedRequest {
     }
 
     #[cfg(feature = "diagnose")]
-    pub(super) fn with_evidence(mut self, evidence: Option<RecordedRequest>) -> Self {
-        self.0.evidence = evidence;
+    pub(super) fn with_recorded_request(mut self, recorded_request: Option<RecordedRequest>) -> Self {
+        self.0.recorded_request = recorded_request;
         self
     }
 
-    /// The request itself, if it is to be diagnosed. Diagnose it where that blocks nothing, and put what was found
-    /// [into the answer](Self::with_diagnosis).
+    /// The request, if diagnosis is on and can explain the rejection. Diagnose it on a blocking thread, and add the diagnosis to the
+    /// [response](Self::with_diagnosis).
     #[cfg(feature = "diagnose")]
     pub fn take_recorded_request(&mut self) -> Option<RecordedRequest> {
-        self.0.evidence.take()
+        self.0.recorded_request.take()
     }
 
-    /// Says in the log what is wrong with the request, and puts the diagnosis into the answer's extensions.
+    /// Logs the diagnosis, and adds it to the response's extensions.
     #[cfg(feature = "diagnose")]
     pub fn with_diagnosis(mut self, diagnosis: Option<crate::Diagnosis>) -> Self {
         if let Some(diagnosis) = diagnosis {
@@ -81,13 +81,13 @@ impl RejectedRequest {
     }
 }
 
-fn bare(rejection: &Rejection) -> Response<Bytes> {
+fn empty_response(rejection: &Rejection) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = rejection.status();
     response
 }
 
-/// The headers that belong to these refusals, unless the answer has them.
+/// Adds `Retry-After` and `Allow`, unless the response has them.
 fn add_headers(rejection: &Rejection, headers: &mut HeaderMap) {
     if let Some(seconds) = rejection.retry_after() {
         headers.entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds));

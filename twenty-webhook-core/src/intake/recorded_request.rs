@@ -12,14 +12,14 @@ use super::exchange::Exchange;
 use crate::body_budget::{BodyBudget, BudgetShare};
 use crate::{BodyError, Diagnosis, Rejection, RequestHead, Verifier, WebhookConfig};
 
-/// A refused request, kept to find out what is wrong with it.
+/// A rejected request with its body, for a diagnosis.
 pub struct RecordedRequest {
     verifier: Verifier,
     headers: HeaderMap,
     record: Recording,
 }
 
-/// A body that is kept for a diagnosis. It takes memory of the same budget as bodies that are received.
+/// A recorded body, for a diagnosis. It uses the same memory budget as received bodies.
 #[derive(Default)]
 pub(super) struct Recording {
     body: Vec<u8>,
@@ -27,7 +27,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// `false` if there is no memory for it.
+    /// `false` if the budget is too small.
     pub(super) fn push(&mut self, chunk: &Bytes, budget: &BodyBudget) -> bool {
         let len = self.body.len() + chunk.len();
         let capacity =
@@ -41,8 +41,8 @@ impl Recording {
     }
 }
 
-/// The request, if it is to be diagnosed, there is something to find, and its body came whole.
-pub(super) async fn gather<S, T>(
+/// Records the request, if diagnosis is on, can explain the rejection, and the body is complete.
+pub(super) async fn record_request<S, T>(
     config: &WebhookConfig,
     head: &(impl RequestHead + Sync),
     body: Pin<&mut S>,
@@ -58,7 +58,7 @@ where
     let verifier = exchange.verifier()?.clone();
     match rejection {
         Rejection::SignatureMismatch | Rejection::NotAnEvent(_) => {}
-        // Nothing was read: the headers were enough.
+        // Rejected by the headers, so the body was not read.
         Rejection::Unsigned
         | Rejection::MissingHeader(_)
         | Rejection::RepeatedHeader(_)
@@ -66,21 +66,21 @@ where
         | Rejection::MalformedTimestamp { .. }
         | Rejection::StaleTimestamp { .. }
         | Rejection::FutureTimestamp { .. } => read_rest(config, body, timer, exchange).await?,
-        // These say all that there is to say.
+        // A diagnosis adds nothing to these.
         _ => return None,
     }
     let headers = head.headers().filter_map(|(name, value)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
     });
     let record = exchange.record.take()?;
-    let mut evidence = RecordedRequest { verifier, headers: HeaderMap::new(), record };
+    let mut recorded_request = RecordedRequest { verifier, headers: HeaderMap::new(), record };
     for (name, value) in headers {
-        evidence.headers.append(name, value);
+        recorded_request.headers.append(name, value);
     }
-    Some(evidence)
+    Some(recorded_request)
 }
 
-/// Reads a body within the limits that it would have had if its headers had been right. `None` if it does not come whole.
+/// Reads the body within the limit and deadline of a valid request. `None` if it is incomplete.
 async fn read_rest<S, T>(
     config: &WebhookConfig,
     body: Pin<&mut S>,
@@ -96,14 +96,14 @@ where
     let reading = body::read(body, |chunk| {
         received += chunk.len();
         exchange.record(&chunk);
-        // Where the limit or the memory is at its end, so is the reading.
+        // Stop at the limit, or when the budget is exhausted.
         if received <= limit && exchange.record.is_some() { Ok(()) } else { Err(Rejection::BodyTooLarge { limit }) }
     });
     within(reading, || timer(settings.body_deadline)).await?.ok()
 }
 
 impl RecordedRequest {
-    /// Finds out what is wrong. It may work for a second without waiting.
+    /// Diagnoses the request. It may use a second of processor time without yielding, so call it on a blocking thread.
     pub fn diagnose(self) -> Diagnosis {
         self.verifier.diagnose(&self.headers, self.record.body)
     }

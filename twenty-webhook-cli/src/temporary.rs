@@ -1,28 +1,32 @@
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use reqwest::Url;
-use std::io::IsTerminal;
 
 use crate::api::{Api, NewWebhook, Webhook};
 use crate::register::told;
 use crate::{terminal, time};
 
-/// How the description of a webhook that lives for one run begins.
-pub(crate) const TEMPORARY: &str = "twenty-webhook listen: temporary";
+/// How the description of a webhook that exists for one run begins.
+const DESCRIPTION: &str = "twenty-webhook: temporary";
 
 /// A webhook for the time of this run.
-pub(super) struct Temporary {
-    api: Api,
+pub(crate) struct Temporary<'a> {
+    api: &'a Api,
     id: String,
 }
 
-impl Temporary {
-    /// Creates it, after an offer to remove those that killed runs have left.
-    pub(super) async fn create(api: Api, target: &Url, operations: &[String], secret: &str) -> anyhow::Result<Self> {
-        let left = api.webhooks().await.map_err(told)?;
-        for webhook in left.iter().filter(|webhook| is_temporary(webhook)) {
-            remove_left(&api, webhook).await?;
-        }
-        let description = format!("{TEMPORARY}, process {}, since {}", std::process::id(), time::iso(time::now()));
+impl<'a> Temporary<'a> {
+    /// Creates one for this command.
+    pub(crate) async fn create(
+        api: &'a Api,
+        command: &str,
+        target: &Url,
+        operations: &[String],
+        secret: &str,
+    ) -> anyhow::Result<Self> {
+        let (process, now) = (std::process::id(), time::iso(time::now()));
+        let description = format!("{DESCRIPTION}, of `{command}`, process {process}, since {now}");
         let new = NewWebhook { target_url: target.as_str(), operations, description: &description, secret };
         match api.create_webhook(&new).await {
             Ok(webhook) => Ok(Self { id: webhook.id, api }),
@@ -39,15 +43,15 @@ impl Temporary {
         }
     }
 
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    pub(super) async fn remove(self) {
+    pub(crate) async fn remove(self) {
         match self.api.delete_webhook(&self.id).await {
             Ok(()) => terminal::note("The temporary webhook is removed."),
             Err(error) => terminal::warn(&format!(
-                "The temporary webhook {} is not removed: {error}. Do it with `twenty-webhook webhooks delete {0}`, because Twenty waits 5 \
+                "The temporary webhook {} is not removed: {error}. Remove it with `twenty-webhook webhooks delete {0}`: Twenty waits 5 \
                  seconds for it with each call.",
                 self.id
             )),
@@ -55,8 +59,18 @@ impl Temporary {
     }
 }
 
-fn is_temporary(webhook: &Webhook) -> bool {
-    webhook.description.as_deref().is_some_and(|text| text.starts_with(TEMPORARY))
+/// Whether a run created it for itself.
+pub(crate) fn is_temporary(webhook: &Webhook) -> bool {
+    webhook.description.as_deref().is_some_and(|text| text.starts_with(DESCRIPTION))
+}
+
+/// Offers to remove those that killed runs have left.
+pub(crate) async fn offer_to_remove_left(api: &Api) -> anyhow::Result<()> {
+    let left = api.webhooks().await.map_err(told)?;
+    for webhook in left.iter().filter(|webhook| is_temporary(webhook)) {
+        remove_left(api, webhook).await?;
+    }
+    Ok(())
 }
 
 /// Another run may be using it, so the user decides.
@@ -65,11 +79,11 @@ async fn remove_left(api: &Api, webhook: &Webhook) -> anyhow::Result<()> {
     let what = format!("There is a temporary webhook already: {id} ({})", terminal::plain(description, 120));
     if !std::io::stdin().is_terminal() {
         terminal::warn(&format!(
-            "{what}. If its `listen` was killed, it delays all others: `twenty-webhook webhooks delete {id}`."
+            "{what}. If its process was killed, it delays all others: `twenty-webhook webhooks delete {id}`."
         ));
         return Ok(());
     }
-    if terminal::ask(&format!("{what}. If its `listen` was killed, it delays all others. Remove it?"), "")? {
+    if terminal::ask(&format!("{what}. If its process was killed, it delays all others. Remove it?"), "")? {
         api.delete_webhook(&webhook.id).await.map_err(told).context("cannot remove it")?;
     }
     Ok(())

@@ -12,7 +12,7 @@ record! {
         due_at: Option<jiff::Timestamp> = "dueAt",
         /// The status, as `TODO`. Text, because each workspace may have its own.
         status: Option<String> = "status",
-        /// The id of the [`WorkspaceMember`](super::WorkspaceMember) that is to do it.
+        /// The id of the [`WorkspaceMember`](super::WorkspaceMember) that it is assigned to.
         assignee_id: Option<String> = "assigneeId",
         /// The text. Before `bodyV2`, as in Twenty 0.42.
         body: Option<String> = "body",
@@ -32,7 +32,7 @@ record! {
 }
 
 record! {
-    /// What a task is about. A custom object's is in `extra`, as `target<Object>Id`.
+    /// Links a task to a record. The id of a custom object's record is in `extra`, as `target<Object>Id`.
     pub struct TaskTarget: "taskTarget" {
         /// The id of the [`Task`].
         task_id: Option<String> = "taskId",
@@ -46,7 +46,7 @@ record! {
 }
 
 record! {
-    /// What a note is about. A custom object's is in `extra`, as `target<Object>Id`.
+    /// Links a note to a record. The id of a custom object's record is in `extra`, as `target<Object>Id`.
     pub struct NoteTarget: "noteTarget" {
         /// The id of the [`Note`].
         note_id: Option<String> = "noteId",
@@ -60,13 +60,13 @@ record! {
 }
 
 record! {
-    /// A file that is attached to something.
+    /// A file attached to a record.
     pub struct Attachment: "attachment" {
         /// The name.
         name: Option<String> = "name",
         /// The file.
         file: Vec<File> = "file",
-        /// Where it is stored.
+        /// The path in Twenty's storage.
         full_path: Option<String> = "fullPath",
         /// What kind of file it is, as `IMAGE`.
         file_category: Option<String> = "fileCategory",
