@@ -61,9 +61,9 @@ where
         // In its own task, so that it continues after the sender hung up.
         let work = async move {
             let event = received.event().clone();
-            let admission = received.claim(None).await?;
+            let claimed = received.claim(None).await?;
             let status = handler(event).await;
-            admission.finish(StatusCode::from_u16(status).unwrap()).await;
+            claimed.finish(StatusCode::from_u16(status).unwrap()).await;
             Ok::<_, RejectedRequest>(status)
         };
         tokio::spawn(work).await.unwrap_or(Ok(500))

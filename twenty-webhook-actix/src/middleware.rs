@@ -159,8 +159,8 @@ async fn handle<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    let admission = match received.claim(outer.as_ref()).await {
-        Ok(admission) => admission,
+    let claimed = match received.claim(outer.as_ref()).await {
+        Ok(claimed) => claimed,
         Err(rejected) => {
             let error = RejectionError::new(rejected, Payload::None);
             return Ok(request.error_response(error).map_into_right_body());
@@ -172,6 +172,6 @@ where
         Ok(Err(error)) => error.as_response_error().status_code().as_u16(),
         Err(_) => 500,
     };
-    admission.finish(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).await;
+    claimed.finish(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).await;
     handled.unwrap_or_else(|panic| resume_unwind(panic)).map(ServiceResponse::map_into_left_body)
 }

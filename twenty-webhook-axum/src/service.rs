@@ -64,8 +64,8 @@ where
 {
     let Verified { received, request, outer } = verified;
     async move {
-        let admission = match received.claim(outer.as_ref()).await {
-            Ok(admission) => admission,
+        let claimed = match received.claim(outer.as_ref()).await {
+            Ok(claimed) => claimed,
             Err(rejected) => return Ok(rejected.into_response().map(R::from)),
         };
         let handling = async {
@@ -77,7 +77,7 @@ where
             Ok(Ok(response)) => response.status(),
             Ok(Err(_)) | Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        admission.finish(status).await;
+        claimed.finish(status).await;
         // The framework handles the panic.
         handled.unwrap_or_else(|panic| resume_unwind(panic))
     }

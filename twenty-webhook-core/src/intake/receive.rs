@@ -64,10 +64,10 @@ impl WebhookConfig {
                 #[cfg(feature = "diagnose")]
                 let recorded_request =
                     super::recorded_request::record_request(self, head, body, &timer, &mut exchange, &rejection).await;
-                let refusal = exchange.reject(rejection);
+                let rejected = exchange.reject(rejection);
                 #[cfg(feature = "diagnose")]
-                let refusal = refusal.with_recorded_request(recorded_request);
-                Err(refusal)
+                let rejected = rejected.with_recorded_request(recorded_request);
+                Err(rejected)
             }
         }
     }

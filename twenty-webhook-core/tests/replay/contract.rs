@@ -3,17 +3,17 @@ use std::time::Duration;
 use twenty_webhook_core::replay_contract::{Harness, check};
 use twenty_webhook_core::{InsecureFallback, MemoryReplayGuard, ReplayGuard, UnixMillis};
 
-use crate::{Hand, NOON, fallback::Switched, now_or_never};
+use crate::{ManualClock, START, fallback::Switchable, now_or_never};
 
-impl Harness for Hand {
+impl Harness for ManualClock {
     type Guard = MemoryReplayGuard;
 
     fn guard(&self, lease: Duration) -> MemoryReplayGuard {
-        MemoryReplayGuard::new().clock(self.clock()).lease(lease)
+        MemoryReplayGuard::new().clock(self.to_clock()).lease(lease)
     }
 
     fn now(&self) -> UnixMillis {
-        Hand::now(self)
+        ManualClock::now(self)
     }
 
     async fn advance(&self, time: Duration) {
@@ -22,40 +22,40 @@ impl Harness for Hand {
 }
 
 #[test]
-fn memory() {
-    now_or_never(check(&Hand::at(NOON)));
+fn memory_guard() {
+    now_or_never(check(&ManualClock::at(START)));
 }
 
-/// Both guards at work, or the fallback alone.
-struct Two {
-    hand: Hand,
-    down: bool,
+/// A guard with a fallback: both in use, or the fallback alone.
+struct WithFallback {
+    clock: ManualClock,
+    is_down: bool,
 }
 
-impl Harness for Two {
-    type Guard = InsecureFallback<Switched, MemoryReplayGuard>;
+impl Harness for WithFallback {
+    type Guard = InsecureFallback<Switchable, MemoryReplayGuard>;
 
     fn guard(&self, lease: Duration) -> Self::Guard {
-        let guard = Switched::new(self.hand.guard(lease));
-        guard.set_down(self.down);
-        guard.insecure_fallback(self.hand.guard(lease), |_| ())
+        let guard = Switchable::new(self.clock.guard(lease));
+        guard.set_down(self.is_down);
+        guard.insecure_fallback(self.clock.guard(lease), |_| ())
     }
 
     fn now(&self) -> UnixMillis {
-        self.hand.now()
+        self.clock.now()
     }
 
     async fn advance(&self, time: Duration) {
-        self.hand.advance(time).await;
+        self.clock.advance(time).await;
     }
 }
 
 #[test]
-fn memory_beside_memory() {
-    now_or_never(check(&Two { hand: Hand::at(NOON), down: false }));
+fn memory_guard_with_a_fallback() {
+    now_or_never(check(&WithFallback { clock: ManualClock::at(START), is_down: false }));
 }
 
 #[test]
-fn memory_while_the_shared_guard_is_down() {
-    now_or_never(check(&Two { hand: Hand::at(NOON), down: true }));
+fn fallback_while_the_shared_guard_is_down() {
+    now_or_never(check(&WithFallback { clock: ManualClock::at(START), is_down: true }));
 }

@@ -1,4 +1,4 @@
-//! What becomes of a delivery by how its handler ends, through the intake that every adapter drives.
+//! How the result of the handler decides what happens to a delivery, through the intake that every adapter uses.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use twenty_webhook_core::{
     VerifiedRequest, Verifier, WebhookConfig,
 };
 
-use crate::fallback::Switched;
-use crate::{Hand, MINUTE, NOON, at, guard, now_or_never};
+use crate::fallback::Switchable;
+use crate::{MINUTE, ManualClock, START, at, guard, now_or_never};
 
 const BODY: &[u8] = br#"{"eventName":"person.created","record":{"id":"42"}}"#;
 
@@ -20,15 +20,15 @@ fn secret() -> Secret {
     Secret::new("It's a Secret to Everybody").unwrap()
 }
 
-fn config(hand: &Hand) -> WebhookConfig {
-    WebhookConfig::new(Verifier::new(secret()).clock(hand.clock()))
+fn config(clock: &ManualClock) -> WebhookConfig {
+    WebhookConfig::new(Verifier::new(secret()).clock(clock.to_clock()))
 }
 
-fn guarded(hand: &Hand) -> WebhookConfig {
-    config(hand).replay_guard(guard(hand))
+fn guarded(clock: &ManualClock) -> WebhookConfig {
+    config(clock).replay_guard(guard(clock))
 }
 
-/// A request that was sent at `sent_at`, up to its verification.
+/// Receives and verifies a request that was sent at `sent_at`.
 fn receive(config: &WebhookConfig, sent_at: u64) -> Result<VerifiedRequest, Rejection> {
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
@@ -36,48 +36,48 @@ fn receive(config: &WebhookConfig, sent_at: u64) -> Result<VerifiedRequest, Reje
     let body = pin!(futures_util::stream::iter([Ok::<_, BodyError>(Bytes::from_static(BODY))]));
     let head = HttpHead::of(&request);
     let received = config.receive(&head, None, body, |_| std::future::pending());
-    now_or_never(received).map_err(|refusal| refusal.rejection().clone())
+    now_or_never(received).map_err(|rejected| rejected.rejection().clone())
 }
 
-fn admit(config: &WebhookConfig, sent_at: u64) -> Result<ClaimedDelivery, Rejection> {
+fn receive_and_claim(config: &WebhookConfig, sent_at: u64) -> Result<ClaimedDelivery, Rejection> {
     claim(receive(config, sent_at)?)
 }
 
 fn claim(received: VerifiedRequest) -> Result<ClaimedDelivery, Rejection> {
-    now_or_never(received.claim(None)).map_err(|refusal| refusal.rejection().clone())
+    now_or_never(received.claim(None)).map_err(|rejected| rejected.rejection().clone())
 }
 
-/// The whole way of a request whose handler answers `answer`.
+/// Receives, claims and finishes a request whose handler answers `answer`.
 fn handle(config: &WebhookConfig, sent_at: u64, answer: StatusCode) -> Result<(), Rejection> {
-    now_or_never(admit(config, sent_at)?.finish(answer));
+    now_or_never(receive_and_claim(config, sent_at)?.finish(answer));
     Ok(())
 }
 
 #[test]
-fn a_captured_request_is_accepted_once_in_all_its_life() {
-    let hand = Hand::at(NOON);
-    let config = guarded(&hand);
-    assert_eq!(handle(&config, NOON, StatusCode::OK), Ok(()));
-    let edges = [NOON, NOON - 5 * MINUTE, NOON + 5 * MINUTE];
+fn a_captured_request_is_accepted_only_once() {
+    let clock = ManualClock::at(START);
+    let config = guarded(&clock);
+    assert_eq!(handle(&config, START, StatusCode::OK), Ok(()));
+    let edges = [START, START - 5 * MINUTE, START + 5 * MINUTE];
     for now in edges.into_iter().flat_map(|edge| edge - 2..=edge + 2) {
-        hand.set(now);
-        assert!(handle(&config, NOON, StatusCode::OK).is_err(), "at {now}");
+        clock.set(now);
+        assert!(handle(&config, START, StatusCode::OK).is_err(), "at {now}");
     }
 }
 
 #[test]
-fn a_captured_request_is_not_accepted_after_the_copy_that_was_signed_anew() {
-    let hand = Hand::at(NOON);
-    let config = guarded(&hand);
-    let anew = NOON + 4 * MINUTE;
-    handle(&config, NOON, StatusCode::OK).unwrap();
-    hand.set(anew);
-    assert_eq!(handle(&config, anew, StatusCode::OK), Err(Rejection::AlreadyCompleted));
-    for edge in [NOON + 5 * MINUTE, anew + 5 * MINUTE] {
+fn a_captured_request_is_not_accepted_after_a_copy_that_was_signed_again() {
+    let clock = ManualClock::at(START);
+    let config = guarded(&clock);
+    let signed_later = START + 4 * MINUTE;
+    handle(&config, START, StatusCode::OK).unwrap();
+    clock.set(signed_later);
+    assert_eq!(handle(&config, signed_later, StatusCode::OK), Err(Rejection::AlreadyCompleted));
+    for edge in [START + 5 * MINUTE, signed_later + 5 * MINUTE] {
         for now in edge - 2..=edge + 2 {
-            hand.set(now);
-            assert!(handle(&config, NOON, StatusCode::OK).is_err(), "at {now}");
-            assert!(handle(&config, anew, StatusCode::OK).is_err(), "at {now}");
+            clock.set(now);
+            assert!(handle(&config, START, StatusCode::OK).is_err(), "at {now}");
+            assert!(handle(&config, signed_later, StatusCode::OK).is_err(), "at {now}");
         }
     }
 }
@@ -85,21 +85,21 @@ fn a_captured_request_is_not_accepted_after_the_copy_that_was_signed_anew() {
 #[test]
 fn only_a_2xx_completes() {
     for status in 100..600 {
-        let hand = Hand::at(NOON);
-        let config = guarded(&hand);
-        handle(&config, NOON, StatusCode::from_u16(status).unwrap()).unwrap();
+        let clock = ManualClock::at(START);
+        let config = guarded(&clock);
+        handle(&config, START, StatusCode::from_u16(status).unwrap()).unwrap();
         let again = if (200..300).contains(&status) { Err(Rejection::AlreadyCompleted) } else { Ok(()) };
-        assert_eq!(handle(&config, NOON, StatusCode::OK), again, "after {status}");
+        assert_eq!(handle(&config, START, StatusCode::OK), again, "after {status}");
     }
 }
 
 #[test]
-fn a_copy_of_what_is_in_progress_may_come_back_later() {
-    let hand = Hand::at(NOON);
-    let config = guarded(&hand);
-    let _running = admit(&config, NOON).unwrap();
-    hand.set(NOON + 10_000);
-    let copy = admit(&config, NOON).unwrap_err();
+fn a_copy_of_a_delivery_in_progress_is_told_when_to_retry() {
+    let clock = ManualClock::at(START);
+    let config = guarded(&clock);
+    let _running = receive_and_claim(&config, START).unwrap();
+    clock.set(START + 10_000);
+    let copy = receive_and_claim(&config, START).unwrap_err();
     assert!(matches!(copy, Rejection::InProgress { retry_after, .. } if retry_after == Duration::from_secs(20)));
     assert_eq!((copy.status(), copy.code()), (StatusCode::CONFLICT, "in_progress"));
     assert_eq!(copy.retry_after(), Some(20));
@@ -108,28 +108,28 @@ fn a_copy_of_what_is_in_progress_may_come_back_later() {
 
 #[test]
 fn a_completed_duplicate_is_answered_as_delivered() {
-    let refused = Rejection::AlreadyCompleted;
-    assert_eq!((refused.status(), refused.code()), (StatusCode::OK, "already_completed"));
-    assert!(refused.is_duplicate() && refused.retry_after().is_none());
+    let rejection = Rejection::AlreadyCompleted;
+    assert_eq!((rejection.status(), rejection.code()), (StatusCode::OK, "already_completed"));
+    assert!(rejection.is_duplicate() && rejection.retry_after().is_none());
 }
 
 #[test]
-fn a_delivery_that_went_stale_on_its_way_is_not_a_duplicate() {
-    let hand = Hand::at(NOON);
-    let slow = receive(&guarded(&hand), NOON).unwrap();
-    hand.set(NOON + 5 * MINUTE + 1);
-    let refused = claim(slow).unwrap_err();
-    assert_eq!(refused, Rejection::Expired);
-    assert_eq!((refused.status(), refused.code()), (StatusCode::UNAUTHORIZED, "expired"));
-    assert!(!refused.is_duplicate());
+fn a_delivery_that_expired_while_its_body_arrived_is_not_a_duplicate() {
+    let clock = ManualClock::at(START);
+    let slow = receive(&guarded(&clock), START).unwrap();
+    clock.set(START + 5 * MINUTE + 1);
+    let rejection = claim(slow).unwrap_err();
+    assert_eq!(rejection, Rejection::Expired);
+    assert_eq!((rejection.status(), rejection.code()), (StatusCode::UNAUTHORIZED, "expired"));
+    assert!(!rejection.is_duplicate());
 }
 
 #[test]
-fn without_a_guard_everything_is_let_in() {
-    let hand = Hand::at(NOON);
-    let config = config(&hand).without_replay_guard();
+fn without_a_guard_every_copy_is_accepted() {
+    let clock = ManualClock::at(START);
+    let config = config(&clock).without_replay_guard();
     for _ in 0..3 {
-        handle(&config, NOON, StatusCode::OK).unwrap();
+        handle(&config, START, StatusCode::OK).unwrap();
     }
 }
 
@@ -156,75 +156,78 @@ impl ReplayGuard for Unreachable {
 }
 
 #[test]
-fn what_cannot_be_asked_refuses() {
-    let hand = Hand::at(NOON);
-    let refused = handle(&config(&hand).replay_guard(Unreachable), NOON, StatusCode::OK).unwrap_err();
-    assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "guard_unavailable"));
-    assert_eq!(refused.to_string(), "the replay guard is unavailable: the shared guard at guard:6379 does not answer");
-    assert!(!refused.is_duplicate());
+fn an_unavailable_guard_rejects_deliveries() {
+    let clock = ManualClock::at(START);
+    let rejection = handle(&config(&clock).replay_guard(Unreachable), START, StatusCode::OK).unwrap_err();
+    assert_eq!((rejection.status(), rejection.code()), (StatusCode::SERVICE_UNAVAILABLE, "guard_unavailable"));
+    assert_eq!(
+        rejection.to_string(),
+        "the replay guard is unavailable: the shared guard at guard:6379 does not answer"
+    );
+    assert!(!rejection.is_duplicate());
 }
 
 #[test]
-fn the_default_guard_goes_by_the_verifiers_clock() {
-    let hand = Hand::at(NOON);
-    let config = config(&hand);
-    handle(&config, NOON, StatusCode::OK).unwrap();
-    assert_eq!(handle(&config.clone(), NOON, StatusCode::OK), Err(Rejection::AlreadyCompleted));
+fn the_default_guard_uses_the_verifiers_clock() {
+    let clock = ManualClock::at(START);
+    let config = config(&clock);
+    handle(&config, START, StatusCode::OK).unwrap();
+    assert_eq!(handle(&config.clone(), START, StatusCode::OK), Err(Rejection::AlreadyCompleted));
 }
 
 #[test]
-fn what_is_dropped_unsettled_is_let_in_again() {
-    let hand = Hand::at(NOON);
-    for config in [guarded(&hand), config(&hand).replay_guard(Arc::new(guard(&hand)))] {
-        drop(admit(&config, NOON).unwrap());
-        handle(&config, NOON, StatusCode::OK).unwrap();
-        assert_eq!(handle(&config, NOON, StatusCode::OK), Err(Rejection::AlreadyCompleted));
+fn a_claim_that_is_dropped_is_released() {
+    let clock = ManualClock::at(START);
+    for config in [guarded(&clock), config(&clock).replay_guard(Arc::new(guard(&clock)))] {
+        drop(receive_and_claim(&config, START).unwrap());
+        handle(&config, START, StatusCode::OK).unwrap();
+        assert_eq!(handle(&config, START, StatusCode::OK), Err(Rejection::AlreadyCompleted));
     }
 }
 
-/// The handler's answer stands, and the copy waits for the lease to expire.
+/// The handler's answer is sent, and a copy waits for the lease to expire.
 #[test]
-fn a_guard_that_fails_at_the_end_is_no_failure_of_the_handler() {
-    let hand = Hand::at(NOON);
+fn a_guard_that_fails_after_the_handler_does_not_change_its_answer() {
+    let clock = ManualClock::at(START);
     for answer in [StatusCode::OK, StatusCode::INTERNAL_SERVER_ERROR] {
-        let guard = Arc::new(Switched::new(guard(&hand)));
-        let config = config(&hand).replay_guard(Arc::clone(&guard));
-        let admission = admit(&config, NOON).unwrap();
+        let guard = Arc::new(Switchable::new(guard(&clock)));
+        let config = config(&clock).replay_guard(Arc::clone(&guard));
+        let claimed = receive_and_claim(&config, START).unwrap();
         guard.set_down(true);
-        now_or_never(admission.finish(answer));
+        now_or_never(claimed.finish(answer));
         guard.set_down(false);
-        assert_eq!(handle(&config, NOON, StatusCode::OK).unwrap_err().code(), "in_progress");
+        assert_eq!(handle(&config, START, StatusCode::OK).unwrap_err().code(), "in_progress");
     }
 }
 
-/// Two layers with one guard on one route: the outer one claims, and each delivery is handled once.
+/// Two layers with the same guard on one route: only the outer one claims, so each delivery is handled once.
 #[test]
 fn an_inner_layer_leaves_the_claim_to_the_outer_one() {
-    let hand = Hand::at(NOON);
-    let config = guarded(&hand);
-    let outer = receive(&config, NOON).unwrap();
+    let clock = ManualClock::at(START);
+    let config = guarded(&clock);
+    let outer = receive(&config, START).unwrap();
     let event = outer.event().clone();
     let outer = claim(outer).unwrap();
-    let inner = now_or_never(receive(&config, NOON).unwrap().claim(Some(&event))).unwrap();
+    let inner = now_or_never(receive(&config, START).unwrap().claim(Some(&event))).unwrap();
     now_or_never(inner.finish(StatusCode::OK));
     now_or_never(outer.finish(StatusCode::OK));
-    assert_eq!(handle(&config, NOON, StatusCode::OK), Err(Rejection::AlreadyCompleted));
+    assert_eq!(handle(&config, START, StatusCode::OK), Err(Rejection::AlreadyCompleted));
 
-    // The claim is not open any more.
-    let late = now_or_never(receive(&config, NOON).unwrap().claim(Some(&event)));
+    // The outer layer's claim has ended.
+    let late = now_or_never(receive(&config, START).unwrap().claim(Some(&event)));
     assert_eq!(*late.unwrap_err().rejection(), Rejection::AlreadyCompleted);
 }
 
 #[test]
 fn an_inner_layer_claims_if_the_outer_one_has_no_guard_or_another() {
-    let hand = Hand::at(NOON);
-    for outer in [guarded(&hand), config(&hand).without_replay_guard()] {
-        let inner = guarded(&hand);
-        let received = receive(&outer, NOON).unwrap();
+    let clock = ManualClock::at(START);
+    for outer in [guarded(&clock), config(&clock).without_replay_guard()] {
+        let inner = guarded(&clock);
+        let received = receive(&outer, START).unwrap();
         let event = received.event().clone();
         let _outer = claim(received).unwrap();
-        let first = now_or_never(receive(&inner, NOON).unwrap().claim(Some(&event))).unwrap();
+        let first = now_or_never(receive(&inner, START).unwrap().claim(Some(&event))).unwrap();
         now_or_never(first.finish(StatusCode::OK));
-        assert_eq!(admit(&inner, NOON).unwrap_err(), Rejection::AlreadyCompleted);
+        assert_eq!(receive_and_claim(&inner, START).unwrap_err(), Rejection::AlreadyCompleted);
     }
 }

@@ -2,140 +2,140 @@ use std::time::Duration;
 
 use twenty_webhook_core::{Claim, GuardError, MemoryReplayGuard, ReplayGuard};
 
-use crate::{HOUR, Hand, MINUTE, NOON, SECOND, claim, guard, handled, id, new, now_or_never};
+use crate::{HOUR, MINUTE, ManualClock, SECOND, START, claim, guard, handled, id, new, now_or_never};
 
-const UNTIL: u64 = NOON + 5 * MINUTE;
+const EXPIRES_AT: u64 = START + 5 * MINUTE;
 
 #[test]
-fn a_replay_is_refused_at_every_edge_of_its_window() {
-    for now in [NOON, NOON + 1, NOON + 30 * SECOND, NOON + 30 * SECOND + 1, UNTIL - 1, UNTIL] {
-        let hand = Hand::at(NOON);
-        let guard = guard(&hand);
-        handled(&guard, id(1), UNTIL);
-        hand.set(now);
-        assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Completed), "at {now}");
+fn a_replay_is_rejected_at_every_edge_of_its_window() {
+    for now in [START, START + 1, START + 30 * SECOND, START + 30 * SECOND + 1, EXPIRES_AT - 1, EXPIRES_AT] {
+        let clock = ManualClock::at(START);
+        let guard = guard(&clock);
+        handled(&guard, id(1), EXPIRES_AT);
+        clock.set(now);
+        assert!(matches!(claim(&guard, id(1), EXPIRES_AT), Claim::Completed), "at {now}");
     }
 }
 
-/// The headers were fresh, and then the body took its time: the claim comes when the entry may be forgotten.
+/// The headers arrive in time and the body slowly: the claim comes when the guard may have removed the entry.
 #[test]
-fn a_replay_whose_body_is_slow_is_refused() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand);
-    handled(&guard, id(1), UNTIL);
+fn a_replay_whose_body_is_slow_is_rejected() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock);
+    handled(&guard, id(1), EXPIRES_AT);
     for late in [1, 2, SECOND, 5 * SECOND, 10 * MINUTE] {
-        hand.set(UNTIL + late);
-        // Whether another claim has cleared the entry away makes no difference.
+        clock.set(EXPIRES_AT + late);
+        // It makes no difference whether another claim has removed the entry.
         for other in 0..4 {
-            assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Expired), "{late} ms late");
-            let _ = new(&guard, id(100 * late + other), UNTIL + 20 * MINUTE);
+            assert!(matches!(claim(&guard, id(1), EXPIRES_AT), Claim::Expired), "{late} ms late");
+            let _ = new(&guard, id(100 * late + other), EXPIRES_AT + 20 * MINUTE);
         }
     }
 }
 
 #[test]
-fn a_copy_that_is_signed_anew_extends_the_window_for_both() {
-    let extended = UNTIL + 4 * MINUTE;
-    for now in [NOON + 4 * MINUTE, UNTIL, UNTIL + 1, extended - 1, extended] {
-        let hand = Hand::at(NOON);
-        let guard = guard(&hand);
-        handled(&guard, id(1), UNTIL);
-        hand.set(NOON + 4 * MINUTE);
+fn a_copy_that_is_signed_again_extends_the_window_for_both() {
+    let extended = EXPIRES_AT + 4 * MINUTE;
+    for now in [START + 4 * MINUTE, EXPIRES_AT, EXPIRES_AT + 1, extended - 1, extended] {
+        let clock = ManualClock::at(START);
+        let guard = guard(&clock);
+        handled(&guard, id(1), EXPIRES_AT);
+        clock.set(START + 4 * MINUTE);
         assert!(matches!(claim(&guard, id(1), extended), Claim::Completed));
-        hand.set(now);
+        clock.set(now);
         assert!(matches!(claim(&guard, id(1), extended), Claim::Completed), "at {now}");
-        if now <= UNTIL {
-            assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Completed), "at {now}");
+        if now <= EXPIRES_AT {
+            assert!(matches!(claim(&guard, id(1), EXPIRES_AT), Claim::Completed), "at {now}");
         }
     }
 }
 
 #[test]
-fn an_earlier_until_does_not_shorten_the_window() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand);
-    handled(&guard, id(1), UNTIL);
-    assert!(matches!(claim(&guard, id(1), UNTIL - MINUTE), Claim::Completed));
-    hand.set(UNTIL);
-    assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Completed));
+fn an_earlier_expiry_does_not_shorten_the_window() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock);
+    handled(&guard, id(1), EXPIRES_AT);
+    assert!(matches!(claim(&guard, id(1), EXPIRES_AT - MINUTE), Claim::Completed));
+    clock.set(EXPIRES_AT);
+    assert!(matches!(claim(&guard, id(1), EXPIRES_AT), Claim::Completed));
 }
 
 #[test]
-fn a_lease_runs_out_to_the_millisecond() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand);
-    let _dead = new(&guard, id(1), UNTIL);
-    for (now, left) in [(NOON, 30_000), (NOON + 1, 29_999), (NOON + 29_999, 1), (NOON + 30_000, 0)] {
-        hand.set(now);
-        match claim(&guard, id(1), UNTIL) {
+fn a_lease_expires_to_the_millisecond() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock);
+    let _dead = new(&guard, id(1), EXPIRES_AT);
+    for (now, left) in [(START, 30_000), (START + 1, 29_999), (START + 29_999, 1), (START + 30_000, 0)] {
+        clock.set(now);
+        match claim(&guard, id(1), EXPIRES_AT) {
             Claim::InProgress { retry_after } => assert_eq!(retry_after, Duration::from_millis(left)),
             other => panic!("{other:?} at {now}"),
         }
     }
-    hand.set(NOON + 30_001);
-    let _ = new(&guard, id(1), UNTIL);
+    clock.set(START + 30_001);
+    let _ = new(&guard, id(1), EXPIRES_AT);
 }
 
 #[test]
-fn a_completed_delivery_stays_so_when_its_lease_would_have_run_out() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand);
-    handled(&guard, id(1), UNTIL);
-    hand.set(NOON + 30_001);
-    assert!(matches!(claim(&guard, id(1), UNTIL), Claim::Completed));
+fn a_completed_delivery_stays_completed_after_its_lease_would_have_expired() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock);
+    handled(&guard, id(1), EXPIRES_AT);
+    clock.set(START + 30_001);
+    assert!(matches!(claim(&guard, id(1), EXPIRES_AT), Claim::Completed));
 }
 
 #[test]
-fn the_last_representable_instant_is_an_until_like_any_other() {
-    let hand = Hand::at(NOON);
-    let guard = MemoryReplayGuard::new().clock(hand.clock()).lease(Duration::MAX);
+fn the_last_representable_time_is_an_ordinary_expiry() {
+    let clock = ManualClock::at(START);
+    let guard = MemoryReplayGuard::new().clock(clock.to_clock()).lease(Duration::MAX);
     let lease = new(&guard, id(1), u64::MAX);
-    hand.set(u64::MAX);
+    clock.set(u64::MAX);
     assert!(matches!(claim(&guard, id(1), u64::MAX), Claim::InProgress { .. }));
     now_or_never(guard.complete(lease)).unwrap();
     assert!(matches!(claim(&guard, id(1), u64::MAX), Claim::Completed));
 }
 
 #[test]
-fn what_an_old_holder_handled_is_completed_when_the_next_one_has_released_it() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand).capacity(100);
-    let first = new(&guard, id(0), UNTIL);
-    hand.set(NOON + 31 * SECOND);
-    now_or_never(guard.release(new(&guard, id(0), UNTIL))).unwrap();
+fn the_holder_of_an_expired_lease_can_complete_after_the_next_holder_released() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock).capacity(100);
+    let first = new(&guard, id(0), EXPIRES_AT);
+    clock.set(START + 31 * SECOND);
+    now_or_never(guard.release(new(&guard, id(0), EXPIRES_AT))).unwrap();
     now_or_never(guard.complete(first)).unwrap();
-    assert!(matches!(claim(&guard, id(0), UNTIL), Claim::Completed));
+    assert!(matches!(claim(&guard, id(0), EXPIRES_AT), Claim::Completed));
 }
 
-/// Its copies are refused as expired, whatever is remembered.
+/// Copies are rejected as expired, so the guard need not remember it.
 #[test]
-fn what_is_completed_after_its_window_takes_no_room() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand).capacity(100);
-    let lease = new(&guard, id(0), NOON + MINUTE);
-    hand.set(NOON + 2 * MINUTE);
-    handled(&guard, id(1), UNTIL);
+fn a_delivery_completed_after_its_window_takes_no_capacity() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock).capacity(100);
+    let lease = new(&guard, id(0), START + MINUTE);
+    clock.set(START + 2 * MINUTE);
+    handled(&guard, id(1), EXPIRES_AT);
     now_or_never(guard.complete(lease)).unwrap();
     assert_eq!(guard.entry_count(), 1);
 }
 
-/// Nobody can claim it any more, so there is nobody to complain about.
+/// After the window no claim succeeds, so no other holder can exist.
 #[test]
-fn after_the_window_an_old_holder_has_lost_nothing() {
-    let hand = Hand::at(NOON);
-    let guard = guard(&hand).capacity(100);
-    // In front of the other, so that it is still there when it has expired.
-    handled(&guard, id(0), NOON + HOUR);
-    let first = new(&guard, id(1), NOON + MINUTE);
-    hand.set(NOON + 31 * SECOND);
-    let _second = new(&guard, id(1), NOON + MINUTE);
-    hand.set(NOON + 2 * MINUTE);
-    handled(&guard, id(2), NOON + HOUR);
+fn after_the_window_the_holder_of_an_expired_lease_gets_no_error() {
+    let clock = ManualClock::at(START);
+    let guard = guard(&clock).capacity(100);
+    // First in the queue, so that the entry behind it is still there after it expired.
+    handled(&guard, id(0), START + HOUR);
+    let first = new(&guard, id(1), START + MINUTE);
+    clock.set(START + 31 * SECOND);
+    let _second = new(&guard, id(1), START + MINUTE);
+    clock.set(START + 2 * MINUTE);
+    handled(&guard, id(2), START + HOUR);
     assert_eq!(now_or_never(guard.complete(first)), Ok(()));
 }
 
 #[test]
-fn errors_of_a_guard_are_equal_if_they_read_the_same() {
+fn guard_errors_with_the_same_text_are_equal() {
     assert_eq!(GuardError::unavailable("no route"), GuardError::unavailable("no route"));
     assert_ne!(GuardError::unavailable("no route"), GuardError::unavailable("refused"));
     assert_ne!(GuardError::unavailable("no route"), GuardError::LeaseLost);

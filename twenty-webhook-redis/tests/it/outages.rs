@@ -195,8 +195,8 @@ async fn the_answer_is_503_and_the_next_delivery_is_handled() {
         let chunks = pin!(stream::iter([Ok(body.into())]));
         let received = config.receive(&HttpHead::of(&request), None, chunks, tokio::time::sleep).await;
         match received.unwrap().claim(None).await {
-            Ok(admission) => {
-                admission.finish(StatusCode::OK).await;
+            Ok(claimed) => {
+                claimed.finish(StatusCode::OK).await;
                 Ok(())
             }
             Err(rejected) => Err(rejected.rejection().clone()),
