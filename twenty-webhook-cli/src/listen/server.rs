@@ -141,9 +141,9 @@ async fn accept(State(forward): State<Forward>, headers: HeaderMap, Webhook(even
 
 /// Replaces the signature. The timestamp and the nonce stay the same.
 fn sign_again(headers: &mut HeaderMap, signer: &Signer, body: &[u8], sent_at: UnixMillis) {
-    let signed = signer.sign_at(body, sent_at);
+    let new = signer.sign_at(body, sent_at);
     for name in [&TIMESTAMP_HEADER, &SIGNATURE_HEADER] {
-        if let Some(value) = signed.get(name) {
+        if let Some(value) = new.get(name) {
             headers.insert(name.clone(), value.clone());
         }
     }

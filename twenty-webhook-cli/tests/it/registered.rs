@@ -51,10 +51,10 @@ fn a_forwarded_delivery_is_signed_with_the_receivers_secret() {
     let receiver = Server::listen(&["--save", dir.path().to_str().unwrap()]);
     let server = listen(&twenty, &["--forward-to", &receiver.url]);
     twenty.create("person", json!({ "city": "Nantes" }));
-    let (forwarded, received) = (server.report(), receiver.report());
-    assert_eq!((&forwarded["verdict"], &forwarded["forwarded"]["status"]), (&json!("verified"), &json!(200)));
-    assert_eq!((&received["verdict"], &received["delivery_id"]), (&json!("verified"), &forwarded["delivery_id"]));
-    let saved = std::fs::read_to_string(received["saved"].as_str().unwrap()).unwrap();
+    let (first, last) = (server.report(), receiver.report());
+    assert_eq!((&first["verdict"], &first["forwarded"]["status"]), (&json!("verified"), &json!(200)));
+    assert_eq!((&last["verdict"], &last["delivery_id"]), (&json!("verified"), &first["delivery_id"]));
+    let saved = std::fs::read_to_string(last["saved"].as_str().unwrap()).unwrap();
     let nonce = saved.lines().find_map(|line| line.strip_prefix("x-twenty-webhook-nonce: ")).unwrap();
     let signature = saved.lines().find_map(|line| line.strip_prefix("x-twenty-webhook-signature: ")).unwrap();
     assert!(!signature.starts_with(nonce), "Twenty's nonce stays: {saved}");
