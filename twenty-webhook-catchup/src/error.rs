@@ -61,10 +61,11 @@ pub enum CatchUpError {
     /// An answer is larger than [`CatchUp::max_body`](crate::CatchUp::max_body), though it has one record only.
     #[error("the answer with one record is larger than {0} bytes")]
     TooLarge(usize),
-    /// Too much is missing to be believed. Nothing was emitted.
+    /// Too many records are missing. Nothing was emitted. If they are gone, run once with
+    /// [`CatchUp::accept_destroys`](crate::CatchUp::accept_destroys).
     #[error(
-        "{missing} of {known} known records of {object} are missing from Twenty's list, and {unproven} that this API key has never read: that \
-         is too much to be believed. Nothing is reported as destroyed. If it is right, accept it once (`accept_destroys`, `--accept-destroys`)"
+        "{missing} of {known} known records of {object} are missing from Twenty's list, and {unproven} that this API key has never read: too \
+         many to report them as destroyed without `accept_destroys`"
     )]
     #[non_exhaustive]
     TooManyMissing {

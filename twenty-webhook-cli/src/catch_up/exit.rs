@@ -36,6 +36,15 @@ pub(super) fn stopped() -> ExitCode {
     STOPPED.into()
 }
 
+/// An object's error. The library's text names its method in place of the option.
+pub(super) fn object_message(error: &CatchUpError) -> String {
+    let CatchUpError::TooManyMissing { object, known, missing, unproven, .. } = error else { return error.to_string() };
+    format!(
+        "{missing} of {known} known records of {object} are missing from Twenty's list, and {unproven} that this API key has never read: too many \
+         to report them as destroyed. If they are gone, run once with --accept-destroys"
+    )
+}
+
 /// The error, and what to do about it.
 pub(super) fn message(error: &CatchUpError) -> String {
     use CatchUpError as E;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use twenty_webhook_catchup::{ObjectReport, Report};
 
 use super::CatchUpArgs;
+use super::exit::object_message;
 use crate::terminal::{self, BAD, FAINT};
 
 /// Prints what was done, object by object.
@@ -28,7 +29,7 @@ pub(super) fn print(report: &Report, args: &CatchUpArgs) -> anyhow::Result<()> {
             writeln!(out, "{}", terminal::wrapped("  ", &note))?;
         }
         if let Some(error) = &object.error {
-            let line = terminal::wrapped("  error: ", &terminal::plain(&error.to_string(), 600));
+            let line = terminal::wrapped("  error: ", &terminal::plain(&object_message(error), 600));
             writeln!(out, "  {BAD}error:{BAD:#}{}", &line["  error:".len()..])?;
         }
     }
@@ -84,6 +85,6 @@ fn in_json(object: &ObjectReport) -> Value {
         "unconfirmed": object.unconfirmed,
         "first_run": object.is_first,
         "ids_listed": object.compared_ids,
-        "error": object.error.as_ref().map(ToString::to_string),
+        "error": object.error.as_ref().map(object_message),
     })
 }

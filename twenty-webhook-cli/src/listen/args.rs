@@ -24,7 +24,8 @@ a target even on the same machine. --tunnel starts your own tunnel program and t
 --register creates a webhook with a secret of its own in Twenty, and removes it at the end, also on Ctrl-C. A `kill -9` leaves it behind: \
 then Twenty waits 5 seconds for it with each call, and the next `listen --register` offers to remove it.
 
---forward-to passes on what verifies, with its headers and byte by byte, and answers as the other receiver answers.
+--forward-to sends what verifies to your receiver, with the same headers and bytes, and answers as it answers. With --register, only the \
+signature is new: it is made with the secret that you give, so give your receiver's.
 
 --save keeps every delivery in a file of its own, refused ones too, for `send --file`, `send --dir` and `explain`. Such a file holds your \
 customers' data.

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
     let secrets = Secrets::new(&args, addr)?;
     let ui = ui(&args, &secrets, addr).await?;
     let (reports, received) = mpsc::channel(1024);
-    let server = Server::new(&args, secrets.verifier.clone(), reports)?;
+    let server = Server::new(&args, secrets.verifier.clone(), secrets.forward_signer(), reports)?;
     greet(&args, addr);
     let (stop, mut stopped) = watch::channel(());
     let stopping = async move {
@@ -106,9 +106,9 @@ fn target(public: Option<&Url>) -> anyhow::Result<&Url> {
 /// The secrets of this run.
 struct Secrets {
     verifier: Verifier,
-    /// With the current one.
+    /// Signs with the current one.
     signer: Signer,
-    /// The text of the temporary webhook's.
+    /// The text of the temporary webhook's secret.
     registered: Option<String>,
 }
 
@@ -117,6 +117,12 @@ impl Secrets {
     fn new(args: &ListenArgs, addr: SocketAddr) -> anyhow::Result<Self> {
         let registered = if args.register { Some(new_secret()?) } else { None };
         if args.secrets.are_absent() {
+            if args.register && args.forward_to.is_some() {
+                bail!(
+                    "with --register and --forward-to, give your receiver's secret, by TWENTY_WEBHOOK_SECRET or --secret-file: each forwarded \
+                     request is signed with it"
+                );
+            }
             let made = match &registered {
                 Some(registered) => registered.clone(),
                 None => made_for_this_run(addr)?,
@@ -129,6 +135,11 @@ impl Secrets {
             verifier = verifier.also_accept(Secret::new(registered.clone())?);
         }
         Ok(Self { verifier, signer: Signer::new(args.secrets.first()?), registered })
+    }
+
+    /// The receiver does not know the temporary webhook's secret, so what is forwarded to it is signed with the one that the user gave.
+    fn forward_signer(&self) -> Option<Signer> {
+        self.registered.is_some().then(|| self.signer.clone())
     }
 }
 

@@ -148,6 +148,9 @@ impl Report {
         match &self.forwarded {
             Some(Forwarded { status: Ok(status), took }) => {
                 parts.push(format!("forwarded: {status} in {}", terminal::took(*took)));
+                if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                    parts.push("does the receiver have the secret that is given here?".to_owned());
+                }
                 if *took > TWENTY_WAITS {
                     parts.push(format!("{ODD}over 5 s{ODD:#}: Twenty would have given up"));
                 }

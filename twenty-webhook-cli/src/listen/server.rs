@@ -10,8 +10,10 @@ use axum::routing::post;
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
+use twenty_webhook_axum::core::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use twenty_webhook_axum::{
-    Diagnosis, EventPattern, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig, WebhookEvent,
+    Diagnosis, EventPattern, Rejection, Signer, TwentyWebhookLayer, UnixMillis, Verifier, Webhook, WebhookConfig,
+    WebhookEvent,
 };
 
 use super::ListenArgs;
@@ -32,10 +34,17 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(args: &ListenArgs, verifier: Verifier, reports: mpsc::Sender<Report>) -> anyhow::Result<Self> {
-        let onward = args.forward_to.as_ref().map(|url| Client::new(url, FORWARD_TIMEOUT)).transpose()?;
+    /// With `forward_signer`, each forwarded request is signed again.
+    pub(super) fn new(
+        args: &ListenArgs,
+        verifier: Verifier,
+        forward_signer: Option<Signer>,
+        reports: mpsc::Sender<Report>,
+    ) -> anyhow::Result<Self> {
+        let client = args.forward_to.as_ref().map(|url| Client::new(url, FORWARD_TIMEOUT)).transpose()?;
         let layer = TwentyWebhookLayer::new(WebhookConfig::new(verifier).diagnose_rejections());
-        let route = post(accept).layer(layer).with_state(Onward { client: onward, events: args.events.clone().into() });
+        let forward = Forward { client, signer: forward_signer, events: args.events.clone().into() };
+        let route = post(accept).layer(layer).with_state(forward);
         let receiver = Router::new().fallback_service(route);
         Ok(Self { receiver, save: args.save.clone(), events: args.events.clone(), reports })
     }
@@ -96,23 +105,23 @@ async fn observe(State(server): State<Arc<Server>>, request: Request) -> Respons
     observing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// Where verified deliveries go, and which.
+/// Where verified deliveries are forwarded to, and which.
 #[derive(Clone)]
-struct Onward {
+struct Forward {
     client: Option<Client>,
+    signer: Option<Signer>,
     events: Arc<[EventPattern]>,
 }
 
 /// Accepts what verifies.
-async fn accept(
-    State(Onward { client, events }): State<Onward>,
-    headers: HeaderMap,
-    Webhook(event): Webhook,
-    body: Bytes,
-) -> Response {
-    let is_wanted = events.is_empty() || events.iter().any(|pattern| pattern.matches(&event));
-    let Some(onward) = client.filter(|_| is_wanted) else { return StatusCode::OK.into_response() };
-    match onward.post(end_to_end(headers), body).await {
+async fn accept(State(forward): State<Forward>, headers: HeaderMap, Webhook(event): Webhook, body: Bytes) -> Response {
+    let is_wanted = forward.events.is_empty() || forward.events.iter().any(|pattern| pattern.matches(&event));
+    let Some(client) = forward.client.filter(|_| is_wanted) else { return StatusCode::OK.into_response() };
+    let mut headers = end_to_end(headers);
+    if let (Some(signer), Some(delivery)) = (&forward.signer, event.delivery()) {
+        sign_again(&mut headers, signer, &body, delivery.sent_at());
+    }
+    match client.post(headers, body).await {
         Ok(answer) => {
             let mut response = Response::new(Body::from(answer.body));
             *response.status_mut() = answer.status;
@@ -130,7 +139,17 @@ async fn accept(
     }
 }
 
-/// The headers, but for those that are about this one connection.
+/// Replaces the signature. The timestamp and the nonce stay the same.
+fn sign_again(headers: &mut HeaderMap, signer: &Signer, body: &[u8], sent_at: UnixMillis) {
+    let new = signer.sign_at(body, sent_at);
+    for name in [&TIMESTAMP_HEADER, &SIGNATURE_HEADER] {
+        if let Some(value) = new.get(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// The headers without those that belong to one connection.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [
         header::HOST,

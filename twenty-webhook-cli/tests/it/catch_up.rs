@@ -181,6 +181,7 @@ fn too_many_missing_records_have_a_status_of_their_own() {
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     assert!(flat(&refused.stdout).contains("10 of 30 known records of person are missing"), "{refused:?}");
     assert!(flat(&refused.stdout).contains("--accept-destroys"), "{refused:?}");
+    assert!(!flat(&refused.stdout).contains("accept_destroys"), "the library's name: {refused:?}");
     assert!(place.stored().is_empty());
     let accepted = place.run(&["--accept-destroys"]);
     assert_eq!(accepted.status.code(), Some(0), "{accepted:?}");

@@ -31,6 +31,12 @@ fn the_other_receivers_refusal_is_the_answer() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report = first.report();
     assert_eq!((&report["status"], &report["forwarded"]["status"]), (&json!(401), &json!(401)), "{report}");
+
+    let listen = command(&["listen", "--addr", "127.0.0.1:0", "--forward-to", &other.url]);
+    let first = Server::start(listen, "Listening on ");
+    run(&["send", &first.url]);
+    let line = first.line();
+    assert!(line.contains("does the receiver have the secret that is given here?"), "{line}");
 }
 
 #[test]

@@ -44,6 +44,34 @@ fn it_receives_what_twenty_sends_and_is_removed_on_ctrl_c() {
 }
 
 #[test]
+fn a_forwarded_delivery_is_signed_with_the_receivers_secret() {
+    let twenty = FakeTwenty::start();
+    // `SECRET` is in both environments. Twenty signs with the temporary webhook's, which is another.
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Server::listen(&["--save", dir.path().to_str().unwrap()]);
+    let server = listen(&twenty, &["--forward-to", &receiver.url]);
+    twenty.create("person", json!({ "city": "Nantes" }));
+    let (first, last) = (server.report(), receiver.report());
+    assert_eq!((&first["verdict"], &first["forwarded"]["status"]), (&json!("verified"), &json!(200)));
+    assert_eq!((&last["verdict"], &last["delivery_id"]), (&json!("verified"), &first["delivery_id"]));
+    let saved = std::fs::read_to_string(last["saved"].as_str().unwrap()).unwrap();
+    let nonce = saved.lines().find_map(|line| line.strip_prefix("x-twenty-webhook-nonce: ")).unwrap();
+    let signature = saved.lines().find_map(|line| line.strip_prefix("x-twenty-webhook-signature: ")).unwrap();
+    assert!(!signature.starts_with(nonce), "Twenty's nonce stays: {saved}");
+}
+
+#[test]
+fn forwarding_needs_the_receivers_secret() {
+    let twenty = FakeTwenty::start();
+    let forward = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/", "--forward-to"];
+    let mut command = on(&twenty, &[&forward[..], &["http://127.0.0.1:2/"]].concat());
+    let output = command.env_remove("TWENTY_WEBHOOK_SECRET").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text(&output.stderr).contains("give your receiver's secret"), "{output:?}");
+    assert!(twenty.api_requests().is_empty());
+}
+
+#[test]
 fn it_is_removed_however_the_command_ends() {
     let twenty = FakeTwenty::start();
     let server = listen(&twenty, &["--until", "1"]);

@@ -133,6 +133,11 @@ fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
     assert!(second["body"].as_str().unwrap().contains("\n  \"eventName\": \"person.updated\""), "{second}");
     let late = page.details(3);
     assert_eq!(late["delivery"]["findings"][0]["code"], "stale_timestamp", "{late}");
+    assert!(late["delivery"]["findings"][0]["problem"].is_string(), "{late}");
+    assert!(
+        page.request("GET /ui.js", "").contains("findings.map(({ problem, fix })"),
+        "the script reads the same names"
+    );
     assert!(page.request("GET /delivery/4", "").starts_with("HTTP/1.1 404"));
 }
 

@@ -92,7 +92,7 @@ function show(id, { delivery, headers, body, changes, compared_with: comparedWit
 
   if (delivery.findings.length) {
     parts.push(element("h2", "Diagnosis"));
-    parts.push(table(["Seen", "Fix"], delivery.findings.map(({ seen, fix }) => [seen, fix])));
+    parts.push(table(["Problem", "Fix"], delivery.findings.map(({ problem, fix }) => [problem, fix])));
   }
   if (changes) {
     parts.push(element("h2", `Changes since the delivery of ${comparedWith}`));
