@@ -82,7 +82,7 @@ add("timestamp in seconds, with a fraction", ["timestamp_in_seconds"], { timesta
 add("timestamp in microseconds", ["timestamp_in_microseconds"], { timestamp: SENT * 1000 });
 add("timestamp in nanoseconds", ["timestamp_in_nanoseconds"], { timestamp: `${SENT}000000` });
 add("timestamp is a date", ["timestamp_is_a_date"], { timestamp: new Date(SENT).toISOString() });
-add("timestamp is no number", ["timestamp_malformed"], { timestamp: "now" });
+add("timestamp is not a number", ["timestamp_malformed"], { timestamp: "now" });
 add("timestamp of forty digits", ["timestamp_malformed"], { timestamp: "1".repeat(40) });
 add("timestamp in seconds, milliseconds signed", ["timestamp_in_seconds", "signed_milliseconds"], {
   timestamp: seconds,
@@ -197,10 +197,10 @@ add("another webhook's secret", ["unexplained"], { key: OTHER });
 add("configured with a blank", ["secret_white_space"], { secrets: [` ${SECRET} `] });
 add("configured with quotes", ["secret_quotes"], { secrets: [`"${SECRET}"`] });
 add("configured with single quotes and a line end", ["secret_quotes"], { secrets: [`'${SECRET}'\n`] });
-add("configured as a whole line", ["secret_assignment"], { secrets: [`TWENTY_WEBHOOK_SECRET="${SECRET}"`] });
+add("configured as an assignment", ["secret_assignment"], { secrets: [`TWENTY_WEBHOOK_SECRET="${SECRET}"`] });
 add("hex-decoded by the sender", ["secret_hex_decoded"], { key: Buffer.from(SECRET, "hex") });
 add("base64-decoded by the sender", ["secret_base64_decoded"], { key: Buffer.from(SECRET, "base64") });
-add("in capital letters here", ["secret_letter_case"], { secrets: [SECRET.toUpperCase()] });
+add("in upper case here", ["secret_letter_case"], { secrets: [SECRET.toUpperCase()] });
 add("the sender's with a line end", ["secret_white_space_at_sender"], { key: `${SECRET}\n` });
 add("the sender's with quotes", ["secret_quotes_at_sender"], { key: `"${SECRET}"` });
 add("the sender's is empty", ["secret_empty"], { key: "" });

@@ -1,4 +1,4 @@
-//! How much memory an event takes. A binary of its own, because it counts with an allocator of its own.
+//! How much memory an event takes. It is a separate binary because it replaces the global allocator with one that counts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -41,8 +41,8 @@ fn an_event_allocates_for_its_envelope_and_not_for_its_record() {
     assert!(body.len() > 20 * 1024);
     let mut event = None;
     let info = measure(|| event = Some(WebhookEvent::from_stored(body.clone()).unwrap()));
-    // The name; the list of updated fields and its three names; the event; and the count of references to the body. Ids and dates
-    // are slices of the body.
+    // The name, the list of updated fields and its three names, the event, and the reference count of the body. Ids and dates are slices
+    // of the body.
     assert_eq!(info.count_total, 7, "{info:?}");
     assert!(info.bytes_total < 2048, "{info:?}");
 
@@ -57,7 +57,7 @@ fn an_event_allocates_for_its_envelope_and_not_for_its_record() {
 }
 
 #[test]
-fn a_record_keeps_what_it_does_not_know_as_slices_of_one_copy() {
+fn a_record_keeps_unknown_fields_as_slices_of_one_copy() {
     let event = WebhookEvent::from_stored(body()).unwrap();
     let info = measure(|| drop(event.record::<Person>().unwrap()));
     assert!(info.count_total < 20, "{info:?}");
@@ -65,7 +65,7 @@ fn a_record_keeps_what_it_does_not_know_as_slices_of_one_copy() {
 }
 
 #[test]
-fn a_body_that_is_no_event_costs_nothing_in_proportion_to_the_body() {
+fn a_body_that_is_not_an_event_allocates_the_same_whatever_its_length() {
     let body = Bytes::from(format!("[{}1]", "1,".repeat(100_000)));
     let info = measure(|| assert!(WebhookEvent::from_stored(body.clone()).is_err()));
     assert!(info.bytes_total < 1024, "{info:?}");

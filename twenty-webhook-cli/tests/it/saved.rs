@@ -78,7 +78,7 @@ fn a_refused_delivery_is_saved_with_its_reason_and_explained_later() {
     let explained = run(&["explain", file.to_str().unwrap()]);
     assert_eq!(explained.status.code(), Some(1));
     assert!(
-        flat(&explained.stdout).contains("by its timestamp it was sent 1 h ago, and the tolerance is 5 min"),
+        flat(&explained.stdout).contains("by its timestamp, the request was sent 1 h ago, and the tolerance is 5 min"),
         "{explained:?}"
     );
 }

@@ -10,10 +10,10 @@ const SORTED: &str = "the same JSON with its members in alphabetical order";
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A larger body is not sorted: that takes many times its length.
-const LARGEST_SORTED: usize = 1024 * 1024;
+/// In bytes. Sorting takes memory of many times the length of a body, so larger bodies are not sorted.
+const MAX_SORTED_LEN: usize = 1024 * 1024;
 
-/// A body that may have been signed where another one arrived. It is made when it is needed, because all of them at once take much memory.
+/// A body that may have been signed in place of the one that arrived. It is made on demand, because all variants together take much memory.
 pub(super) struct Variant<'a> {
     pub(super) mistake: BodyMistake,
     make: Box<dyn Fn() -> Option<Vec<u8>> + 'a>,
@@ -28,13 +28,13 @@ impl<'a> Variant<'a> {
         Self::new(mistake, move || make().map(String::into_bytes))
     }
 
-    /// `None` if there is no such body.
+    /// `None` if this mistake is impossible with the body that arrived.
     pub(super) fn make(&self) -> Option<Vec<u8>> {
         (self.make)()
     }
 }
 
-/// What may have been signed where `arrived` arrived, the least changed first.
+/// The bodies that may have been signed when `arrived` arrived, the least changed first.
 pub(super) fn variants(arrived: &[u8]) -> Vec<Variant<'_>> {
     use BodyMistake::{
         ArrivedStringified, ByteOrderMark, Empty, LineEndAdded, LineEndLost, LineEndsChanged, Reserialized,
@@ -70,11 +70,11 @@ pub(super) fn variants(arrived: &[u8]) -> Vec<Variant<'_>> {
     variants
 }
 
-/// What the body alone shows, when nothing is proven.
+/// Guesses from the body alone, for when nothing is proven.
 pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
     let text = match std::str::from_utf8(arrived) {
         Ok(text) => text,
-        // Cut off within a character, perhaps.
+        // Perhaps cut off within a character.
         Err(error) if error.error_len().is_none() && is_cut_off(&arrived[..error.valid_up_to()]) => {
             return vec![Finding::BodyTruncated];
         }
@@ -87,7 +87,8 @@ pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
         return vec![if error.is_eof() { Finding::BodyTruncated } else { Finding::BodyNotJson }];
     }
     let Peculiarities { spaced, escaped, numbers } = Peculiarities::of(text);
-    let sorted = sorted(text).is_some_and(|sorted| rewrite(text, &STYLES[0]) == Some(sorted)) && has_members(text);
+    let sorted =
+        sorted(text).is_some_and(|sorted| rewrite(text, &STYLES[0]) == Some(sorted)) && has_several_members(text);
     let hints = [
         (spaced, Finding::BodySpaced),
         (escaped, Finding::BodyEscaped),
@@ -97,8 +98,8 @@ pub(super) fn hints(arrived: &[u8]) -> Vec<Finding> {
     hints.into_iter().filter(|(found, _)| *found).map(|(_, finding)| finding).collect()
 }
 
-/// Whether an event without [`hints`] has what all have that Twenty itself sends.
-pub(super) fn is_in_twentys_form(arrived: &Bytes) -> bool {
+/// Whether an event without [`hints`] has the members that every event from Twenty has.
+pub(super) fn looks_like_twentys(arrived: &Bytes) -> bool {
     WebhookEvent::from_stored(arrived.clone()).is_ok_and(|event| {
         event.target_url().is_some()
             && event.webhook_id().is_some()
@@ -111,9 +112,9 @@ fn is_cut_off(json: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(json).is_err_and(|error| error.is_eof())
 }
 
-/// As a writer writes it that keeps members in a sorted map.
+/// As written by a JSON writer that keeps members in a sorted map.
 fn sorted(text: &str) -> Option<String> {
-    if text.len() > LARGEST_SORTED {
+    if text.len() > MAX_SORTED_LEN {
         return None;
     }
     let mut value: Value = serde_json::from_str(text).ok()?;
@@ -121,7 +122,7 @@ fn sorted(text: &str) -> Option<String> {
     rewrite(&value.to_string(), &STYLES[0])
 }
 
-/// Enough that alphabetical order is no accident.
-fn has_members(text: &str) -> bool {
+/// Whether alphabetical order can hardly be a coincidence.
+fn has_several_members(text: &str) -> bool {
     matches!(serde_json::from_str(text), Ok(Value::Object(members)) if members.len() >= 4)
 }

@@ -8,7 +8,7 @@ use super::search::search;
 use super::{Finding, body, signature_text, time};
 use crate::{Delivery, Rejection, UnixMillis, Verifier, WebhookConfig, WebhookEvent};
 
-/// What [`Verifier::diagnose`] makes of a request.
+/// The result of [`Verifier::diagnose`]: a verdict and findings.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
     verdict: Result<WebhookEvent, Rejection>,
@@ -16,26 +16,26 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Whether it verifies: what [`Verifier::verify`] says, and whether it is an event.
+    /// The event, if the request verifies and its body is an event.
     ///
     /// # Errors
-    /// Why it was refused.
+    /// The reason for the rejection, as of [`Verifier::verify`] and [`Delivery::into_event`].
     pub fn verdict(&self) -> Result<&WebhookEvent, &Rejection> {
         self.verdict.as_ref()
     }
 
-    /// What was found. Of a request that verifies: what another receiver may stumble over, if anything.
+    /// The findings. For a request that verifies, they are about what other receivers may reject.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 }
 
-/// A line for the verdict, and one for each finding.
+/// One line for the verdict, and one for each finding.
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Ok(event) => write!(f, "verified: {}", event.name())?,
-            Err(rejection) => write!(f, "refused: {rejection}")?,
+            Err(rejection) => write!(f, "rejected: {rejection}")?,
         }
         self.findings.iter().try_for_each(|finding| write!(f, "\n- {finding}"))
     }
@@ -45,7 +45,7 @@ impl Verifier {
     /// Verifies a request, and if it is rejected, says why, by trying common mistakes. *For tools and development*: it is much slower than
     /// [`verify`](Self::verify), so do not offer it to unauthenticated callers in production.
     ///
-    /// It weakens nothing: a rejected request stays rejected, whatever it finds.
+    /// A rejected request stays rejected, whatever the findings are.
     ///
     /// ```
     /// use twenty_webhook_core::{Finding, Secret, SecretMistake, Signer, Verifier};
@@ -81,7 +81,7 @@ impl Verifier {
         let mut findings = Vec::new();
         let loose = LooseHeaders::read(headers, &mut findings);
         if let Some(text) = loose.timestamp {
-            findings.extend(time::judge(text, now, self.tolerated()));
+            findings.extend(time::check(text, now, self.tolerated()));
         }
         let limit = WebhookConfig::DEFAULT_BODY_LIMIT;
         if body.len() > limit {
@@ -95,15 +95,15 @@ impl Verifier {
             }
             readings.extend(read);
         }
-        if let Some(proven) = search(self, &readings, loose.timestamp, body) {
-            findings.extend(proven);
+        if let Some(explanation) = search(self, &readings, loose.timestamp, body) {
+            findings.extend(explanation);
         } else {
-            // How it is written is as plain as before, if nothing is proven.
-            let written = readings.first().and_then(|(mistake, _)| *mistake);
-            findings.extend(written.map(Finding::Signature));
-            // Without both headers there is nothing that another secret or body could explain.
+            // The form of the signature is certain, even if nothing is proven.
+            let form = readings.first().and_then(|(mistake, _)| *mistake);
+            findings.extend(form.map(Finding::Signature));
+            // Without both headers, another secret or body would explain nothing.
             if !readings.is_empty() && loose.timestamp.is_some() {
-                findings.extend(unproven(body));
+                findings.extend(guesses(body));
             }
         }
         if let Err(Rejection::NotAnEvent(why)) = verdict {
@@ -113,11 +113,11 @@ impl Verifier {
     }
 }
 
-/// What may be the cause when nothing is proven.
-fn unproven(body: &Bytes) -> Vec<Finding> {
+/// Possible causes, for when nothing is proven.
+fn guesses(body: &Bytes) -> Vec<Finding> {
     let hints = body::hints(body);
     match hints.is_empty() {
-        true if body::is_in_twentys_form(body) => vec![Finding::Unexplained, Finding::PossibleTwentyBug],
+        true if body::looks_like_twentys(body) => vec![Finding::Unexplained, Finding::PossibleTwentyBug],
         true => vec![Finding::Unexplained],
         false => hints,
     }

@@ -6,9 +6,9 @@ use crate::{NotAnEvent, SignedWith};
 
 /// One thing that is wrong with a request: the [problem](Self::problem), and its [fix](Self::fix).
 ///
-/// [`Secret`](Self::Secret), [`Message`](Self::Message) and [`Body`](Self::Body) are proven: the signature is right once that one thing is
-/// taken into account. Others were plainly seen. Those that [are a guess](Self::is_guess) come only where nothing is proven. None of them,
-/// and nothing that they print, holds a secret or an expected signature.
+/// [`Secret`](Self::Secret), [`Message`](Self::Message) and [`Body`](Self::Body) are proven: with these mistakes corrected, the signature is
+/// right. [Guesses](Self::is_guess) appear only if nothing is proven. All others were observed in the request. No finding contains or prints
+/// a secret or an expected signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
@@ -16,55 +16,55 @@ pub enum Finding {
     Unsigned,
     /// This header is missing.
     HeaderMissing(&'static str),
-    /// This header is there more than once.
+    /// This header is repeated.
     HeaderRepeated(&'static str),
-    /// A header is missing, and these have names like it.
+    /// A header is missing, and these headers have similar names.
     HeaderMisnamed(Vec<String>),
     /// The timestamp is not in milliseconds.
     TimestampUnit(TimestampUnit),
     /// The timestamp is not a number.
     TimestampMalformed,
-    /// It was sent too long ago, or a clock is off by that much.
+    /// The request was sent too long ago, or a clock is wrong.
     #[non_exhaustive]
     StaleTimestamp {
-        /// How old it is.
+        /// The age of the request.
         age: Duration,
-        /// How old it may be.
+        /// The maximum age.
         tolerance: Duration,
     },
-    /// It comes from the future, or a clock is off by that much.
+    /// The timestamp is in the future, or a clock is wrong.
     #[non_exhaustive]
     FutureTimestamp {
-        /// How far ahead it is.
+        /// How far the timestamp is ahead of the clock.
         ahead: Duration,
-        /// How far ahead it may be.
+        /// How far it may be ahead.
         tolerance: Duration,
     },
-    /// How the signature is written.
+    /// The signature has the wrong form.
     Signature(SignatureMistake),
-    /// It was not the first secret that signed it, but this one.
+    /// The request was signed with another of the configured secrets than the first.
     OtherSecret(SignedWith),
-    /// What is wrong with the secret.
+    /// The secret is wrong.
     Secret(SecretMistake),
-    /// How the signed message was put together.
+    /// The signed message is wrong.
     Message(MessageMistake),
-    /// How the signed body differs from the one that arrived.
+    /// The signed body differs from the one that arrived.
     Body(BodyMistake),
-    /// The body is empty, which Twenty's never is.
+    /// The body is empty. Twenty's bodies never are.
     BodyEmpty,
-    /// The body is the beginning of JSON.
+    /// The body is incomplete JSON.
     BodyTruncated,
-    /// The body is not JSON, which Twenty's always is.
+    /// The body is not JSON. Twenty's bodies always are.
     BodyNotJson,
-    /// The body is not UTF-8, which Twenty's always is.
+    /// The body is not UTF-8. Twenty's bodies always are.
     BodyNotUtf8,
-    /// The body has white space between its parts, which Twenty's never has.
+    /// The body has white space between its tokens. Twenty's bodies never do.
     BodySpaced,
-    /// The body has escapes in its texts that Twenty's never has.
+    /// The body has escapes in its strings that Twenty does not write.
     BodyEscaped,
-    /// The body has numbers in a form that Twenty's never has.
+    /// The body has numbers in a form that Twenty does not write.
     BodyNumbers,
-    /// The body's members are in alphabetical order, which Twenty's never are.
+    /// The body's members are in alphabetical order. Those of Twenty's bodies never are.
     BodySorted,
     /// The body is over the limit.
     #[non_exhaustive]
@@ -74,16 +74,16 @@ pub enum Finding {
         /// The limit in bytes.
         limit: usize,
     },
-    /// It is signed and fresh, but no event.
+    /// The request is signed and within the tolerance, but its body is not an event.
     NotAnEvent(NotAnEvent),
-    /// No mistake that was tried leads to this signature.
+    /// None of the known mistakes explains the signature.
     Unexplained,
-    /// Twenty may have signed it wrong.
+    /// Twenty may have signed the request wrong.
     PossibleTwentyBug,
 }
 
 impl Finding {
-    /// Whether it is only a guess at why the signature is wrong. What it says of the request itself is true all the same.
+    /// Whether this is only a guess at why the signature is wrong. What it says about the request is still true.
     pub fn is_guess(&self) -> bool {
         matches!(
             self,
@@ -130,18 +130,18 @@ impl Finding {
     /// The problem.
     pub fn problem(&self) -> String {
         match self {
-            Self::Unsigned => "there is no X-Twenty-Webhook-* header: it is not signed".into(),
+            Self::Unsigned => "the request is not signed: it has no X-Twenty-Webhook-* header".into(),
             Self::HeaderMissing(name) => format!("the header {name} is missing"),
-            Self::HeaderRepeated(name) => format!("the header {name} is there more than once"),
+            Self::HeaderRepeated(name) => format!("the header {name} is repeated"),
             Self::HeaderMisnamed(names) => {
-                format!("there are headers with names like the missing one: {}", names.join(", "))
+                format!("some headers have names similar to the missing one: {}", names.join(", "))
             }
             Self::TimestampUnit(unit) => unit.problem().into(),
             Self::TimestampMalformed => "the timestamp is not a number".into(),
             Self::StaleTimestamp { age, tolerance } => {
                 let hours = whole_hours(*age);
                 format!(
-                    "by its timestamp it was sent {} ago, and the tolerance is {}{hours}",
+                    "by its timestamp, the request was sent {} ago, and the tolerance is {}{hours}",
                     human(*age),
                     human(*tolerance)
                 )
@@ -149,37 +149,36 @@ impl Finding {
             Self::FutureTimestamp { ahead, tolerance } => {
                 let hours = whole_hours(*ahead);
                 format!(
-                    "its timestamp is {} ahead of this clock, and the tolerance is {}{hours}",
+                    "the timestamp is {} ahead of this clock, and the tolerance is {}{hours}",
                     human(*ahead),
                     human(*tolerance)
                 )
             }
             Self::Signature(mistake) => mistake.problem(),
-            Self::OtherSecret(SignedWith::Current) => "it was signed with the first secret".into(),
+            Self::OtherSecret(SignedWith::Current) => "the request was signed with the first secret".into(),
             Self::OtherSecret(SignedWith::Previous(index)) => {
-                format!("it was not signed with the first secret, but with number {} of those given", index + 2)
+                format!("the request was signed with number {} of the configured secrets, not with the first", index + 2)
             }
             Self::Secret(mistake) => mistake.problem().into(),
             Self::Message(mistake) => mistake.problem(),
             Self::Body(mistake) => mistake.problem(),
-            Self::BodyEmpty => "the body is empty, which Twenty's never is".into(),
-            Self::BodyTruncated => "the body is JSON that breaks off before its end".into(),
-            Self::BodyNotJson => "the body is not JSON, which Twenty's always is".into(),
-            Self::BodyNotUtf8 => "the body is not UTF-8, which Twenty's always is".into(),
-            Self::BodySpaced => "the body has white space between its parts, which Twenty's never has".into(),
-            Self::BodyEscaped => "texts in the body are escaped in a way that Twenty's are not".into(),
-            Self::BodyNumbers => "the body has numbers in a form that Twenty's has not, as `1.0` or `1e21`".into(),
-            Self::BodySorted => "the body's members are in alphabetical order, which Twenty's never are".into(),
+            Self::BodyEmpty => "the body is empty, and Twenty's never are".into(),
+            Self::BodyTruncated => "the body is JSON that is cut off".into(),
+            Self::BodyNotJson => "the body is not JSON, and Twenty's always are".into(),
+            Self::BodyNotUtf8 => "the body is not UTF-8, and Twenty's always are".into(),
+            Self::BodySpaced => "the body has white space between its tokens, and Twenty's never have".into(),
+            Self::BodyEscaped => "strings in the body have escapes that Twenty does not write".into(),
+            Self::BodyNumbers => "the body has numbers in a form that Twenty does not write, such as `1.0` or `1e21`".into(),
+            Self::BodySorted => "the body's members are in alphabetical order, and those of Twenty's never are".into(),
             Self::BodyTooLarge { len, limit } => format!("the body has {len} bytes, and the limit is {limit}"),
-            Self::NotAnEvent(why) => format!("it is signed and fresh, but not an event of Twenty's: {why}"),
+            Self::NotAnEvent(why) => format!("the request is signed and within the tolerance, but its body is not an event: {why}"),
             Self::Unexplained => {
-                "the signature belongs to another secret, timestamp or body: neither these as they are, nor any mistake that was tried, \
-                 leads to it"
+                "the signature was made with another secret, timestamp or body, and none of the known mistakes explains it"
                     .into()
             }
             Self::PossibleTwentyBug => {
-                "if secret and body are right, Twenty has perhaps signed it wrong: where a record has a member named `__proto__`, \
-                 `constructor` or `prototype`, Twenty signs it and leaves it out of the body (seen in 0.42, 1.8 and 2.21)"
+                "if secret and body are right, perhaps Twenty signed the request wrong: if a record has a member named `__proto__`, \
+                 `constructor` or `prototype`, Twenty signs the member and does not send it (seen in 0.42, 1.8 and 2.21)"
                     .into()
             }
         }
@@ -189,25 +188,25 @@ impl Finding {
     pub fn fix(&self) -> &'static str {
         match self {
             Self::Unsigned => {
-                "give the webhook a secret in Twenty's settings: without one Twenty signs nothing. If it has one, see that no proxy \
-                 takes the headers away, and that what you have here was sent by Twenty"
+                "give the webhook a secret in Twenty's settings: without one, Twenty signs nothing. If it has one, make sure that no \
+                 proxy removes the headers, and that Twenty sent this request"
             }
-            Self::HeaderMissing(_) => "send it as Twenty does, and see that no proxy takes it away",
-            Self::HeaderRepeated(_) => "see that no proxy or middleware adds it a second time",
+            Self::HeaderMissing(_) => "send it as Twenty does, and make sure that no proxy removes it",
+            Self::HeaderRepeated(_) => "make sure that no proxy or middleware adds it a second time",
             Self::HeaderMisnamed(_) => {
                 "the names are X-Twenty-Webhook-Signature and X-Twenty-Webhook-Timestamp, with hyphens"
             }
             Self::TimestampUnit(_) | Self::TimestampMalformed => {
-                "send Unix time in milliseconds, in digits alone, as JavaScript's Date.now() gives it"
+                "send Unix time in milliseconds, in digits only, like JavaScript's Date.now()"
             }
             Self::StaleTimestamp { .. } => {
-                "set the clock of this machine, and of the sender's, by NTP. If it is an old recording, or was held up on the way, \
-                 sign it again"
+                "synchronize the clocks of this machine and of the sender with NTP. If this is an old recording, or the request was \
+                 delayed on the way, sign it again"
             }
-            Self::FutureTimestamp { .. } => "set the clock of this machine, and of the sender's, by NTP",
+            Self::FutureTimestamp { .. } => "synchronize the clocks of this machine and of the sender with NTP",
             Self::Signature(mistake) => mistake.fix(),
             Self::OtherSecret(_) => {
-                "each webhook in Twenty has its own secret: configure the one that signs what comes here"
+                "each webhook in Twenty has its own secret: configure the one of the webhook that sends to this address"
             }
             Self::Secret(mistake) => mistake.fix(),
             Self::Message(_) => {
@@ -215,30 +214,30 @@ impl Finding {
             }
             Self::Body(mistake) => mistake.fix(),
             Self::BodyEmpty => {
-                "verify before anything else reads the body; see that nothing redirects the POST, which makes it a GET without body"
+                "verify the body before anything else reads it, and make sure that nothing redirects the POST: a redirect makes it a GET without a body"
             }
             Self::BodyTruncated => {
-                "read the body to its end, and see what cuts it off: a limit of a proxy or a middleware, or a Content-Length that counts \
-                 characters where it should count bytes"
+                "read the body to its end, and find what cuts it off: a limit of a proxy or a middleware, or a Content-Length that counts \
+                 characters instead of bytes"
             }
             Self::BodyNotJson => {
-                "see that this is Twenty's own request, and verify the raw bytes, before a proxy or a middleware decodes or changes them"
+                "make sure that Twenty sent this request, and verify the raw bytes, before a proxy or a middleware decodes or changes them"
             }
             Self::BodyNotUtf8 => {
-                "something has converted or compressed it: verify the raw bytes, before a parser or a proxy touches them"
+                "something converted or compressed it: verify the raw bytes, before a parser or a proxy changes them"
             }
             Self::BodySpaced | Self::BodyEscaped | Self::BodyNumbers | Self::BodySorted => {
-                "perhaps something has rewritten the JSON: verify the raw bytes, before a parser or a proxy touches them. If nothing \
-                 has, compare the secret with the one in the sender's settings"
+                "perhaps something rewrote the JSON: verify the raw bytes, before a parser or a proxy changes them. If nothing \
+                 did, compare the secret with the one in the sender's settings"
             }
-            Self::BodyTooLarge { .. } => "raise the limit with WebhookConfig::body_limit, if this came from Twenty",
-            Self::NotAnEvent(_) => "send a body in one of Twenty's forms: a JSON object with `eventName`, say",
+            Self::BodyTooLarge { .. } => "raise the limit with WebhookConfig::body_limit, if Twenty sent this",
+            Self::NotAnEvent(_) => "send a body in one of Twenty's forms, for example a JSON object with `eventName`",
             Self::Unexplained => {
                 "compare the secret with the one in Twenty's settings: each webhook has its own. If it is the right one, perhaps the \
-                 body or the timestamp was changed on the way: verify the raw bytes, before a parser or a proxy touches them"
+                 body or the timestamp was changed on the way: verify the raw bytes, before a parser or a proxy changes them"
             }
             Self::PossibleTwentyBug => {
-                "rename such a field in Twenty, or take such a key out of the JSON in its fields. No receiver can verify this delivery: \
+                "rename the field in Twenty, or remove the key from the JSON in its fields. No receiver can verify this delivery, so \
                  read the record through Twenty's API"
             }
         }
@@ -265,12 +264,12 @@ fn human(time: Duration) -> String {
     }
 }
 
-/// A clock that shows local time as UTC is off by whole hours, give or take the delivery's own delay.
-fn whole_hours(off: Duration) -> &'static str {
+/// A clock that shows local time as UTC is wrong by whole hours, plus or minus the delay of the delivery.
+fn whole_hours(offset: Duration) -> &'static str {
     const HOUR: u64 = 3600;
-    let (hours, rest) = (off.as_secs() / HOUR, off.as_secs() % HOUR);
-    let near = rest <= 60 || rest >= HOUR - 60;
-    if near && (1..=14).contains(&(hours + u64::from(rest > HOUR / 2))) {
+    let (hours, rest) = (offset.as_secs() / HOUR, offset.as_secs() % HOUR);
+    let is_whole = rest <= 60 || rest >= HOUR - 60;
+    if is_whole && (1..=14).contains(&(hours + u64::from(rest > HOUR / 2))) {
         ": whole hours, as if a clock showed local time as UTC"
     } else {
         ""

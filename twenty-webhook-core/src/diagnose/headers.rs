@@ -3,14 +3,14 @@ use http::{HeaderMap, HeaderName};
 use super::Finding;
 use crate::{NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-/// The signature headers as they are, however bad.
+/// The signature headers as they were sent, even malformed or misnamed ones.
 pub(super) struct LooseHeaders<'a> {
     pub(super) signatures: Vec<&'a [u8]>,
     pub(super) timestamp: Option<&'a [u8]>,
 }
 
 impl<'a> LooseHeaders<'a> {
-    /// Reads what is there, and says what is wrong with how it is there.
+    /// Reads the headers that exist, and adds findings about missing, repeated and misnamed ones.
     pub(super) fn read(headers: &'a HeaderMap, findings: &mut Vec<Finding>) -> Self {
         for name in [&SIGNATURE_HEADER, &TIMESTAMP_HEADER, &NONCE_HEADER] {
             if headers.get_all(name).iter().count() > 1 {
@@ -33,7 +33,7 @@ impl<'a> LooseHeaders<'a> {
     }
 }
 
-/// The values of `name`; where there are none, those of headers that have `word` in their name.
+/// The values of `name`; if there are none, those of headers with `word` in their name.
 fn find<'a>(headers: &'a HeaderMap, name: &HeaderName, word: &str, misnamed: &mut Vec<String>) -> Vec<&'a [u8]> {
     let values = |name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
     if headers.contains_key(name) {

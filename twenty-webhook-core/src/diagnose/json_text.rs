@@ -2,24 +2,24 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-/// How a JSON writer writes.
+/// The style of a JSON writer.
 pub(super) struct Style {
     pub(super) name: &'static str,
-    /// The white space of one level, for writers that break lines.
+    /// The white space of one level of indentation, for writers that break lines.
     pub(super) indent: Option<&'static str>,
     pub(super) comma: &'static str,
     pub(super) colon: &'static str,
     pub(super) escapes: Escapes,
 }
 
-/// What a writer escapes in strings, apart from what it must.
+/// What a writer escapes in strings beyond what JSON requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// Nothing, as `JSON.stringify`.
+    /// Nothing, like `JSON.stringify`.
     Least,
-    /// All but ASCII, as Python.
+    /// All but ASCII, like Python.
     NonAscii,
-    /// All but ASCII, and slashes, as PHP.
+    /// All but ASCII, and slashes, like PHP.
     NonAsciiAndSlash,
 }
 
@@ -31,7 +31,7 @@ const fn one_line(name: &'static str, comma: &'static str, colon: &'static str, 
     Style { name, indent: None, comma, colon, escapes }
 }
 
-/// The writers that are met.
+/// The styles of common JSON writers.
 pub(super) const STYLES: [Style; 9] = [
     one_line("the same JSON without white space, as JSON.stringify writes it", ",", ":", Escapes::Least),
     lines("the same JSON indented by 2 spaces", "  "),
@@ -84,19 +84,19 @@ pub(super) fn rewrite(json: &str, style: &Style) -> Option<String> {
     Some(out)
 }
 
-/// What `JSON.stringify` does not write.
+/// Properties of JSON that `JSON.stringify` did not write.
 #[derive(Default)]
 pub(super) struct Peculiarities {
     /// White space between tokens.
     pub(super) spaced: bool,
-    /// Characters that are escaped and need not be, or are so in another way.
+    /// Characters that are escaped without need or in another way.
     pub(super) escaped: bool,
     /// Numbers in another form than JavaScript's.
     pub(super) numbers: bool,
 }
 
 impl Peculiarities {
-    /// Those of `json`, which is known to be JSON.
+    /// The peculiarities of `json`, which must be valid JSON.
     pub(super) fn of(json: &str) -> Self {
         let mut found = Self::default();
         let mut len = 0;
@@ -115,7 +115,7 @@ impl Peculiarities {
     }
 }
 
-/// The tokens of a text that is known to be JSON.
+/// The tokens of a text that must be valid JSON.
 struct Tokens<'a>(&'a str);
 
 impl<'a> Iterator for Tokens<'a> {
@@ -167,18 +167,18 @@ fn number(token: &str) -> Cow<'_, str> {
     }
 }
 
-/// The length of the string that `json` begins with, its quotes included. The JSON is known to be whole.
+/// The length of the string that `json` begins with, its quotes included. The JSON must be complete.
 fn string_len(json: &str) -> usize {
     let mut escaped = false;
     let end = json.bytes().skip(1).position(|byte| {
-        let ends = byte == b'"' && !escaped;
+        let is_end = byte == b'"' && !escaped;
         escaped = byte == b'\\' && !escaped;
-        ends
+        is_end
     });
     end.map_or(json.len(), |end| end + 2)
 }
 
-/// A string's UTF-16, which unlike `String` can hold the lone surrogates that JavaScript writes.
+/// The UTF-16 of a string. Unlike `String`, it can contain the lone surrogates that JavaScript writes.
 fn units(token: &str) -> Vec<u16> {
     let mut units = Vec::with_capacity(token.len());
     let mut chars = token[1..token.len() - 1].chars();

@@ -8,8 +8,7 @@ use zeroize::Zeroizing;
 use super::SecretMistake;
 use crate::secret::HmacSha256;
 
-/// A key that a sender may have used in place of the secret's text, prepared while the text is there: so that the text need not
-/// be kept.
+/// A key that a sender may have used in place of the secret's text. It is made together with the `Secret`, which does not keep the text.
 pub(crate) struct KeyVariant {
     pub(super) mistake: SecretMistake,
     pub(super) keyed: HmacSha256,
@@ -57,7 +56,7 @@ fn unquoted(text: &str) -> Option<&str> {
     ['"', '\'', '`'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
 }
 
-/// As libraries of Standard Webhooks read a secret.
+/// Decodes a secret like libraries for Standard Webhooks.
 fn base64_decoded(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = text.strip_prefix("whsec_").unwrap_or(text);
     let mut key = Zeroizing::new(vec![0; text.len()]);

@@ -19,19 +19,25 @@ impl SecretMistake {
 
     pub(super) fn problem(self) -> &'static str {
         match self {
-            Self::WhiteSpace => "the secret configured here has white space around it; without, the signature is right",
-            Self::Quotes => "the secret configured here has quotes around it; without, the signature is right",
+            Self::WhiteSpace => {
+                "the secret configured here has white space around it. Without the white space, the signature is right"
+            }
+            Self::Quotes => {
+                "the secret configured here has quotes around it. Without the quotes, the signature is right"
+            }
             Self::Assignment => {
-                "the secret configured here is a whole line, NAME=secret; with what follows the `=` alone, the signature is right"
+                "the secret configured here is an assignment, NAME=secret. With only the part after the `=`, the signature is right"
             }
-            Self::HexDecoded => "the sender has decoded the secret as hex; its key is the bytes, not the text",
-            Self::Base64Decoded => "the sender has decoded the secret as base64; its key is the bytes, not the text",
-            Self::LetterCase => "the secret configured here and the sender's differ in capital and small letters",
+            Self::HexDecoded => "the sender decoded the secret as hex and used the bytes as the key, not the text",
+            Self::Base64Decoded => {
+                "the sender decoded the secret as base64 and used the bytes as the key, not the text"
+            }
+            Self::LetterCase => "the secret configured here and the sender's differ in upper and lower case",
             Self::WhiteSpaceAtSender => {
-                "the sender's secret has white space around it (a line end, perhaps), and the one here has not"
+                "the sender's secret has white space around it, perhaps a line end, and the one configured here has none"
             }
-            Self::QuotesAtSender => "the sender's secret has quotes around it, and the one here has not",
-            Self::Empty => "the sender has signed with an empty secret",
+            Self::QuotesAtSender => "the sender's secret has quotes around it, and the one configured here has none",
+            Self::Empty => "the sender signed with an empty secret",
         }
     }
 
@@ -41,15 +47,15 @@ impl SecretMistake {
             Self::Quotes => {
                 "configure the secret without the quotes; `docker --env-file` and Kubernetes, unlike a shell, keep them"
             }
-            Self::Assignment => "put the secret alone into the file",
+            Self::Assignment => "configure only the secret, without NAME=",
             Self::HexDecoded | Self::Base64Decoded => {
-                "key the HMAC with the secret's text as it is shown, decoding nothing"
+                "use the secret's text as the HMAC key, exactly as Twenty shows it, without decoding it"
             }
-            Self::LetterCase => "copy the secret from Twenty's settings once more",
+            Self::LetterCase => "copy the secret from Twenty's settings again",
             Self::WhiteSpaceAtSender | Self::QuotesAtSender => {
-                "enter the secret at the sender once more, without them; in Twenty, in the webhook's settings"
+                "enter the secret at the sender again, without them. In Twenty, that is in the webhook's settings"
             }
-            Self::Empty => "set the sender's secret; is its variable unset?",
+            Self::Empty => "set the sender's secret. Perhaps its environment variable is not set",
         }
     }
 }
@@ -69,14 +75,14 @@ impl SignatureMistake {
 
     pub(super) fn problem(self) -> String {
         match self {
-            Self::UpperCase => "the signature is in capital letters, which Twenty does not write".into(),
+            Self::UpperCase => "the signature is in upper case, and Twenty writes lower case".into(),
             Self::Base64 => "the signature is in base64".into(),
-            Self::Prefixed => "the signature has something before it, as `sha256=` or `v1=`".into(),
+            Self::Prefixed => "the signature has a prefix, such as `sha256=` or `v1=`".into(),
             Self::Quoted => "the signature has quotes around it".into(),
             Self::Several => "there are several signatures in one header".into(),
-            Self::Length { len: 40 } => "the signature has 40 characters, as of SHA-1".into(),
-            Self::Length { len: 96 } => "the signature has 96 characters, as of SHA-384".into(),
-            Self::Length { len: 128 } => "the signature has 128 characters, as of SHA-512".into(),
+            Self::Length { len: 40 } => "the signature has 40 characters, like one of SHA-1".into(),
+            Self::Length { len: 96 } => "the signature has 96 characters, like one of SHA-384".into(),
+            Self::Length { len: 128 } => "the signature has 128 characters, like one of SHA-512".into(),
             Self::Length { len } => format!("the signature has {len} characters, and should have 64"),
             Self::NotHex => "the signature has characters that are not hex digits".into(),
         }
@@ -84,8 +90,10 @@ impl SignatureMistake {
 
     pub(super) fn fix(self) -> &'static str {
         match self {
-            Self::UpperCase => "this library accepts it; write it in small letters for receivers that do not",
-            Self::Several => "see that no proxy joins repeated headers, and that the signature is added once",
+            Self::UpperCase => "this library accepts it. Write it in lower case for receivers that do not",
+            Self::Several => {
+                "make sure that no proxy joins repeated headers, and that the signature is added only once"
+            }
             Self::Base64 | Self::Prefixed | Self::Quoted | Self::Length { .. } | Self::NotHex => {
                 "send the HMAC-SHA256 as 64 lower-case hex digits, with nothing around them"
             }
@@ -108,7 +116,7 @@ impl TimestampUnit {
             Self::Seconds => "the timestamp is in seconds",
             Self::Microseconds => "the timestamp is in microseconds",
             Self::Nanoseconds => "the timestamp is in nanoseconds",
-            Self::Date => "the timestamp is a date in text",
+            Self::Date => "the timestamp is a date, not a number",
         }
     }
 }
@@ -154,19 +162,17 @@ impl BodyMistake {
             Self::Reserialized(style) => {
                 format!("the JSON was rewritten after it was signed: the signature is of {style}")
             }
-            Self::LineEndLost => "the signature is of the body with a line end after it, which did not arrive".into(),
+            Self::LineEndLost => "the signed body ends with a line end that did not arrive".into(),
             Self::LineEndAdded => {
-                "white space has been added around the body since it was signed: a line end, perhaps".into()
+                "white space, perhaps a line end, was added around the body after it was signed".into()
             }
             Self::LineEndsChanged => "the body's line ends were changed after it was signed".into(),
             Self::Transcoded => "the body was UTF-8 when it was signed, and was converted to Latin-1 on the way".into(),
-            Self::ByteOrderMark => "a byte order mark was added or taken away after the body was signed".into(),
+            Self::ByteOrderMark => "a byte order mark was added or removed after the body was signed".into(),
             Self::StringifiedTwice => {
                 "the signature is of the body stringified twice, as in the sample of Twenty's docs".into()
             }
-            Self::ArrivedStringified => {
-                "the body that arrived is a JSON string that holds the one that was signed".into()
-            }
+            Self::ArrivedStringified => "the body that arrived is a JSON string that contains the signed body".into(),
             Self::Empty => "the signature is of an empty body".into(),
         }
     }
@@ -174,18 +180,18 @@ impl BodyMistake {
     pub(super) fn fix(self) -> &'static str {
         match self {
             Self::Reserialized(_) | Self::ByteOrderMark | Self::Transcoded => {
-                "verify the raw bytes, before a parser, a proxy or a JSON middleware touches them; a sender makes the text once, signs \
-                 it, and sends that same text"
+                "verify the raw bytes, before a parser, a proxy or a JSON middleware changes them. A sender must write the JSON once, sign \
+                 it, and send the same bytes"
             }
             Self::LineEndLost | Self::LineEndsChanged => {
-                "sign and send the same bytes: with curl, `--data-binary @FILE`, because `-d @FILE` takes line ends out"
+                "sign and send the same bytes: with curl, `--data-binary @FILE`, because `-d @FILE` removes line ends"
             }
             Self::LineEndAdded => {
-                "sign and send the same bytes: an editor adds a line end to a file, and `echo` to its output; `printf %s` does not"
+                "sign and send the same bytes. Editors add a line end to a file, and `echo` adds one to its output, but `printf %s` does not"
             }
-            Self::StringifiedTwice => "call JSON.stringify once, and sign what you send; Twenty itself does so",
-            Self::ArrivedStringified => "send the text itself: something stringifies it once more on the way",
-            Self::Empty => "sign the body that is sent; was it there when it was signed?",
+            Self::StringifiedTwice => "call JSON.stringify once and sign what you send, as Twenty does",
+            Self::ArrivedStringified => "send the text itself. Something on the way stringifies it once more",
+            Self::Empty => "sign the body that you send. Perhaps it was not read yet when it was signed",
         }
     }
 }

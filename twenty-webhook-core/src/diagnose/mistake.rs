@@ -1,4 +1,4 @@
-/// What is wrong with the secret that a request was signed with, or with the one that is configured here.
+/// A mistake in the secret of the sender or in the secret configured here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretMistake {
@@ -6,93 +6,93 @@ pub enum SecretMistake {
     WhiteSpace,
     /// The configured text has quotes around it.
     Quotes,
-    /// The configured text is a whole line, `NAME=secret`.
+    /// The configured text is an assignment, `NAME=secret`.
     Assignment,
-    /// The signer decoded the text as hex; its key is the text itself.
+    /// The sender decoded the text as hex. The key must be the text itself.
     HexDecoded,
-    /// The signer decoded the text as base64.
+    /// The sender decoded the text as base64. The key must be the text itself.
     Base64Decoded,
-    /// Capital letters here, small ones there.
+    /// The two secrets differ in upper and lower case.
     LetterCase,
-    /// The signer's text has white space around it.
+    /// The sender's text has white space around it.
     WhiteSpaceAtSender,
-    /// The signer's text has quotes around it.
+    /// The sender's text has quotes around it.
     QuotesAtSender,
-    /// The signer's secret is empty: an unset variable, say.
+    /// The sender's secret is empty, for example because a variable is not set.
     Empty,
 }
 
-/// How a signature header is written that does not hold 64 lower-case hex digits.
+/// A mistake in the form of a signature header, which should be 64 lower-case hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignatureMistake {
-    /// In capital letters. It is accepted; but Twenty does not write it so.
+    /// In upper case. It is accepted, but Twenty writes lower case.
     UpperCase,
     /// In base64.
     Base64,
-    /// With something before it, as `sha256=`.
+    /// With a prefix, such as `sha256=`.
     Prefixed,
     /// With quotes around it.
     Quoted,
-    /// Several in one header, as a proxy joins repeated ones.
+    /// Several signatures in one header: a proxy joins repeated headers like this.
     Several,
-    /// Of some other length.
+    /// Of another length.
     Length {
         /// Its length in bytes.
         len: usize,
     },
-    /// Of 64 characters, but not all of them are hex digits.
+    /// 64 bytes, but not all of them are hex digits.
     NotHex,
 }
 
-/// The unit that a timestamp is in, where it should be milliseconds.
+/// The wrong unit of a timestamp, which should be in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimestampUnit {
-    /// As `date +%s` prints.
+    /// Seconds, as `date +%s` prints.
     Seconds,
-    /// A thousandth of a millisecond.
+    /// Microseconds.
     Microseconds,
-    /// A millionth of a millisecond.
+    /// Nanoseconds.
     Nanoseconds,
-    /// Not a number of anything: a date in text.
+    /// A date as text, not a number.
     Date,
 }
 
-/// How the signed message was put together, where it should be timestamp, colon, body.
+/// A mistake in the signed message, which should be the timestamp, a colon, and the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessageMistake {
     /// The body alone.
     WithoutTimestamp,
-    /// Something other than a colon between the two; perhaps nothing.
+    /// Another separator than a colon. It may be empty.
     Separator(&'static str),
-    /// The timestamp in seconds, while the header has milliseconds.
+    /// The timestamp was signed in seconds and sent in milliseconds.
     SignedSeconds,
-    /// The timestamp in milliseconds, while the header has seconds.
+    /// The timestamp was signed in milliseconds and sent in seconds.
     SignedMilliseconds,
 }
 
-/// How the body that was signed differs from the one that arrived.
+/// The difference between the signed body and the one that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyMistake {
-    /// The same JSON, written by another writer; in this style.
+    /// The same JSON, written by another JSON writer in this style.
     Reserialized(&'static str),
-    /// What was signed ends with a line end that did not arrive.
+    /// The signed body ends with a line end that did not arrive.
     LineEndLost,
-    /// A line end, or white space, has been added around what was signed.
+    /// A line end or other white space was added around the signed body.
     LineEndAdded,
-    /// It was UTF-8 when it was signed, and arrived as Latin-1.
+    /// The body was signed as UTF-8 and arrived as Latin-1.
     Transcoded,
-    /// Line ends were changed between `\n` and `\r\n`, or taken out.
+    /// Line ends were converted between `\n` and `\r\n`.
     LineEndsChanged,
-    /// A byte order mark is on one side only.
+    /// Only one of the two bodies has a byte order mark.
     ByteOrderMark,
-    /// The body, made a JSON string once more, was signed.
+    /// The signed body is the one that arrived, stringified once more.
     StringifiedTwice,
-    /// The body that arrived is a JSON string that holds the one that was signed.
+    /// The body that arrived is a JSON string that contains the signed body.
     ArrivedStringified,
-    /// Nothing was signed in its place.
+    /// An empty body was signed.
     Empty,
 }

@@ -1,4 +1,4 @@
-//! Why a request does not verify, found by trying the mistakes that people make.
+//! Finds out why a request does not verify, by trying common mistakes.
 
 mod body;
 mod diagnosis;

@@ -7,14 +7,13 @@ use super::{BodyMistake, Finding, MessageMistake, TimestampUnit, body, time};
 use crate::secret::HmacSha256;
 use crate::{Secret, SignedWith, Verifier};
 
-/// How many bytes are hashed at most: less than a second's work. The likeliest are tried first.
-const BUDGET: usize = 256 * 1024 * 1024;
+/// The maximum number of bytes to hash, which takes less than a second. The likeliest mistakes are tried first.
+const BYTE_BUDGET: usize = 256 * 1024 * 1024;
 
-/// No more mistakes than this are looked for at once, apart from how the signature is written.
-const MOST_MISTAKES: usize = 3;
+/// The maximum number of mistakes in one request, not counting the form of the signature.
+const MAX_MISTAKES: usize = 3;
 
-/// What has to be wrong for one of these signatures to be right: empty if nothing has to be. `None` if none was found that explains
-/// any, within the budget.
+/// The mistakes that explain one of these signatures; empty if it is right as it is. `None` if none was explained within the budget.
 pub(super) fn search(
     verifier: &Verifier,
     signatures: &[Reading],
@@ -24,32 +23,35 @@ pub(super) fn search(
     if signatures.is_empty() {
         return None;
     }
-    let (keys, heads, variants) = (keys(verifier), heads(timestamp), body::variants(arrived));
-    let mut budget = BUDGET;
+    let (keys, prefixes, variants) = (keys(verifier), prefixes(timestamp), body::variants(arrived));
+    let mut budget = BYTE_BUDGET;
     let mut search = |mistakes: usize, body_mistake: Option<BodyMistake>, body: &[u8]| {
         let body_mistake = body_mistake.map(Finding::Body);
-        for (head_mistake, head) in &heads {
+        for (prefix_mistake, prefix) in &prefixes {
             for key in &keys {
-                let found = [&key.mistake, head_mistake, &body_mistake].into_iter().filter(|mistake| mistake.is_some());
-                if found.count() != mistakes {
+                let present =
+                    [&key.mistake, prefix_mistake, &body_mistake].into_iter().filter(|mistake| mistake.is_some());
+                if present.count() != mistakes {
                     continue;
                 }
-                let Some(left) = budget.checked_sub(head.len() + body.len()) else { return ControlFlow::Break(None) };
-                budget = left;
+                let Some(remaining) = budget.checked_sub(prefix.len() + body.len()) else {
+                    return ControlFlow::Break(None);
+                };
+                budget = remaining;
                 let mut mac = key.keyed.clone();
-                mac.update(head);
+                mac.update(prefix);
                 mac.update(body);
                 let matching = signatures.iter().find(|(_, signature)| signature.matches(mac.clone()));
-                if let Some((written, _)) = matching {
-                    let written = written.map(Finding::Signature);
-                    let findings = [&written, &key.which, &key.mistake, head_mistake, &body_mistake];
+                if let Some((form, _)) = matching {
+                    let form = form.map(Finding::Signature);
+                    let findings = [&form, &key.which, &key.mistake, prefix_mistake, &body_mistake];
                     return ControlFlow::Break(Some(findings.into_iter().flatten().cloned().collect()));
                 }
             }
         }
         ControlFlow::Continue(())
     };
-    for mistakes in 0..=MOST_MISTAKES {
+    for mistakes in 0..=MAX_MISTAKES {
         if let ControlFlow::Break(result) = search(mistakes, None, arrived) {
             return result;
         }
@@ -86,23 +88,23 @@ fn keys(verifier: &Verifier) -> Vec<Key<'_>> {
     exact.chain(variants).collect()
 }
 
-/// What may stand before the body in the signed message. The first is as it should be.
-fn heads(timestamp: Option<&[u8]>) -> Vec<(Option<Finding>, Vec<u8>)> {
-    let mut heads = Vec::new();
+/// What may have been signed before the body. The first is the right one.
+fn prefixes(timestamp: Option<&[u8]>) -> Vec<(Option<Finding>, Vec<u8>)> {
+    let mut prefixes = Vec::new();
     if let Some(text) = timestamp {
-        heads.push((None, [text, b":"].concat()));
+        prefixes.push((None, [text, b":"].concat()));
         for separator in [".", "", "|", "\n"] {
             let mistake = Finding::Message(MessageMistake::Separator(separator));
-            heads.push((Some(mistake), [text, separator.as_bytes()].concat()));
+            prefixes.push((Some(mistake), [text, separator.as_bytes()].concat()));
         }
         if let Some((mistake, number)) = other_units(text) {
             for separator in [":", "."] {
-                heads.push((Some(Finding::Message(mistake)), format!("{number}{separator}").into_bytes()));
+                prefixes.push((Some(Finding::Message(mistake)), format!("{number}{separator}").into_bytes()));
             }
         }
     }
-    heads.push((Some(Finding::Message(MessageMistake::WithoutTimestamp)), Vec::new()));
-    heads
+    prefixes.push((Some(Finding::Message(MessageMistake::WithoutTimestamp)), Vec::new()));
+    prefixes
 }
 
 fn other_units(text: &[u8]) -> Option<(MessageMistake, u64)> {

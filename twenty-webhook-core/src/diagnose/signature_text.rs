@@ -5,15 +5,15 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::SignatureMistake;
 use crate::Signature;
 
-/// A signature as it may be meant, and what is then wrong with how it is written.
+/// A possible reading of a signature header, and the mistake in its form.
 pub(super) type Reading = (Option<SignatureMistake>, Signature);
 
 /// Every way to read a signature header.
 pub(super) fn readings(text: &[u8]) -> Vec<Reading> {
     let text = text.trim_ascii();
     if let Some(signature) = Signature::from_hex(text) {
-        let upper = text.iter().any(u8::is_ascii_uppercase);
-        return vec![(upper.then_some(SignatureMistake::UpperCase), signature)];
+        let has_upper_case = text.iter().any(u8::is_ascii_uppercase);
+        return vec![(has_upper_case.then_some(SignatureMistake::UpperCase), signature)];
     }
     let mut readings = Vec::new();
     let mut add = |mistake, text: &[u8]| {
@@ -29,9 +29,9 @@ pub(super) fn readings(text: &[u8]) -> Vec<Reading> {
     }
     let parts: Vec<&[u8]> =
         text.split(|byte| matches!(byte, b',' | b' ' | b';')).filter(|part| !part.is_empty()).collect();
-    let several = parts.iter().filter(|part| Signature::from_hex(without_prefix(part)).is_some()).count() > 1;
+    let are_several = parts.iter().filter(|part| Signature::from_hex(without_prefix(part)).is_some()).count() > 1;
     for part in parts {
-        let mistake = if several { SignatureMistake::Several } else { SignatureMistake::Prefixed };
+        let mistake = if are_several { SignatureMistake::Several } else { SignatureMistake::Prefixed };
         let inner = without_prefix(part);
         if inner.len() < text.len() {
             add(mistake, inner);
@@ -40,7 +40,7 @@ pub(super) fn readings(text: &[u8]) -> Vec<Reading> {
     readings
 }
 
-/// What is wrong with a signature that cannot be read in any way.
+/// The mistake in a signature that has no reading.
 pub(super) fn unreadable(text: &[u8]) -> SignatureMistake {
     match text.len() {
         64 => SignatureMistake::NotHex,
@@ -48,7 +48,7 @@ pub(super) fn unreadable(text: &[u8]) -> SignatureMistake {
     }
 }
 
-/// `sha256=…`, `v1=…`, `sha256:…`. The `=` that base64 may end with is no prefix's.
+/// `sha256=…`, `v1=…`, `sha256:…`. An `=` at the end of base64 does not end a prefix.
 fn without_prefix(text: &[u8]) -> &[u8] {
     let end = text.len().saturating_sub(Signature::LEN);
     let prefix = text[..end].iter().rposition(|byte| matches!(byte, b'=' | b':'));

@@ -1,11 +1,11 @@
 use super::{Finding, TimestampUnit};
 use crate::{Tolerance, UnixMillis};
 
-/// What is wrong with a timestamp.
-pub(super) fn judge(text: &[u8], now: UnixMillis, tolerance: Tolerance) -> Vec<Finding> {
+/// The findings about a timestamp.
+pub(super) fn check(text: &[u8], now: UnixMillis, tolerance: Tolerance) -> Vec<Finding> {
     let Some(number) = digits(text) else {
         let text = std::str::from_utf8(text).unwrap_or_default();
-        // `1735066639.761`, as Python's time.time() gives it.
+        // As Python's `time.time()`: `1735066639.761`.
         let seconds = text.split_once('.').and_then(|(whole, _)| digits(whole.as_bytes()));
         return vec![if text.get(..10).is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok()) {
             Finding::TimestampUnit(TimestampUnit::Date)
@@ -33,7 +33,7 @@ pub(super) fn judge(text: &[u8], now: UnixMillis, tolerance: Tolerance) -> Vec<F
     findings
 }
 
-/// By its magnitude: each of these ranges spans the years from 1973 (seconds: 2001) to 5138.
+/// Tells the unit from the magnitude: each range covers the years from 1973 (seconds: 2001) to 5138.
 pub(super) fn unit(number: u64) -> Option<TimestampUnit> {
     match number {
         1_000_000_000..100_000_000_000 => Some(TimestampUnit::Seconds),

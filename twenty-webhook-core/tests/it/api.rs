@@ -1,4 +1,4 @@
-//! What users build on, and what must stay: conversions, traits, and texts.
+//! The conversions, traits and texts that users depend on, and that must not change.
 
 use twenty_webhook_core::{
     Action, Delivery, DeliveryId, EventName, Extra, Outcome, RawJson, Rejection, ReplayKey, Secret, SharedVerifier,
@@ -18,10 +18,10 @@ fn ids_are_bytes_text_and_json() {
     }
 }
 
-/// The key of stored rows and message ids must not change between versions: SHA-256 of `tenant`, the length of the name as eight bytes, the
-/// name, and the SHA-256 of the body. By Python's hashlib.
+/// The key identifies stored rows and messages, so it must not change between versions. It is the SHA-256 of `tenant`, the length of the
+/// name as eight bytes, the name, and the SHA-256 of the body. Python's hashlib computed the expected value.
 #[test]
-fn a_replay_key_stays_what_it_is() {
+fn a_replay_key_does_not_change() {
     let secret = Secret::new("s3cret").unwrap();
     let body = r#"{"eventName":"person.created","record":{"id":"42"}}"#;
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
@@ -30,7 +30,7 @@ fn a_replay_key_stays_what_it_is() {
 }
 
 #[test]
-fn names_and_actions_are_compared_with_texts() {
+fn names_and_actions_can_be_compared_with_text() {
     let (name, later) = (EventName::from("person.created"), EventName::from("person.updated"));
     assert_eq!((name.as_ref(), name < later), ("person.created", true));
     assert_eq!("created".parse::<Action>().unwrap(), Action::Created);
@@ -41,21 +41,21 @@ fn names_and_actions_are_compared_with_texts() {
 #[test]
 fn traits_that_users_rely_on() {
     fn is_shared<T: Send + Sync + 'static>() {}
-    fn is_sent<T: Send + 'static>() {}
-    fn is_written<T: serde::Serialize>() {}
-    fn makes_a_config<T: Into<WebhookConfig>>() {}
+    fn is_send<T: Send + 'static>() {}
+    fn is_serialize<T: serde::Serialize>() {}
+    fn converts_to_config<T: Into<WebhookConfig>>() {}
     is_shared::<WebhookEvent>();
     is_shared::<WebhookConfig>();
     is_shared::<Rejection>();
     is_shared::<Delivery>();
-    is_sent::<VerifiedRequest>();
-    is_written::<records::Person>();
-    is_written::<records::Currency>();
-    is_written::<RawJson>();
-    is_written::<Extra>();
-    makes_a_config::<Secret>();
-    makes_a_config::<Verifier>();
-    makes_a_config::<SharedVerifier>();
+    is_send::<VerifiedRequest>();
+    is_serialize::<records::Person>();
+    is_serialize::<records::Currency>();
+    is_serialize::<RawJson>();
+    is_serialize::<Extra>();
+    converts_to_config::<Secret>();
+    converts_to_config::<Verifier>();
+    converts_to_config::<SharedVerifier>();
     let _ = |outcome: &Outcome<'_>| -> &'static str { outcome.code() };
 }
 

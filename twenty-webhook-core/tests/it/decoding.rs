@@ -1,4 +1,4 @@
-//! Records of one's own types, and what is said when they do not fit.
+//! Records decoded into a user's types, and the errors when they do not fit.
 
 use serde::Deserialize;
 use twenty_webhook_core::records::{Note, Person};
@@ -25,7 +25,7 @@ fn a_custom_object_is_any_type_that_can_be_deserialized() {
 }
 
 #[test]
-fn half_an_emoji_becomes_a_replacement_character() {
+fn a_lone_surrogate_becomes_a_replacement_character() {
     let event = event("22-lone-surrogate.json");
     assert_eq!(event.record::<Note>().unwrap().title.as_deref(), Some("cut emoji \u{fffd}"));
     assert_eq!(event.record_value().unwrap()["title"], "cut emoji \u{fffd}");
@@ -38,7 +38,7 @@ fn half_an_emoji_becomes_a_replacement_character() {
 }
 
 #[test]
-fn a_deep_field_does_not_lose_the_record() {
+fn a_deeply_nested_field_does_not_make_the_record_unreadable() {
     let event = event("24-person-updated-deep.json");
     let person: Person = event.record().unwrap();
     assert_eq!(person.name.unwrap().to_string(), "Inès Moreau");
@@ -46,7 +46,7 @@ fn a_deep_field_does_not_lose_the_record() {
     let error = event.record_value().unwrap_err().to_string();
     assert!(error.ends_with("recursion limit exceeded"), "{error}");
 
-    // A hundred thousand levels, for the stack.
+    // A hundred thousand levels must not overflow the stack.
     let deep = format!(
         r#"{{"eventName":"a.created","record":{{"id":"1","deep":{}}}}}"#,
         "[".repeat(100_000) + &"]".repeat(100_000)
@@ -56,9 +56,9 @@ fn a_deep_field_does_not_lose_the_record() {
     assert!(event.record::<Person>().unwrap().extra.get("deep").is_some());
 }
 
-/// A record in which something is odd is read member by member, and all else in it is as it would be otherwise.
+/// A record with an unexpected value is read member by member. That must not change its other members.
 #[test]
-fn one_odd_field_changes_no_other() {
+fn one_field_of_the_wrong_type_changes_no_other_field() {
     let stored = |record: &RawJson, odd: &str| {
         let rest = record.as_str().strip_prefix('{').unwrap();
         let comma = if rest == "}" { "" } else { "," };
@@ -86,7 +86,7 @@ fn one_odd_field_changes_no_other() {
 }
 
 #[test]
-fn a_type_that_takes_an_error_for_an_answer_still_sees_the_record() {
+fn a_type_that_ignores_errors_still_gets_the_record() {
     /// Like `serde_with::DefaultOnError`.
     #[derive(Debug, PartialEq)]
     struct OrZero(u32);
@@ -95,19 +95,19 @@ fn a_type_that_takes_an_error_for_an_answer_still_sees_the_record() {
             Ok(u32::deserialize(deserializer).map_or(Self(0), Self))
         }
     }
-    /// A type of one's own around one of this crate.
+    /// A user's type around a type of this crate.
     #[derive(Deserialize)]
-    struct Mine(Person);
+    struct Wrapped(Person);
 
     let event = WebhookEvent::from_stored(r#"{"eventName":"a.created","record":{"id":"1"},"number":7}"#).unwrap();
     assert_eq!(event.extra().get("number").unwrap().decode::<OrZero>().unwrap(), OrZero(7));
-    assert_eq!(event.record::<Mine>().unwrap().0.id.as_deref(), Some("1"));
+    assert_eq!(event.record::<Wrapped>().unwrap().0.id.as_deref(), Some("1"));
     assert_eq!(event.record::<Option<Person>>().unwrap().unwrap().id.as_deref(), Some("1"));
     assert_eq!(event.extra().get("number").unwrap().decode::<RawJson>().unwrap().as_str(), "7");
 }
 
 #[test]
-fn an_error_says_which_field_but_never_a_value() {
+fn an_error_names_the_field_and_never_a_value() {
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only its shape matters")]
     struct Deal {
@@ -142,7 +142,7 @@ fn an_error_says_which_field_but_never_a_value() {
 }
 
 #[test]
-fn a_record_may_stand_inside_ones_own_types() {
+fn a_record_can_be_a_field_of_a_users_type() {
     #[derive(Deserialize)]
     struct Stored {
         person: Person,

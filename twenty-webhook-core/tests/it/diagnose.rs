@@ -30,7 +30,7 @@ impl Mistake {
     fn all() -> Vec<Self> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vectors/mistakes.json");
         let all: Vec<Self> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        assert!(all.len() >= 110, "the mistakes are there");
+        assert!(all.len() >= 110, "mistakes.json has all mistakes");
         all
     }
 
@@ -66,7 +66,7 @@ fn every_mistake_is_found() {
 }
 
 #[test]
-fn a_guess_is_never_beside_what_is_proven_and_says_that_it_is_one() {
+fn a_guess_says_that_it_is_one_and_never_comes_with_a_proven_finding() {
     for mistake in Mistake::all() {
         let diagnosis = mistake.diagnose();
         let (guesses, others): (Vec<&Finding>, Vec<_>) =
@@ -74,15 +74,15 @@ fn a_guess_is_never_beside_what_is_proven_and_says_that_it_is_one() {
         for guess in &guesses {
             assert!(guess.to_string().contains("erhaps"), "{guess}");
         }
-        let proven =
+        let is_proven =
             |finding: &&Finding| matches!(finding, Finding::Secret(_) | Finding::Message(_) | Finding::Body(_));
-        assert!(guesses.is_empty() || !others.iter().any(proven), "{}: {diagnosis}", mistake.name);
+        assert!(guesses.is_empty() || !others.iter().any(is_proven), "{}: {diagnosis}", mistake.name);
     }
 }
 
-/// What Twenty really writes has none of what Twenty's bodies are said never to have.
+/// A body that Twenty wrote must have none of the properties that, by the findings, Twenty's bodies never have.
 #[test]
-fn a_real_delivery_under_another_secret_has_nothing_to_be_blamed_for() {
+fn a_real_delivery_with_another_secret_has_no_finding_about_its_body() {
     for real in Real::all() {
         let codes: Vec<_> = real.diagnosed_with("another secret").findings().iter().map(Finding::code).collect();
         assert_eq!(codes, ["unexplained", "possible_twenty_bug"], "{}", real.name);
@@ -90,7 +90,7 @@ fn a_real_delivery_under_another_secret_has_nothing_to_be_blamed_for() {
 }
 
 #[test]
-fn the_verdict_is_the_verifiers() {
+fn the_verdict_is_that_of_the_verifier() {
     for mistake in Mistake::all() {
         let now = UnixMillis::from_millis(mistake.now);
         let verified = mistake.verifier().verify_at(&mistake.headers(), mistake.body(), now);
@@ -102,7 +102,7 @@ fn the_verdict_is_the_verifiers() {
 }
 
 #[test]
-fn what_is_refused_has_a_finding() {
+fn a_rejected_request_has_a_finding() {
     for mistake in Mistake::all() {
         let diagnosis = mistake.diagnose();
         assert!(diagnosis.verdict().is_ok() || !diagnosis.findings().is_empty(), "{}", mistake.name);
@@ -113,41 +113,45 @@ fn what_is_refused_has_a_finding() {
 fn neither_a_secret_nor_a_signature_nor_the_body_is_printed() {
     for mistake in Mistake::all() {
         let diagnosis = mistake.diagnose();
-        let told = format!("{diagnosis} {diagnosis:?} {:?}", mistake.verifier());
+        let printed = format!("{diagnosis} {diagnosis:?} {:?}", mistake.verifier());
         for secret in &mistake.secrets {
             let secret = secret.trim_matches(|char: char| !char.is_ascii_alphanumeric());
-            assert!(!told.contains(secret), "{}: {told}", mistake.name);
+            assert!(!printed.contains(secret), "{}: {printed}", mistake.name);
         }
         let timestamp = mistake.headers().get("x-twenty-webhook-timestamp").cloned();
         let sent_at = timestamp.and_then(|text| text.to_str().ok()?.parse().ok()).unwrap_or_default();
         let signer = Signer::new(Secret::new(&mistake.secrets[0]).unwrap());
         let expected = signer.sign_at(&mistake.body(), UnixMillis::from_millis(sent_at));
-        assert!(!told.contains(expected["x-twenty-webhook-signature"].to_str().unwrap()), "{}: {told}", mistake.name);
+        assert!(
+            !printed.contains(expected["x-twenty-webhook-signature"].to_str().unwrap()),
+            "{}: {printed}",
+            mistake.name
+        );
         for canary in ["Zo", "O’Hara", "8661deff"] {
-            assert!(!told.contains(canary), "{}: {told}", mistake.name);
+            assert!(!printed.contains(canary), "{}: {printed}", mistake.name);
         }
     }
 }
 
 #[test]
-fn each_code_has_a_message_of_its_own() {
-    let mut told: Vec<(String, String)> = Vec::new();
+fn each_code_has_its_own_message() {
+    let mut messages: Vec<(String, String)> = Vec::new();
     for mistake in Mistake::all() {
         for finding in mistake.diagnose().findings() {
             assert!(!finding.problem().is_empty() && !finding.fix().is_empty());
             assert!(finding.to_string().contains(finding.fix()));
-            told.push((finding.problem(), finding.code().to_owned()));
+            messages.push((finding.problem(), finding.code().to_owned()));
         }
     }
-    told.sort();
-    told.dedup();
-    let mut seen: Vec<_> = told.iter().map(|(seen, _)| seen).collect();
-    seen.dedup();
-    assert_eq!(seen.len(), told.len(), "no two codes say the same: {told:#?}");
+    messages.sort();
+    messages.dedup();
+    let mut problems: Vec<_> = messages.iter().map(|(problem, _)| problem).collect();
+    problems.dedup();
+    assert_eq!(problems.len(), messages.len(), "two codes have the same message: {messages:#?}");
 }
 
 #[test]
-fn a_body_over_the_limit_is_said_to_be() {
+fn a_body_over_the_limit_is_found() {
     let secret = Secret::new("s3cret").unwrap();
     let body = format!(r#"{{"eventName":"person.created","pad":"{}"}}"#, "a".repeat(WebhookConfig::DEFAULT_BODY_LIMIT));
     let headers = Signer::new(secret.clone()).sign(body.as_bytes());
@@ -174,7 +178,7 @@ fn whole_hours_are_pointed_out() {
 }
 
 #[test]
-fn any_bytes_are_diagnosed() {
+fn any_bytes_can_be_diagnosed() {
     let verifier = Verifier::new(Secret::new("=\u{fe0f}' ").unwrap());
     let bodies: [&[u8]; 7] =
         [b"", b"\"", b"\xff\xfe", b"{\"a\":[{}, [ ] ,{}]}", b"\"\\ud83d\\\\\"", b"-0.0", b"[[[[[["];
@@ -194,7 +198,7 @@ fn any_bytes_are_diagnosed() {
 }
 
 #[test]
-fn time_is_judged_by_the_verifiers_own_tolerance() {
+fn the_tolerance_is_that_of_the_verifier() {
     let secret = Secret::new("s3cret").unwrap();
     let verifier = Verifier::new(secret.clone()).tolerance(Tolerance::both(Duration::from_secs(1)));
     let body = r#"{"eventName":"person.created"}"#;

@@ -1,4 +1,4 @@
-//! Every body in the workspace's `tests/vectors`, through the verifier, into an event.
+//! Every body in the workspace's `tests/vectors`, verified and read as an event.
 
 use std::fmt::{Debug, Write};
 
@@ -9,7 +9,7 @@ use twenty_webhook_core::{Action, EventName, Payload, RecordError, WebhookEvent}
 
 use crate::vectors::{Real, Vector, event, vectors};
 
-/// What the accessors say of each body: its number, name, form, the beginning of the record's id, date, and updated fields.
+/// What the accessors return for each body: number, name, form, beginning of the record's id, date, and updated fields.
 const TABLE: &str = "\
 01 person.created record 6b1f20a4 2026-09-14T08:21:37.412Z []
 02 person.updated record 6b1f20a4 2026-09-14T09:02:12.004Z [emails companyId updatedBy]
@@ -76,7 +76,7 @@ fn every_body_of_every_form() {
 }
 
 #[test]
-fn an_event_read_back_from_storage_is_the_same_but_proves_nothing() {
+fn an_event_read_from_storage_is_equal_but_is_no_proof() {
     for Vector { body, .. } in vectors() {
         let verified = event(&body);
         let stored = WebhookEvent::from_stored(verified.body().clone()).unwrap();
@@ -87,11 +87,11 @@ fn an_event_read_back_from_storage_is_the_same_but_proves_nothing() {
 }
 
 #[test]
-fn whose_write_it_was() {
-    let by_hand = event("01-person-created.json");
-    assert_eq!(by_hand.user_id(), Some("20c39b1d-7f44-4e0a-a6d2-58e1b3f7094c"));
-    assert_eq!(by_hand.workspace_member_id(), Some("7a9e2d60-1c83-4bf5-93da-0e6c4f81b725"));
-    assert_eq!((by_hand.api_key_id(), by_hand.application_id()), (None, None));
+fn the_actor_of_a_write() {
+    let by_user = event("01-person-created.json");
+    assert_eq!(by_user.user_id(), Some("20c39b1d-7f44-4e0a-a6d2-58e1b3f7094c"));
+    assert_eq!(by_user.workspace_member_id(), Some("7a9e2d60-1c83-4bf5-93da-0e6c4f81b725"));
+    assert_eq!((by_user.api_key_id(), by_user.application_id()), (None, None));
 
     let by_key = event("26-opportunity-created-api-key.json");
     assert_eq!((by_key.user_id(), by_key.workspace_member_id()), (None, None));
@@ -106,7 +106,7 @@ fn whose_write_it_was() {
 }
 
 #[test]
-fn which_fields_changed() {
+fn changed_fields() {
     assert!(event("06-opportunity-updated-stage.json").changed("stage"));
     assert!(!event("06b-opportunity-updated-amount-string.json").changed("stage"));
     assert!(!event("04-company-created.json").changed("name"), "Twenty lists none on created");
@@ -116,7 +116,7 @@ fn which_fields_changed() {
 }
 
 #[test]
-fn names_as_they_were_sent() {
+fn names_as_sent() {
     for (body, name) in [
         ("18-legacy-2024-create-person.json", "create.person"),
         ("17-legacy-2024-company-create-pg_graphql.json", "company.create"),
@@ -136,7 +136,7 @@ fn names_in_every_spelling() {
         ("eventType", "create.person", "person", Action::Created),
         ("eventType", "person.created", "person", Action::Created),
         ("event", "person.destroy", "person", Action::Destroyed),
-        // Custom objects that are called like a verb.
+        // Custom objects with the name of an action.
         ("eventName", "update.created", "update", Action::Created),
         ("eventName", "create.update", "create", Action::Updated),
         ("eventType", "create.update", "update", Action::Created),
@@ -160,7 +160,7 @@ fn names_in_every_spelling() {
 }
 
 #[test]
-fn what_metadata_says_of_a_change() {
+fn a_metadata_event_describes_a_change() {
     let webhook = event("15b-metadata-webhook-updated-secret.json");
     let Payload::Metadata(change) = webhook.payload() else { panic!() };
     assert_eq!(change.metadata_name, "webhook");
@@ -183,7 +183,7 @@ fn what_metadata_says_of_a_change() {
 }
 
 #[test]
-fn a_batch_has_its_records_in_its_items() {
+fn the_records_of_a_batch_are_in_its_items() {
     let batch = event("13-batch-items-oct2025.json");
     assert!(matches!(batch.record_value().unwrap_err(), RecordError::Batch { items: 2, .. }));
     let people: Vec<Person> = batch.records().collect::<Result<_, _>>().unwrap();
@@ -195,7 +195,7 @@ fn a_batch_has_its_records_in_its_items() {
 }
 
 #[test]
-fn nothing_printed_for_debugging_shows_a_value() {
+fn debug_output_shows_no_value() {
     let real = Real::all();
     for event in vectors().iter().map(|vector| event(&vector.body)).chain(real.iter().map(Real::event)) {
         let mut printed = format!("{event:?} {:?} {:?} {:?}", event.payload(), event.extra(), event.delivery());
@@ -228,7 +228,7 @@ fn print<T: DeserializeOwned + Debug>(event: &WebhookEvent, to: &mut String) {
     event.records::<T>().for_each(|record| write!(to, "{record:?}").unwrap());
 }
 
-/// The strings in a payload that would be noticed, but for ids and names.
+/// The strings in a payload that are long enough to recognize, without ids and type names.
 fn payload_values<'a>(json: &'a Value, values: &mut Vec<&'a str>) {
     match json {
         Value::String(text) if text.len() > 6 => values.push(text),

@@ -1,4 +1,4 @@
-//! What differs from one version of Twenty to the next, form by form.
+//! The differences between versions of Twenty, form by form.
 
 use serde_json::json;
 use twenty_webhook_core::records::{Company, Currency, File, FullName, Note, Opportunity, Person, Record, Task};
@@ -9,8 +9,8 @@ fn event(body: &serde_json::Value) -> WebhookEvent {
 }
 
 #[test]
-fn a_record_that_is_null_or_missing_is_an_empty_one() {
-    // 0.42 sends null for what was deleted or destroyed.
+fn a_record_that_is_null_or_missing_is_empty() {
+    // Twenty 0.42 sends null for deleted and destroyed records.
     for body in [
         json!({"eventName": "person.destroyed", "record": null}),
         json!({"eventName": "person.deleted", "objectMetadata": {"nameSingular": "person"}, "record": null}),
@@ -26,8 +26,8 @@ fn a_record_that_is_null_or_missing_is_an_empty_one() {
 }
 
 #[test]
-fn a_record_may_be_a_part_of_one() {
-    // 1.8 sends what the caller of the API selected.
+fn a_record_may_be_partial() {
+    // Twenty 1.8 sends the fields that the caller of the API selected.
     let id_only = event(&json!({"eventName": "person.deleted", "record": {"id": "1"}}));
     let person: Person = id_only.record().unwrap();
     assert_eq!(person, Person::build(|person| person.id = Some("1".into())));
@@ -38,7 +38,7 @@ fn a_record_may_be_a_part_of_one() {
     assert_eq!((amount.amount_micros, amount.currency_code.as_deref()), (Some(5_000_000), None));
     assert_eq!(amount.to_string(), "5.00");
 
-    // A record need not have what changed in it.
+    // A record may lack the changed fields.
     let item = event(&json!({"eventName": "person.updated", "record": {"id": "1"}, "updatedFields": ["jobTitle"]}));
     let item = item.items().next().unwrap();
     assert!(item.changed("jobTitle") && item.record::<Person>().unwrap().job_title.is_none());
@@ -46,7 +46,7 @@ fn a_record_may_be_a_part_of_one() {
 
 #[test]
 fn lists_that_are_null_are_empty() {
-    // 1.8.
+    // As Twenty 1.8 sends them.
     let record = json!({
         "emails": {"primaryEmail": "a@example.com", "additionalEmails": null},
         "phones": {"additionalPhones": null},
@@ -167,7 +167,7 @@ fn one_record_is_the_only_item() {
 }
 
 #[test]
-fn a_record_is_of_its_object_or_none() {
+fn a_record_has_the_type_of_its_object_only() {
     struct Cases<'a>(&'a WebhookEvent);
     impl Cases<'_> {
         fn is<T: Record>(&self) -> Result<bool, RecordError> {
@@ -181,7 +181,7 @@ fn a_record_is_of_its_object_or_none() {
     let batch = event(&json!({"eventName": "person.updated", "items": [{"record": {}}, {"record": {}}]}));
     assert!(matches!(Cases(&batch).is::<Person>(), Err(RecordError::Batch { items: 2, .. })));
     assert_eq!(Cases(&batch).is::<Company>(), Ok(false));
-    // What the metadata say is the object, whatever the event is called.
+    // `objectMetadata` decides the object, whatever the name of the event.
     let renamed =
         event(&json!({"eventName": "people.updated", "objectMetadata": {"nameSingular": "person"}, "record": {}}));
     assert_eq!(Cases(&renamed).is::<Person>(), Ok(true));
@@ -189,12 +189,12 @@ fn a_record_is_of_its_object_or_none() {
 }
 
 #[test]
-fn records_are_made_for_tests_and_written_as_twenty_writes_them() {
+fn records_can_be_built_and_are_written_as_twenty_writes_them() {
     let person = Person::build(|person| {
         person.id = Some("1".into());
         person.name = Some(FullName::build(|name| name.first_name = Some("Inès".into())));
         person.updated_at = Some("2026-09-14T08:21:37.5Z".parse().unwrap());
-        // Of 2024.
+        // The form of 2024.
         person.created_at = Some("2024-08-23T17:39:11.60643+00:00".parse().unwrap());
         person.position = Some(-17.0);
         person.extra.insert("shoeSize", json!(43.5));
@@ -218,7 +218,7 @@ fn records_are_made_for_tests_and_written_as_twenty_writes_them() {
 }
 
 #[test]
-fn actions_and_names_are_texts() {
+fn actions_and_names_compare_as_text() {
     let archived: Action = "archived".parse().unwrap();
     assert!(archived == "archived" && archived != "created" && archived == *"archived");
     assert_eq!("created".parse::<Action>().unwrap(), Action::Created);

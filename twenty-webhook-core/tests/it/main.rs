@@ -1,4 +1,4 @@
-//! The core, through its public API. What all receivers must do alike is in the workspace's `tests`.
+//! The core, through its public API. The workspace's `tests` has the tests that all receivers must pass.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 

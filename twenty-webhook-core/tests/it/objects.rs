@@ -1,4 +1,4 @@
-//! Every object of Twenty 2.43, with every field that it has, by the names that Twenty has for them.
+//! Every object of Twenty 2.43 with all its fields, under Twenty's names.
 
 use std::fmt::Debug;
 
@@ -13,7 +13,7 @@ use twenty_webhook_core::records::{
 };
 use twenty_webhook_core::{Extra, WebhookEvent};
 
-/// Fields with a colon are of the type that follows it; others are texts. A `-` marks objects without author and position.
+/// A colon precedes the type of a field; the default is text. A `-` marks objects without author and position.
 const OBJECTS: &str = "
 company name domainName:links address:address linkedinLink:links annualRevenue:currency accountOwnerId employees:number xLink:links annualRecurringRevenue:currency idealCustomerProfile:bool
 person name:name emails:emails phones:phones linkedinLink:links jobTitle avatarUrl avatarFile:files companyId xLink:links city
@@ -79,7 +79,7 @@ fn value(kind: &str, field: &str) -> Value {
 }
 
 #[test]
-fn every_field_of_every_object_has_a_place() {
+fn every_field_of_every_object_is_typed() {
     let mut objects = 0;
     for line in OBJECTS.lines().filter(|line| !line.is_empty()) {
         let (object, fields) = line.split_once(' ').unwrap();
@@ -126,10 +126,10 @@ fn check_type<T: Record + Serialize + PartialEq + Default + Debug>(
 ) -> bool {
     let Some(typed) = event.record_of::<T>().unwrap() else { return false };
     assert_eq!(id(&typed), Some("a id"));
-    // Neither names a value.
+    // `Debug` prints no value.
     assert!(extra(&typed).is_empty(), "{typed:?}");
     assert!(!format!("{typed:?}").contains("Moreau"));
-    let same = |written: &Value| {
+    let is_same = |written: &Value| {
         let number = |value: &Value| value.as_f64().map_or_else(|| value.clone(), Value::from);
         let members = |value: &Value| -> Vec<_> {
             value.as_object().unwrap().iter().map(|(name, value)| (name.clone(), number(value))).collect()
@@ -137,7 +137,7 @@ fn check_type<T: Record + Serialize + PartialEq + Default + Debug>(
         members(written) == members(record)
     };
     let written = serde_json::to_value(&typed).unwrap();
-    assert!(same(&written), "{written} {record}");
+    assert!(is_same(&written), "{written} {record}");
     assert_eq!(serde_json::from_value::<T>(written).unwrap(), typed);
     true
 }

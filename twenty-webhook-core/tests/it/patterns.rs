@@ -1,4 +1,4 @@
-//! Patterns, by the rules of Twenty's subscriptions.
+//! Patterns follow the rules of Twenty's subscriptions.
 
 use twenty_webhook_core::{EventName, EventPattern, WebhookEvent};
 
@@ -12,8 +12,8 @@ const NAMES: [&str; 6] = [
 ];
 
 #[test]
-fn which_pattern_takes_which_events() {
-    for (pattern, taken) in [
+fn which_pattern_matches_which_events() {
+    for (pattern, matched) in [
         ("person.created", [true, false, false, false, false, false]),
         ("person.*", [true, true, false, false, false, false]),
         ("*.created", [true, false, true, false, false, false]),
@@ -25,7 +25,7 @@ fn which_pattern_takes_which_events() {
         ("*.*", [true, true, true, true, true, true]),
     ] {
         let parsed: EventPattern = pattern.parse().unwrap();
-        assert_eq!(NAMES.map(|name| parsed.matches(&EventName::from(name))), taken, "{pattern}");
+        assert_eq!(NAMES.map(|name| parsed.matches(&EventName::from(name))), matched, "{pattern}");
         assert_eq!(parsed.to_string(), pattern);
     }
 }
@@ -40,15 +40,15 @@ fn older_spellings_of_a_name_and_unknown_actions_are_matched_too() {
 #[test]
 fn an_event_is_matched_by_its_name() {
     let event = WebhookEvent::from_stored(r#"{"eventType":"create.person"}"#).unwrap();
-    for (pattern, taken) in [("person.created", true), ("person.updated", false)] {
-        assert_eq!(pattern.parse::<EventPattern>().unwrap().matches(&event), taken);
+    for (pattern, matched) in [("person.created", true), ("person.updated", false)] {
+        assert_eq!(pattern.parse::<EventPattern>().unwrap().matches(&event), matched);
     }
 }
 
-/// What a webhook with this one subscription gets from Twenty 2.40, beside what a receiver takes of what arrives.
+/// What Twenty 2.40 sends for one subscription, compared with what the same pattern matches in a receiver.
 #[test]
-fn a_subscription_promises_less_than_a_receiver_takes() {
-    for (pattern, name, matches, covers) in [
+fn a_subscription_brings_less_than_its_pattern_matches() {
+    for (pattern, name, matches, is_sent) in [
         ("person.created", "person.created", true, true),
         ("*.*", "person.created", true, true),
         ("*.*", "metadata.view.created", true, true),
@@ -65,12 +65,12 @@ fn a_subscription_promises_less_than_a_receiver_takes() {
         ("timelineActivity.created", "timelineActivity.created", true, false),
     ] {
         let (parsed, name) = (pattern.parse::<EventPattern>().unwrap(), EventName::from(name));
-        assert_eq!((parsed.matches(&name), parsed.subscribes_to(&name)), (matches, covers), "{pattern}: {name}");
+        assert_eq!((parsed.matches(&name), parsed.subscribes_to(&name)), (matches, is_sent), "{pattern}: {name}");
     }
 }
 
 #[test]
-fn what_could_never_match_is_refused() {
+fn a_pattern_that_can_never_match_is_an_error() {
     const PARTS: &str = "a pattern is `object.action` or `metadata.name.action`: two parts or three, and this has ";
     const THREE_PARTS: &str = "only changes of the data model have names of three parts";
     const DATA_MODEL: &str = "changes of the data model have names of three parts: `metadata.*.*` matches all of them";

@@ -1,4 +1,4 @@
-//! Deliveries of a real Twenty 2.21 server, with its demo data: every field that Twenty sends has a place of its own.
+//! Deliveries of a real Twenty 2.21 server with its demo data: every field that Twenty sends is typed.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ fn every_delivery_is_read() {
 }
 
 #[test]
-fn every_record_is_typed_with_nothing_left_over_and_written_as_it_was() {
+fn every_record_is_fully_typed_and_written_as_it_was_sent() {
     let mut typed = BTreeSet::new();
     for real in Real::all() {
         let event = real.event();
@@ -71,7 +71,7 @@ fn every_record_is_typed_with_nothing_left_over_and_written_as_it_was() {
         }
         typed.extend(names);
     }
-    assert_eq!(typed.len(), 9, "each type has been met");
+    assert_eq!(typed.len(), 9, "each type occurs");
 }
 
 fn typed_as<T: Record + Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
@@ -84,18 +84,18 @@ fn typed_as<T: Record + Serialize + DeserializeOwned + PartialEq + std::fmt::Deb
     let written = serde_json::to_string(&record).unwrap();
     assert_eq!(serde_json::from_str::<T>(&written).unwrap(), record);
     let (written, sent): (Value, Value) = (serde_json::from_str(&written).unwrap(), event.record().unwrap());
-    assert_eq!(normal(&written), normal(&sent), "{debug}");
+    assert_eq!(normalized(&written), normalized(&sent), "{debug}");
     Some(T::OBJECT)
 }
 
-/// Absent, null and an empty list are the same; so are numbers and dates in any spelling.
-fn normal(json: &Value) -> Value {
+/// Makes absent, null and empty lists equal, and numbers and dates in any spelling.
+fn normalized(json: &Value) -> Value {
     match json {
         Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), normal(value)));
+            let members = members.iter().map(|(name, value)| (name.clone(), normalized(value)));
             members.filter(|(_, value)| !value.is_null() && *value != Value::Array(Vec::new())).collect()
         }
-        Value::Array(elements) => elements.iter().map(normal).collect(),
+        Value::Array(elements) => elements.iter().map(normalized).collect(),
         Value::Number(number) => number.as_f64().into(),
         Value::String(text) => text.parse::<Timestamp>().map_or(text.clone(), |date| date.to_string()).into(),
         other => other.clone(),

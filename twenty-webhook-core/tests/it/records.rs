@@ -44,7 +44,7 @@ fn a_person_in_the_documented_form() {
     assert_eq!((person.city.as_deref(), person.company_id.as_deref()), (Some("Nantes"), Some("cmp_9")));
     assert_eq!(person.extra.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["phone", "score", "tags"]);
 
-    // A real person may have a custom field of such a name.
+    // A real person may have a custom field with such a name.
     let body = r#"{"eventName":"person.created","record":{"name":{"firstName":"Ida"},"firstName":"custom"}}"#;
     let person: Person = WebhookEvent::from_stored(body).unwrap().record().unwrap();
     assert_eq!(person.name.unwrap().to_string(), "Ida");
@@ -128,7 +128,7 @@ fn null_is_the_same_as_absent() {
 }
 
 #[test]
-fn what_is_unknown_or_odd_stays_in_extra() {
+fn unknown_fields_and_fields_of_the_wrong_type_are_in_extra() {
     let event = event("23-person-updated-unknown-everywhere.json");
     assert_eq!(event.extra().iter().map(|(name, _)| name).collect::<Vec<_>>(), ["deliveryAttempt", "region", "trace"]);
     assert!(event.object_metadata().unwrap().extra.get("namePlural").is_some());
@@ -146,7 +146,7 @@ fn what_is_unknown_or_odd_stays_in_extra() {
 }
 
 #[test]
-fn text_is_what_twenty_has() {
+fn text_is_exactly_that_of_twenty() {
     let person: Person = event("25-person-updated-unicode.json").record().unwrap();
     let name = person.name.unwrap();
     assert_eq!(name.first_name.as_deref(), Some("Zoë 👩🏽\u{200d}🚀"));

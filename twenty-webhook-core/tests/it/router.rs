@@ -1,4 +1,4 @@
-//! Which handler runs for which item, and which tables are refused.
+//! Which handler runs for which item, and which tables panic.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -20,7 +20,7 @@ impl Calls {
     }
 }
 
-/// A handler without a record, that notes `label` and the event's name.
+/// A handler without a record. It records `label` and the event's name.
 fn note(label: &'static str) -> impl Fn(Calls, WebhookEvent) -> Ready<()> {
     move |calls, event| {
         calls.push(format!("{label} {}", event.name()));
@@ -28,7 +28,7 @@ fn note(label: &'static str) -> impl Fn(Calls, WebhookEvent) -> Ready<()> {
     }
 }
 
-/// A handler with a record, that notes `label` and the record's id.
+/// A handler with a record. It records `label` and the record's id.
 fn note_record(label: &'static str) -> impl Fn(Calls, WebhookEvent, Value) -> Ready<()> {
     move |calls, _, record| {
         calls.push(format!("{label} {}", record["id"].as_str().unwrap_or("-")));
@@ -51,7 +51,7 @@ fn batch(items: &[(&str, &[&str])]) -> WebhookEvent {
     event(&json!({ "eventName": "opportunity.updated", "items": items, "batchSize": items.len() }))
 }
 
-/// What the handlers of `routes` note for `event`.
+/// The calls that the handlers of `routes` record for `event`.
 async fn calls(
     routes: impl FnOnce(EventRouter<Calls>) -> EventRouter<Calls>,
     event: WebhookEvent,
@@ -72,7 +72,7 @@ fn table(events: EventRouter<Calls>) -> EventRouter<Calls> {
 }
 
 #[tokio::test]
-async fn the_first_route_that_takes_an_event_gets_it_and_no_other_does() {
+async fn only_the_first_route_that_matches_gets_the_event() {
     for (name, call) in [
         ("person.created", "exact person.created"),
         ("create.person", "exact person.created"),
@@ -90,14 +90,14 @@ async fn the_first_route_that_takes_an_event_gets_it_and_no_other_does() {
 }
 
 #[tokio::test]
-async fn without_a_fallback_an_event_that_no_route_takes_is_ignored() {
+async fn without_a_fallback_an_event_that_no_route_matches_is_ignored() {
     let (calls, result) = calls(|events| events.on("person.*", note("person")), named("company.created")).await;
     result.unwrap();
     assert_eq!(calls, [""; 0]);
 }
 
 #[tokio::test]
-async fn each_item_of_a_batch_goes_by_its_own_changed_fields() {
+async fn each_item_of_a_batch_is_routed_by_its_own_changed_fields() {
     let routes = |events: EventRouter<Calls>| {
         events
             .on("opportunity.updated", note_record("stage"))
@@ -122,7 +122,7 @@ async fn a_handler_without_a_record_gets_a_batch_once() {
 }
 
 #[tokio::test]
-async fn a_batch_of_many_items_takes_time_in_proportion() {
+async fn a_batch_of_many_items_takes_linear_time() {
     let items: Vec<(&str, &[&str])> = vec![("1", &["amount"]); 50_000];
     let (calls, result) = calls(|events| events.on("opportunity.*", note("once")), batch(&items)).await;
     result.unwrap();
@@ -139,7 +139,7 @@ async fn a_handler_with_a_record_gets_no_change_of_the_data_model() {
 }
 
 #[tokio::test]
-async fn a_record_is_decoded_into_the_type_that_the_handler_takes() {
+async fn a_record_is_decoded_into_the_type_of_the_handlers_argument() {
     #[derive(Deserialize)]
     struct Rocket {
         fuel: String,
@@ -195,7 +195,7 @@ async fn an_error_ends_the_event_at_that_item_and_names_the_route() {
 }
 
 #[tokio::test]
-async fn any_error_will_do() {
+async fn a_handler_may_return_any_error() {
     let router = EventRouter::new()
         .on("person.created", async |_: WebhookEvent| Err("a text"))
         .on("person.updated", async |_: WebhookEvent| Err(format!("a text with {}", 1)))
@@ -223,7 +223,7 @@ fn a_clone_that_gets_a_route_leaves_the_original_as_it_was() {
 }
 
 #[test]
-fn patterns_are_what_to_subscribe_to() {
+fn patterns_lists_the_subscriptions_to_make() {
     let router = EventRouter::new()
         .on("person.created", any_record)
         .on("opportunity.updated", any)
@@ -254,8 +254,8 @@ fn debug_shows_the_table() {
 async fn any(_: WebhookEvent) {}
 async fn any_record(_: WebhookEvent, _: Value) {}
 
-/// A mistake panics, and says so, at the line that made it.
-macro_rules! assert_refused {
+/// Asserts that a mistake panics with this message, at its line.
+macro_rules! assert_panics {
     ($expected:literal, $routes:expr) => {{
         let line = line!();
         let (message, at) = panic_of(|| drop($routes));
@@ -264,23 +264,23 @@ macro_rules! assert_refused {
     }};
 }
 
-/// The message of a panic, and where it was.
+/// The message and the location of a panic.
 fn panic_of(build: impl FnOnce()) -> (String, (String, u32)) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap();
     let seen = Arc::new(Mutex::new(None));
-    let to = seen.clone();
+    let location = seen.clone();
     let thread = std::thread::current().id();
     let before = Arc::new(std::panic::take_hook());
     let others = before.clone();
     std::panic::set_hook(Box::new(move |info| {
         if std::thread::current().id() == thread {
-            *to.lock().unwrap() = info.location().map(|at| (at.file().to_owned(), at.line()));
+            *location.lock().unwrap() = info.location().map(|at| (at.file().to_owned(), at.line()));
         } else {
             others(info);
         }
     }));
-    let panic = catch_unwind(AssertUnwindSafe(build)).expect_err("the table is refused");
+    let panic = catch_unwind(AssertUnwindSafe(build)).expect_err("the table panics");
     std::panic::set_hook(Box::new(move |info| before(info)));
     let at = seen.lock().unwrap().take().unwrap();
     (panic.downcast_ref::<String>().cloned().unwrap_or_else(|| (*panic.downcast_ref::<&str>().unwrap()).to_owned()), at)
@@ -290,32 +290,32 @@ fn panic_of(build: impl FnOnce()) -> (String, (String, u32)) {
 #[rustfmt::skip]
 fn mistakes_panic_at_their_line() {
     let routes = EventRouter::new;
-    assert_refused!("`person` is not an event pattern: a pattern is", routes().on("person", any));
-    assert_refused!("actions are in the past tense", routes().on("person.create", any));
+    assert_panics!("`person` is not an event pattern: a pattern is", routes().on("person", any));
+    assert_panics!("actions are in the past tense", routes().on("person.create", any));
     // Shadowed, by the same pattern or a wider one.
-    assert_refused!("the route `person.created` (it::router::any) can never run: `person.created -> it::router::any`, registered before it", routes().on("person.created", any).on("person.created", any));
-    assert_refused!("can never run: `person.* ->", routes().on("person.*", any).on("person.created", any_record));
-    assert_refused!("can never run: `*.created ->", routes().on("*.created", any).on("person.created", any));
-    assert_refused!("can never run: `*.* ->", routes().on("*.*", any).on("metadata.view.created", any));
-    assert_refused!("can never run: `metadata.*.created ->", routes().on("metadata.*.created", any).on("metadata.view.created", any));
-    assert_refused!("can never run: `fallback ->", routes().fallback(any).on("person.created", any));
-    assert_refused!("the route `fallback` (it::router::any) can never run", routes().fallback(any).fallback(any));
-    assert_refused!("the route `fallback` (it::router::any) can never run", routes().on("*.*", any).fallback(any));
+    assert_panics!("the route `person.created` (it::router::any) can never run: `person.created -> it::router::any`, registered before it", routes().on("person.created", any).on("person.created", any));
+    assert_panics!("can never run: `person.* ->", routes().on("person.*", any).on("person.created", any_record));
+    assert_panics!("can never run: `*.created ->", routes().on("*.created", any).on("person.created", any));
+    assert_panics!("can never run: `*.* ->", routes().on("*.*", any).on("metadata.view.created", any));
+    assert_panics!("can never run: `metadata.*.created ->", routes().on("metadata.*.created", any).on("metadata.view.created", any));
+    assert_panics!("can never run: `fallback ->", routes().fallback(any).on("person.created", any));
+    assert_panics!("the route `fallback` (it::router::any) can never run", routes().fallback(any).fallback(any));
+    assert_panics!("the route `fallback` (it::router::any) can never run", routes().on("*.*", any).fallback(any));
     // The conditions add up.
-    assert_refused!("can never run", routes().on("a.updated", any).when_changed(["x"]).on("a.updated", any).when_changed(["y"]).on("a.*", any).when_changed(["z"]).on("a.updated", any).when_changed(["y", "x"]));
-    assert_refused!("can never run", routes().on("a.updated", any).on("a.updated", any));
+    assert_panics!("can never run", routes().on("a.updated", any).when_changed(["x"]).on("a.updated", any).when_changed(["y"]).on("a.*", any).when_changed(["z"]).on("a.updated", any).when_changed(["y", "x"]));
+    assert_panics!("can never run", routes().on("a.updated", any).on("a.updated", any));
     // A condition that never holds.
-    assert_refused!("Twenty lists no changed fields on `created`", routes().on("person.created", any).when_changed(["name"]));
-    assert_refused!("Twenty lists no changed fields on `destroyed`", routes().on("*.destroyed", any).when_changed(["name"]));
-    assert_refused!("names no field", routes().on("person.updated", any).when_changed([""; 0]));
-    assert_refused!("there is none", routes().when_changed(["name"]));
-    assert_refused!("the fallback takes no condition", routes().fallback(any).when_changed(["name"]));
+    assert_panics!("Twenty lists no changed fields on `created`", routes().on("person.created", any).when_changed(["name"]));
+    assert_panics!("Twenty lists no changed fields on `destroyed`", routes().on("*.destroyed", any).when_changed(["name"]));
+    assert_panics!("names no field", routes().on("person.updated", any).when_changed([""; 0]));
+    assert_panics!("there is none", routes().when_changed(["name"]));
+    assert_panics!("the fallback takes no condition", routes().fallback(any).when_changed(["name"]));
     // A change of the data model has no record.
-    assert_refused!("it::router::any_record takes one", routes().on("metadata.*.*", any_record));
+    assert_panics!("it::router::any_record takes one", routes().on("metadata.*.*", any_record));
 }
 
 #[test]
-fn what_an_earlier_route_leaves_over_is_no_mistake() {
+fn a_route_for_the_rest_of_an_earlier_route_is_no_mistake() {
     let _ = EventRouter::new()
         .on("person.created", any)
         .on("person.updated", any)

@@ -1,5 +1,5 @@
-//! Random tables of routes against a model that tries each route in turn: the same route runs, and exactly those are refused that no event
-//! could reach.
+//! Random tables of routes, compared with a model that tries each route in turn: the same route runs, and exactly the routes that no event
+//! can reach are rejected.
 
 use std::future::{Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +29,7 @@ impl Route {
         format!("{}{}.{}", if self.is_metadata { "metadata." } else { "" }, self.object, self.action)
     }
 
-    fn takes(&self, item: &Item) -> bool {
+    fn matches(&self, item: &Item) -> bool {
         let is_everything = !self.is_metadata && self.object == "*" && self.action == "*";
         (self.is_metadata == item.is_metadata || is_everything)
             && (self.object == "*" || self.object == item.object)
@@ -38,7 +38,7 @@ impl Route {
             && (self.changed.is_empty() || self.changed.iter().any(|field| item.changed.contains(field)))
     }
 
-    /// `None` if it is refused.
+    /// `None` if the router rejects it.
     fn add_to(&self, router: &EventRouter, number: usize, called: &Called) -> Option<EventRouter> {
         let (router, pattern, called) = (router.clone(), self.pattern(), called.clone());
         let build = move || {
@@ -66,7 +66,7 @@ fn routes() -> impl Strategy<Value = Vec<Route>> {
     prop::collection::vec(route, 1..8)
 }
 
-/// What may arrive: of objects, actions and fields also one each that no route names.
+/// An item that may arrive. Its object, action and fields may also be ones that no route names.
 #[derive(Debug)]
 struct Item {
     is_metadata: bool,
@@ -106,7 +106,7 @@ impl Item {
 struct Called(Arc<Mutex<Vec<usize>>>);
 
 impl Called {
-    /// What a handler does.
+    /// The body of each handler.
     fn push(&self, number: usize) -> Ready<()> {
         self.0.lock().unwrap().push(number);
         ready(())
@@ -124,13 +124,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_same_route_runs_and_only_unreachable_ones_are_refused(routes in routes()) {
+    fn the_same_route_runs_and_only_unreachable_ones_are_rejected(routes in routes()) {
         let (called, items) = (Called::default(), Item::all());
         let mut router = EventRouter::new();
         let mut accepted: Vec<Route> = Vec::new();
         for route in routes {
             let added = route.add_to(&router, accepted.len(), &called);
-            let is_reachable = items.iter().any(|item| route.takes(item) && !accepted.iter().any(|earlier| earlier.takes(item)));
+            let is_reachable = items.iter().any(|item| route.matches(item) && !accepted.iter().any(|earlier| earlier.matches(item)));
             prop_assert_eq!(added.is_some(), is_reachable, "{:?} after {:?}", route, accepted);
             if let Some(added) = added {
                 router = added;
@@ -138,7 +138,7 @@ proptest! {
             }
         }
         for item in &items {
-            let expected: Vec<_> = accepted.iter().position(|route| route.takes(item)).into_iter().collect();
+            let expected: Vec<_> = accepted.iter().position(|route| route.matches(item)).into_iter().collect();
             prop_assert_eq!(called.by(&router, item.event()), expected, "{:?} in {:?}", item, router);
         }
     }

@@ -1,4 +1,4 @@
-//! Where a secret comes from, and what is said when it does not.
+//! The sources of a secret, and the errors when one fails.
 
 use std::env;
 use std::fs;
@@ -20,7 +20,7 @@ fn a_blank_secret_is_a_configuration_error() {
 }
 
 #[test]
-fn a_file_loses_one_line_end_and_no_more() {
+fn one_line_end_of_a_file_is_removed() {
     let path = env::temp_dir().join(format!("twenty-webhook-secret-{}", std::process::id()));
     for (text, same_as) in [("s", "s"), ("s\n", "s"), ("s\r\n", "s"), ("s\n\n", "s\n"), ("s\r", "s\r"), (" s", " s")] {
         fs::write(&path, text).unwrap();
@@ -40,20 +40,20 @@ fn a_file_loses_one_line_end_and_no_more() {
 }
 
 #[test]
-fn the_variable_that_is_missing_or_blank_is_named() {
-    for (value, says) in [
+fn the_error_names_the_missing_or_blank_variable() {
+    for (value, expected) in [
         (None, "the environment variable UNDER_TEST is not set"),
         (Some(""), "the environment variable UNDER_TEST is blank"),
         (Some(" \n"), "the environment variable UNDER_TEST is blank"),
         (Some("secret\n"), signature(&Secret::new("secret").unwrap()).as_str()),
         (Some("secret"), signature(&Secret::new("secret").unwrap()).as_str()),
     ] {
-        let said = in_another_process(value);
-        assert!(said.contains(says), "{value:?}: {said}");
+        let printed = in_another_process(value);
+        assert!(printed.contains(expected), "{value:?}: {printed}");
     }
 }
 
-/// A process's own environment cannot be changed safely, so a test that needs one of its own runs in a child.
+/// A process cannot change its environment safely, so this part of the test runs in a child process.
 fn in_another_process(value: Option<&str>) -> String {
     let mut child = Command::new(env::current_exe().unwrap());
     child.args(["--exact", "secret::child", "--ignored", "--nocapture"]).env_remove("UNDER_TEST");
@@ -64,7 +64,7 @@ fn in_another_process(value: Option<&str>) -> String {
 }
 
 #[test]
-#[ignore = "run by the_variable_that_is_missing_or_blank_is_named, in a process of its own"]
+#[ignore = "run by the_error_names_the_missing_or_blank_variable, in a child process"]
 fn child() {
     match Secret::from_env("UNDER_TEST") {
         Ok(secret) => println!("{}", signature(&secret)),

@@ -1,11 +1,11 @@
-//! What is odd in a body, and what is too odd.
+//! Unexpected content that is tolerated in a body, and content that makes it no event.
 
 use serde::Deserialize;
 use twenty_webhook_core::records::Person;
 use twenty_webhook_core::{Payload, Rejection, Secret, Signer, UnixMillis, Verifier, WebhookEvent};
 
 #[test]
-fn a_known_member_that_is_not_what_it_should_be_is_absent_and_kept() {
+fn a_known_member_of_the_wrong_type_is_absent_and_kept_in_extra() {
     let body = r#"{"eventName":"person.created","userId":7,"webhookId":null,"updatedFields":["name",5],"eventDate":[],
         "timestamp":"soon","objectMetadata":"person","record":"none","data":[],"workspaceId":"w","items":3}"#;
     let event = WebhookEvent::from_stored(body).unwrap();
@@ -51,7 +51,7 @@ fn the_last_of_a_repeated_member_wins() {
     let kept: Vec<_> = person.extra.iter().map(|(name, json)| (name, json.as_str())).collect();
     assert_eq!(kept, [("city", "7"), ("new", "2")]);
 
-    // serde's derive refuses what is there twice.
+    // serde's derive rejects repeated members; this crate removes them before.
     let own: Own = event.record().unwrap();
     assert_eq!((own.id.as_str(), own.city), ("3", 7));
 
@@ -64,7 +64,7 @@ fn the_last_of_a_repeated_member_wins() {
 }
 
 #[test]
-fn half_an_emoji_in_a_name_loses_nothing() {
+fn a_lone_surrogate_in_a_name_loses_no_member() {
     let body = r#"{"eventName":"person.updated","\ud83d":1,"a\n\ude00\u00e9":2,"updatedFields":["name"],
         "record":{"id":"1","name":{"firstName":"Ida","\ud83d":5},"\ud83d\ude00":6,"\ude00x":7}}"#;
     let event = WebhookEvent::from_stored(body).unwrap();
@@ -79,7 +79,7 @@ fn half_an_emoji_in_a_name_loses_nothing() {
 }
 
 #[test]
-fn a_member_that_is_repeated_often_costs_no_more_than_others() {
+fn a_member_that_is_repeated_often_takes_no_extra_time() {
     let odd = r#""name":5,"name":{},"x":0,"#.repeat(50_000);
     let body = format!(r#"{{"eventName":"person.created","record":{{{odd}"id":"1"}}}}"#);
     let person: Person = WebhookEvent::from_stored(body).unwrap().record().unwrap();
@@ -87,7 +87,7 @@ fn a_member_that_is_repeated_often_costs_no_more_than_others() {
 }
 
 #[test]
-fn what_is_no_event_is_refused_and_the_log_says_what_was_seen() {
+fn a_body_that_is_not_an_event_is_rejected_with_what_was_found() {
     for (body, expected) in [
         (&b""[..], "the body is empty"),
         (b" \n", "the body is empty"),

@@ -35,7 +35,7 @@ pub(crate) struct Real {
 }
 
 impl Real {
-    /// Those of Twenty 2.21.
+    /// The deliveries of Twenty 2.21.
     pub(crate) fn all() -> Vec<Self> {
         let lines = String::from_utf8(read("real-2.21.jsonl")).unwrap();
         let all: Vec<Self> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -43,12 +43,12 @@ impl Real {
         all
     }
 
-    /// The event, by way of its signature.
+    /// Verifies the delivery and returns its event.
     pub(crate) fn event(&self) -> WebhookEvent {
         verified(&self.secret, &self.timestamp, &self.signature, &self.nonce, self.body.clone().into())
     }
 
-    /// What comes of it with this secret in place of its own.
+    /// The diagnosis with this secret in place of the right one.
     #[cfg(feature = "diagnose")]
     pub(crate) fn diagnosed_with(&self, secret: &str) -> twenty_webhook_core::Diagnosis {
         let headers = headers(&self.timestamp, &self.signature, &self.nonce);
@@ -57,7 +57,7 @@ impl Real {
     }
 }
 
-/// The event in a body, by way of its signature.
+/// Verifies the body in this file and returns its event.
 pub(crate) fn event(body: &str) -> WebhookEvent {
     let vector = vectors().into_iter().find(|vector| vector.body == body).unwrap();
     verified(&vector.secret, &vector.timestamp, &vector.signature, &vector.nonce, read(body))

@@ -1,4 +1,4 @@
-//! A body as it arrives, and the proof that comes of it.
+//! Verification of a body in chunks, and the resulting `Delivery`.
 
 use std::time::Duration;
 
@@ -51,13 +51,13 @@ fn the_limit_is_enforced_on_every_push() {
         chunks.iter().try_for_each(|chunk| verification.push(Bytes::from_static(chunk)))?;
         verification.finish()
     };
-    let is_too_large = |refused: Rejection| matches!(refused, Rejection::BodyTooLarge { limit: 10, .. });
+    let is_too_large = |rejection: Rejection| matches!(rejection, Rejection::BodyTooLarge { limit: 10, .. });
     assert!(push(&[body]).is_ok());
     assert!(push(&[b"01234", b"56789"]).is_ok());
     assert!(is_too_large(push(&[b"0123456789a"]).unwrap_err()));
     assert!(is_too_large(push(&[b"01234", b"56789", b"a"]).unwrap_err()));
 
-    // What was refused is not part of the body.
+    // A rejected chunk is not part of the body.
     let mut verification = limited();
     verification.push(Bytes::from_static(b"01234")).unwrap();
     assert!(is_too_large(verification.push(Bytes::from_static(b"567890")).unwrap_err()));
@@ -66,14 +66,14 @@ fn the_limit_is_enforced_on_every_push() {
 }
 
 #[test]
-fn a_limit_that_is_lowered_later_holds() {
+fn a_limit_can_be_lowered_later() {
     let mut verification = begin(&Verifier::new(secret("current")), &headers(b""));
     verification.push(Bytes::from_static(b"0123456789")).unwrap();
     assert!(verification.body_limit(5).push(Bytes::from_static(b"x")).is_err());
 }
 
 #[test]
-fn the_announced_length_is_judged_before_the_body() {
+fn the_content_length_is_checked_before_the_body() {
     let verification = begin(&Verifier::new(secret("current")), &headers(b"")).body_limit(10);
     assert_eq!(verification.check_content_length(10), Ok(()));
     for length in [11, u64::from(u32::MAX) + 1, u64::MAX] {
@@ -82,7 +82,7 @@ fn the_announced_length_is_judged_before_the_body() {
 }
 
 #[test]
-fn a_delivery_tells_which_secret_signed_it() {
+fn a_delivery_names_the_secret_that_signed_it() {
     let verifier = Verifier::new(secret("current")).also_accept(secret("previous")).also_accept(secret("oldest"));
     for (signer, signed_with) in [
         ("current", Some(SignedWith::Current)),
@@ -97,7 +97,7 @@ fn a_delivery_tells_which_secret_signed_it() {
 }
 
 #[test]
-fn a_delivery_tells_what_was_sent_and_when() {
+fn a_delivery_has_the_body_and_the_time_it_was_sent() {
     let tolerance = Tolerance { past: Duration::from_secs(60), future: Duration::from_secs(1) };
     let verifier = Verifier::new(secret("current")).tolerance(tolerance);
     let delivery = verifier.verify_at(&headers(b"body"), b"body".as_slice(), NOW).unwrap();
@@ -128,7 +128,7 @@ fn an_endless_tolerance_does_not_overflow() {
 }
 
 #[test]
-fn the_nonce_is_what_was_sent_or_nothing() {
+fn a_nonce_that_is_not_16_bytes_is_absent() {
     let nonce = |text: Option<&str>| {
         let mut headers = headers(b"body");
         headers.remove("x-twenty-webhook-nonce");
@@ -146,19 +146,19 @@ fn the_nonce_is_what_was_sent_or_nothing() {
 }
 
 #[test]
-fn seconds_for_milliseconds_are_told_from_a_late_delivery() {
+fn seconds_in_place_of_milliseconds_are_not_reported_as_a_late_delivery() {
     let verifier = Verifier::new(secret("current"));
-    let refusal = |sent| {
+    let rejection = |sent| {
         let headers = Signer::new(secret("current")).sign_at(b"", UnixMillis::from_millis(sent));
         verifier.verify_at(&headers, Bytes::new(), NOW).unwrap_err().to_string()
     };
     let hint = "is it in seconds? Twenty sends milliseconds";
-    assert!(refusal(NOW.as_millis() / 1000).ends_with(hint));
-    assert_eq!(refusal(NOW.as_millis() - 301_000), "stale timestamp: sent 301s ago, and the tolerance is 300s");
+    assert!(rejection(NOW.as_millis() / 1000).ends_with(hint));
+    assert_eq!(rejection(NOW.as_millis() - 301_000), "stale timestamp: sent 301s ago, and the tolerance is 300s");
 }
 
 proptest! {
-    /// Any chunking is the same as one call, with and without the id computed on the way.
+    /// Any division into chunks gives the same result as one call.
     #[test]
     fn chunks_make_no_difference(body: Vec<u8>, cuts: Vec<prop::sample::Index>, change: Option<prop::sample::Index>) {
         let verifier = Verifier::new(secret("current")).also_accept(secret("previous"));
@@ -189,7 +189,7 @@ proptest! {
         }
     }
 
-    /// Any value of any header gives an answer.
+    /// Any value of any header gives a result.
     #[test]
     fn no_header_panics(signature: Vec<u8>, timestamp: Vec<u8>, nonce: Vec<u8>, now: u64) {
         let read = SignatureHeaders::read([
@@ -209,7 +209,7 @@ fn both_edges_of_the_tolerance_are_inclusive() {
     let verifier = Verifier::new(secret("current")).tolerance(tolerance);
     let at = |millis: u64| {
         let now = UnixMillis::from_millis(millis);
-        verifier.verify_at(&headers(b"body"), b"body".as_slice(), now).map(|_| ()).map_err(|refused| refused.code())
+        verifier.verify_at(&headers(b"body"), b"body".as_slice(), now).map(|_| ()).map_err(|rejection| rejection.code())
     };
     let sent_at = NOW.as_millis();
     assert_eq!(at(sent_at + 301), Err("stale_timestamp"));
@@ -224,7 +224,7 @@ fn a_timestamp_is_up_to_twenty_digits_and_nothing_else() {
     let read = |timestamp: &str| {
         let mut headers = headers(b"body");
         headers.insert("x-twenty-webhook-timestamp", timestamp.parse().unwrap());
-        SignatureHeaders::from_map(&headers).map(|_| ()).map_err(|refused| refused.code())
+        SignatureHeaders::from_map(&headers).map(|_| ()).map_err(|rejection| rejection.code())
     };
     for timestamp in ["0", "00000000000000000001", "18446744073709551615"] {
         assert_eq!(read(timestamp), Ok(()), "{timestamp}");
@@ -242,7 +242,7 @@ fn a_signature_is_64_hex_digits_and_nothing_else() {
     assert!(Signature::from_hex(&[digits.as_slice(), b"0"].concat()).is_none());
     for at in 0..64 {
         for byte in 0..=u8::MAX {
-            // Alone, and both digits of a byte.
+            // One digit, and both digits of a byte.
             for len in 1..=2 {
                 let mut text = digits;
                 text[at..64.min(at + len)].fill(byte);
@@ -253,7 +253,7 @@ fn a_signature_is_64_hex_digits_and_nothing_else() {
 }
 
 #[test]
-fn other_headers_are_no_concern() {
+fn other_headers_are_ignored() {
     let mut headers = headers(b"body");
     for name in ["host", "accept", "x-twenty-webhook", "x-twenty-webhook-nonce-2"] {
         headers.insert(name, "text".parse().unwrap());
