@@ -42,7 +42,7 @@ fn nearest(word: &str, known: impl IntoIterator<Item = String>) -> Option<String
     (distance(&nearest) <= 2.min(word.len() / 3)).then_some(nearest)
 }
 
-/// Reads an event's name. Lists the known ones for completions, and takes any other.
+/// Reads an event's name. Lists the known ones for completions, and accepts any other.
 #[derive(Clone, Debug)]
 pub(crate) struct EventParser;
 

@@ -153,7 +153,7 @@ fn verdict(diagnosis: &Diagnosis, len: usize, at: UnixMillis) -> String {
     }
 }
 
-/// Why a request was refused. In a few words where findings say more.
+/// Why a request was refused. Short if there are findings, because they say more.
 pub(crate) fn short_reason(rejection: &Rejection, findings: &[Finding]) -> String {
     let reason = reason::text(rejection);
     match reason.split_once(": ") {

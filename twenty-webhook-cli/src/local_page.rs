@@ -58,7 +58,7 @@ impl LocalPage {
     }
 }
 
-/// Nothing from elsewhere, in no frame, stored nowhere. A page may have a stricter policy of its own.
+/// No content from other origins, no frames, no caching. A page may set a stricter policy.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         CONTENT_SECURITY_POLICY,
@@ -86,7 +86,7 @@ impl Guard {
     /// The answer to a request that may not pass.
     #[expect(clippy::result_large_err, reason = "it is the answer")]
     fn judge(&self, request: &Request) -> Result<(), Response> {
-        // Another site can make its own name resolve to 127.0.0.1, and read the answers.
+        // DNS rebinding: another site can make its name resolve to 127.0.0.1, and read the answers.
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let names = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{}", self.port));
         if !host.is_some_and(|host| names.iter().any(|name| name == host)) {

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &SignArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn curl(url: &str, headers: &HeaderMap, body: &str) -> String {
     let mut parts = vec![format!("curl -i {} -H 'Content-Type: application/json'", quoted(url))];
     parts.extend(lines(headers).map(|(name, value)| format!("-H '{name}: {value}'")));
-    // To --data and --data-binary a body that begins with @ is a file's name; and --data takes line ends out of that.
+    // To --data and --data-binary a body that begins with @ is a file's name; and --data removes line ends from that file.
     parts.push(format!("--data-raw {}", quoted(body)));
     parts.join(" \\\n  ")
 }

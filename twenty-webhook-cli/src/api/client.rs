@@ -12,9 +12,9 @@ use super::webhook::{self, NewWebhook, Webhook};
 use crate::send::{last_cause, new_client};
 use crate::terminal;
 
-/// Longer than Twenty takes.
+/// The timeout of a request.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// More than a list of webhooks has.
+/// The largest answer that is read, in bytes.
 const LARGEST: usize = 8 << 20;
 
 /// A client of one workspace's API.
@@ -152,7 +152,7 @@ fn path_segment(id: &str) -> String {
     id.chars().filter(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_')).collect()
 }
 
-/// Twenty's words for an error.
+/// Twenty's message for an error.
 fn message(body: &Value) -> String {
     let text = match &body["messages"] {
         Value::Array(messages) => messages.first().and_then(Value::as_str),

@@ -73,7 +73,7 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
     if args.secrets.are_absent() {
         return Ok(Check::skipped(CODE, "no secret is given to compare: --secret-file or --secret-env"));
     }
-    // A secret keeps no text: what one signs the other verifies, or not.
+    // `Secret` does not expose its text, so one signs and the other verifies.
     let (body, now) = (b"{}".as_slice(), time::now());
     let signed = Signer::new(Secret::new(text.clone())?).sign_at(body, now);
     let verifier: Verifier = args.secrets.verifier()?;
@@ -199,7 +199,7 @@ impl Call {
             }
             StatusCode::NOT_FOUND => check.fix("correct the path in the webhook's target, or the receiver's route"),
             StatusCode::METHOD_NOT_ALLOWED => {
-                check.fix("correct the path in the webhook's target: this one takes no POST")
+                check.fix("correct the path in the webhook's target: this one accepts no POST")
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => check
                 .why("something before the receiver may ask for a login")

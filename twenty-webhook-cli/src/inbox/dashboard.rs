@@ -13,7 +13,7 @@ use crate::signals::Interrupts;
 #[command(after_help = "\
 The page shows customers' data. It is served on loopback only, to browsers that have the token of this run: open the URL that is printed.")]
 pub(crate) struct DashboardArgs {
-    /// Where to serve it: a port on this machine. 0 takes a free one
+    /// The port on this machine. 0 means a free port
     #[arg(long, value_name = "[HOST:]PORT", default_value = "0", value_parser = address::parse_loopback)]
     addr: SocketAddr,
     /// Have buttons to retry, rerun and delete jobs

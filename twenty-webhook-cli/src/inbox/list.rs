@@ -29,7 +29,7 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What any of the filters takes, the newest first.
+/// The jobs that match any filter, the newest first.
 pub(super) async fn find(
     inbox: &Inbox<impl Store>,
     filters: &[JobFilter],

@@ -44,7 +44,7 @@ fn mistakes() -> Vec<Mistake> {
 fn explain(mistake: &Mistake, more: &[String]) -> std::process::Output {
     let mut explain = command(&["explain"]);
     for (number, secret) in mistake.secrets.iter().enumerate() {
-        // Two line ends: one is taken for the editor's.
+        // Two line ends: `from_env` removes one.
         let ended = if secret.ends_with('\n') { format!("{secret}\n") } else { secret.clone() };
         explain.env(format!("SECRET_{number}"), ended).arg("--secret-env").arg(format!("SECRET_{number}"));
     }

@@ -152,7 +152,7 @@ fn delete_asks_and_keeps_pending_jobs() {
 fn on_a_terminal_delete_asks() {
     let inbox = Left::new();
     for (answer, left) in [("n", 4), ("y", 3)] {
-        // A terminal of its own in place of the empty input.
+        // A new terminal in place of the empty input.
         let mut command = inbox.command(&["delete", "--name", "task.*"]);
         command.stdin(std::process::Stdio::inherit());
         let mut session = spawn_command(command, Some(30_000)).unwrap();
@@ -265,7 +265,7 @@ fn a_body_is_harmless_on_a_terminal_and_whole_in_json() {
     let id = json(&list)["id"].to_string();
     let show = || command(&["inbox", "show", &id, "--db", db]);
     let on_a_terminal = spawn_command(show(), Some(30_000)).unwrap().exp_eof().unwrap();
-    // `rexpect` takes each byte for a character; the one that commands would be the second of two.
+    // `rexpect` reads each byte as a character; the control character would be the second of two.
     assert!(on_a_terminal.contains("2J") && !on_a_terminal.contains('\u{9b}'), "{on_a_terminal:?}");
     let shown = json(&show().arg("--json").output().unwrap());
     assert_eq!(shown["body"]["record"]["note"], CLEAR, "JSON is escaped, and stays the same value");

@@ -9,7 +9,7 @@ use twenty_webhook_axum::UnixMillis;
 use crate::listen::report::{Report, Verdict};
 use crate::saved;
 
-/// How many deliveries are kept, and how many bytes of bodies.
+/// The limits of the history: deliveries, and bytes of bodies.
 const MAX_ENTRIES: usize = 1_000;
 const MAX_BYTES: usize = 64 << 20;
 

@@ -142,7 +142,7 @@ async fn resend(State(ui): State<Ui>, Path(id): Path<u64>) -> Result<String, Sta
 
 #[cfg(test)]
 mod tests {
-    /// A package holds its own files only, so the shared look is a copy.
+    /// A package contains only its own files, so the shared style is a copy.
     #[test]
     fn the_look_is_the_dashboards() {
         let dashboard = concat!(env!("CARGO_MANIFEST_DIR"), "/../twenty-webhook-inbox/src/dashboard/style.css");
