@@ -26,7 +26,7 @@ pub(super) enum Outcome {
     Handled,
     /// The handler ran. The connection may end before its answer.
     Unanswered,
-    /// The adapter refused it: the status, and the code in the log.
+    /// The adapter rejected it: the status, and the code in the log.
     Refused(u16, &'static str),
     /// The framework answered it before the adapter saw it, or with a 100.
     Http(u16),

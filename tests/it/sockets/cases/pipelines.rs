@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
             [Handled, Handled],
         ),
         both("forged, then good", then_good(Post::new("-").forged(), "forged, then good"), [MISMATCH, Handled]),
-        // actix sends no more answers after it refused an unread body. But it may already have answered the next request.
+        // actix sends no more answers after it rejected an unread body. But it may already have answered the next request.
         differ(
             "malformed, then good",
             then_good(malformed(Post::new("-")), "malformed, then good"),
