@@ -18,7 +18,7 @@ mod wire;
 use std::collections::BTreeMap;
 use std::thread;
 
-use self::cases::{Case, Handled, Outcome, Refused, Unanswered};
+use self::cases::{Case, Handled, Outcome, Rejected, Unanswered};
 use self::process::{Process, count, eventually};
 use self::wire::{End, Exchange, Post, Step, exchange};
 
@@ -67,7 +67,7 @@ fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
             for outcome in expected {
                 match outcome {
                     Handled | Unanswered => handled.push(name.to_owned()),
-                    Refused(_, code) => rejected.push(code.to_owned()),
+                    Rejected(_, code) => rejected.push(code.to_owned()),
                     Outcome::Http(_) => {}
                 }
             }
