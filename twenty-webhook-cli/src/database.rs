@@ -1,14 +1,14 @@
 use anyhow::Context as _;
 use twenty_webhook_inbox::{Inbox, PostgresConfig, PostgresStore, SqliteConfig, SqliteStore};
 
-/// An inbox that exists.
+/// An existing inbox.
 pub(crate) enum Database {
     Sqlite(Inbox<SqliteStore>),
     Postgres(Inbox<PostgresStore>),
 }
 
 impl Database {
-    /// Opens an SQLite file, or what a URL of Postgres leads to. It changes nothing.
+    /// Opens an SQLite file or a Postgres URL. It changes nothing.
     pub(crate) async fn open(file_or_url: &str) -> anyhow::Result<Self> {
         if file_or_url.starts_with("postgres://") || file_or_url.starts_with("postgresql://") {
             // Without the URL, which holds a password.

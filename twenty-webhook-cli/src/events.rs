@@ -16,7 +16,7 @@ pub(crate) fn known() -> impl Iterator<Item = String> {
     objects.chain(metadata).flat_map(|object| ACTIONS.iter().map(move |action| format!("{object}.{action}")))
 }
 
-/// The known name that this one was probably meant to be. `None` for a known name, and for one that resembles none, as of a custom object.
+/// The known name that is most similar. `None` for a known name, and for one that is similar to none, such as a custom object's.
 pub(crate) fn meant(name: &str) -> Option<String> {
     let (object, action) = name.rsplit_once('.')?;
     let action_is_known = ACTIONS.iter().chain(&RARE_ACTIONS).any(|known| *known == action);
@@ -35,7 +35,7 @@ fn objects() -> impl Iterator<Item = String> {
     standard_objects().map(str::to_owned).chain(METADATA.iter().map(|name| format!("metadata.{name}")))
 }
 
-/// One or two slips of the pen away, and no more than a third of the word.
+/// At most two typing errors away, and no more than a third of the word.
 fn nearest(word: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
     let distance = |known: &String| strsim::osa_distance(&word.to_lowercase(), &known.to_lowercase());
     let nearest = known.into_iter().min_by_key(distance)?;
@@ -69,7 +69,7 @@ mod tests {
     use super::meant;
 
     #[test]
-    fn slips_are_noticed_and_custom_objects_are_not_doubted() {
+    fn typing_errors_are_found_and_custom_objects_are_accepted() {
         for (written, expected) in [
             ("person.creatd", Some("person.created")),
             ("persn.created", Some("person.created")),

@@ -1,4 +1,4 @@
-//! Pages for the user of this machine: on loopback, for browsers that have the token of this run, and never by another name.
+//! Pages for the user of this machine: on loopback, for browsers that have the token of this run. Requests for another host name are refused.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -24,7 +24,7 @@ pub(crate) struct LocalPage {
     guard: Arc<Guard>,
 }
 
-/// Who may see it.
+/// Admits the requests that have the token.
 struct Guard {
     token: String,
     port: u16,
@@ -118,7 +118,7 @@ impl Guard {
         format!("twenty-webhook-{}", self.port)
     }
 
-    /// In a time that does not depend on where they differ.
+    /// Compares in constant time.
     fn is_token(&self, text: &str) -> bool {
         let (own, text) = (self.token.as_bytes(), text.as_bytes());
         own.len() == text.len() && black_box(own.iter().zip(text).fold(0, |diff, (a, b)| diff | (a ^ b))) == 0

@@ -39,7 +39,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
-/// The command did its work, and the answer is no: a request that does not verify, a receiver that refuses.
+/// The command worked, and the answer is no: a request does not verify, or a receiver refuses.
 const NO: u8 = 1;
 /// The command could not do its work.
 const FAILED: u8 = 2;
@@ -47,7 +47,7 @@ const FAILED: u8 = 2;
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
-        // The reader of our output has read enough.
+        // The reader closed the pipe: not an error.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(&causes(&error));
@@ -86,7 +86,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The error and its causes, without those that the text before already contains.
+/// The error and its causes, without repetitions.
 fn causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

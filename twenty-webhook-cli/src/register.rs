@@ -14,7 +14,7 @@ use crate::{send, terminal};
 
 /// Create a webhook in Twenty, with a new secret in a file
 ///
-/// The secret is written before the webhook is created, so that it is never lost. If the webhook cannot be created, the file is removed.
+/// The secret is written to the file before the webhook is created, so that it is never lost. If the webhook cannot be created, the file is removed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The file is new and readable by you only. An existing file is never overwritten. Give it to the receiver, and to the other commands with \
@@ -56,7 +56,7 @@ pub(crate) struct RegisterArgs {
 pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
     let api = args.api.api()?;
     let target = args.target.as_str();
-    let before = api.webhooks().await.map_err(told)?;
+    let before = api.webhooks().await.map_err(with_fix)?;
     if let Some(same) = before.iter().find(|webhook| webhook.target_url == target).filter(|_| !args.again) {
         bail!("the webhook {} has this target already. Delete it, or say --again", same.id);
     }
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
         Err(error) if error.is_uncertain() => find_created(&api, &before, target, &args.secret_out, error).await?,
         Err(error) => {
             remove(&args.secret_out);
-            return Err(told(error));
+            return Err(with_fix(error));
         }
     };
     let mut out = terminal::stdout();
@@ -102,22 +102,22 @@ async fn find_created(
 ) -> anyhow::Result<Webhook> {
     let kept = || {
         format!(
-            "the webhook may have been created, so {} stays: look with `twenty-webhook webhooks list`",
+            "the webhook may have been created, so {} is kept: check with `twenty-webhook webhooks list`",
             secret.display()
         )
     };
-    let Ok(now) = api.webhooks().await else { return Err(told(error).context(kept())) };
+    let Ok(now) = api.webhooks().await else { return Err(with_fix(error).context(kept())) };
     let is_new = |webhook: &Webhook| webhook.target_url == target && before.iter().all(|old| old.id != webhook.id);
     if let Some(webhook) = now.into_iter().find(is_new) {
         return Ok(webhook);
     }
     remove(secret);
-    Err(told(error))
+    Err(with_fix(error))
 }
 
-/// An error of the API with the way to mend it.
+/// The error, and how to fix it.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(crate) fn told(error: ApiError) -> anyhow::Error {
+pub(crate) fn with_fix(error: ApiError) -> anyhow::Error {
     let fix = error.fix();
     anyhow::anyhow!("{error}. Fix: {fix}")
 }
@@ -129,7 +129,7 @@ pub(crate) fn new_secret() -> anyhow::Result<String> {
     Ok(hex::encode(random))
 }
 
-/// A new file that only its owner can read. Not through a symbolic link: what exists is refused.
+/// Creates a file that only its owner can read. Refuses an existing file or symbolic link.
 fn write_new(path: &Path, secret: &str) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -138,9 +138,9 @@ fn write_new(path: &Path, secret: &str) -> anyhow::Result<()> {
     let mut file = match options.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!("{} exists, and is never overwritten: give --secret-out another name", path.display())
+            bail!("{} exists, and is never overwritten: choose another name for --secret-out", path.display())
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("cannot create {}", path.display())),
     };
     let written = file.write_all(format!("{secret}\n").as_bytes()).and_then(|()| file.sync_all());
     if written.is_err() {

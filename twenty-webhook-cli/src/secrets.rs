@@ -6,7 +6,7 @@ use twenty_webhook_axum::{Secret, Verifier};
 
 pub(crate) const VARIABLE: &str = "TWENTY_WEBHOOK_SECRET";
 
-/// Where the secret is.
+/// The secret's source.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Secret")]
 pub(crate) struct SecretArgs {
@@ -16,7 +16,7 @@ pub(crate) struct SecretArgs {
         help = "Read the secret from this environment variable [default: TWENTY_WEBHOOK_SECRET]"
     )]
     secret_env: Vec<String>,
-    /// Read the secret from this file, without a line end at its end
+    /// Read the secret from this file; one line end at its end is removed
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     secret_file: Vec<PathBuf>,
     /// The secret itself. Other users of the machine can see it, so prefer --secret-env or --secret-file
@@ -46,7 +46,7 @@ impl SecretArgs {
         let mut secrets = self.all()?;
         match (secrets.pop(), secrets.is_empty()) {
             (Some(secret), true) => Ok(secret),
-            _ => bail!("there is more than one secret, and a request is signed with one; give one"),
+            _ => bail!("more than one secret is given, but a request is signed with one; give one"),
         }
     }
 
@@ -55,7 +55,7 @@ impl SecretArgs {
         self.all()?.into_iter().next().context("no secret is given")
     }
 
-    /// Accepts what any of them signed: the first is the current one.
+    /// Accepts a signature by any of them. The first is the current one.
     pub(crate) fn verifier(&self) -> anyhow::Result<Verifier> {
         let mut secrets = self.all()?.into_iter();
         let first = Verifier::new(secrets.next().context("no secret is given")?);

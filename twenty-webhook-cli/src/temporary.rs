@@ -4,13 +4,13 @@ use anyhow::Context;
 use reqwest::Url;
 
 use crate::api::{Api, NewWebhook, Webhook};
-use crate::register::told;
+use crate::register::with_fix;
 use crate::{terminal, time};
 
-/// How the description of a webhook that exists for one run begins.
+/// The start of a temporary webhook's description.
 const DESCRIPTION: &str = "twenty-webhook: temporary";
 
-/// A webhook for the time of this run.
+/// A webhook that exists during this run.
 pub(crate) struct Temporary<'a> {
     api: &'a Api,
     id: String,
@@ -32,13 +32,13 @@ impl<'a> Temporary<'a> {
             Ok(webhook) => Ok(Self { id: webhook.id, api }),
             Err(error) => {
                 if error.is_uncertain() {
-                    // It may have been created all the same.
+                    // It may have been created anyway.
                     let now = api.webhooks().await.unwrap_or_default();
                     for webhook in now.iter().filter(|webhook| webhook.description.as_deref() == Some(&description)) {
                         let _ = api.delete_webhook(&webhook.id).await;
                     }
                 }
-                Err(told(error).context("cannot create a webhook"))
+                Err(with_fix(error).context("cannot create a webhook"))
             }
         }
     }
@@ -49,24 +49,24 @@ impl<'a> Temporary<'a> {
 
     pub(crate) async fn remove(self) {
         match self.api.delete_webhook(&self.id).await {
-            Ok(()) => terminal::note("The temporary webhook is removed."),
+            Ok(()) => terminal::note("Removed the temporary webhook."),
             Err(error) => terminal::warn(&format!(
                 "The temporary webhook {} is not removed: {error}. Remove it with `twenty-webhook webhooks delete {0}`: Twenty waits 5 \
-                 seconds for it with each call.",
+                 seconds for it at each event.",
                 self.id
             )),
         }
     }
 }
 
-/// Whether a run created it for itself.
+/// Whether a run created it as a temporary webhook.
 pub(crate) fn is_temporary(webhook: &Webhook) -> bool {
     webhook.description.as_deref().is_some_and(|text| text.starts_with(DESCRIPTION))
 }
 
-/// Offers to remove those that killed runs have left.
+/// Offers to remove the temporary webhooks of killed runs.
 pub(crate) async fn offer_to_remove_left(api: &Api) -> anyhow::Result<()> {
-    let left = api.webhooks().await.map_err(told)?;
+    let left = api.webhooks().await.map_err(with_fix)?;
     for webhook in left.iter().filter(|webhook| is_temporary(webhook)) {
         remove_left(api, webhook).await?;
     }
@@ -79,12 +79,12 @@ async fn remove_left(api: &Api, webhook: &Webhook) -> anyhow::Result<()> {
     let what = format!("There is a temporary webhook already: {id} ({})", terminal::plain(description, 120));
     if !std::io::stdin().is_terminal() {
         terminal::warn(&format!(
-            "{what}. If its process was killed, it delays all others: `twenty-webhook webhooks delete {id}`."
+            "{what}. If its process was killed, it delays all other webhooks: `twenty-webhook webhooks delete {id}`."
         ));
         return Ok(());
     }
-    if terminal::ask(&format!("{what}. If its process was killed, it delays all others. Remove it?"), "")? {
-        api.delete_webhook(&webhook.id).await.map_err(told).context("cannot remove it")?;
+    if terminal::ask(&format!("{what}. If its process was killed, it delays all other webhooks. Remove it?"), "")? {
+        api.delete_webhook(&webhook.id).await.map_err(with_fix).context("cannot remove it")?;
     }
     Ok(())
 }

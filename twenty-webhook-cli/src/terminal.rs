@@ -9,10 +9,10 @@ use twenty_webhook_axum::escaped;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const ODD: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// Where a command's results go.
+/// The output for a command's results.
 pub(crate) fn stdout() -> AutoStream<StdoutLock<'static>> {
     AutoStream::auto(io::stdout().lock())
 }
@@ -20,10 +20,10 @@ pub(crate) fn stdout() -> AutoStream<StdoutLock<'static>> {
 /// Asks a question on the terminal.
 ///
 /// # Errors
-/// If there is no terminal: then the flag is the answer.
+/// If there is no terminal. The message names the flag that answers.
 pub(crate) fn ask(question: &str, flag: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
-        anyhow::bail!("{question} This is no terminal to ask on: {flag}");
+        anyhow::bail!("{question} There is no terminal to ask on: {flag}");
     }
     write!(anstream::stderr(), "{question} [y/N] ")?;
     let mut answer = String::new();
@@ -47,7 +47,7 @@ pub(crate) fn error(text: &str) {
 pub(crate) fn warn(text: &str) {
     let text = wrapped("warning: ", text);
     let text = text.strip_prefix("warning:").unwrap_or(&text);
-    let _ = writeln!(anstream::stderr(), "{ODD}warning:{ODD:#}{text}");
+    let _ = writeln!(anstream::stderr(), "{WARNING}warning:{WARNING:#}{text}");
 }
 
 /// Prints a note on stderr.
@@ -75,7 +75,7 @@ pub(crate) fn wrapped(label: &str, text: &str) -> String {
     lines
 }
 
-/// A faint label in a column of eleven, and text that is wrapped beside it.
+/// A faint label in eleven columns, followed by wrapped text.
 pub(crate) fn labelled(label: &str, text: &str) -> String {
     let plain = format!("  {label:<9}");
     let text = wrapped(&plain, text);
@@ -145,12 +145,12 @@ pub(crate) fn age(time: Duration) -> String {
     }
 }
 
-/// A text from outside, without what could command the terminal or hide something, and not too long.
+/// Escapes control and invisible characters in untrusted text, and limits its length.
 pub(crate) fn plain(text: &str, most: usize) -> String {
     escaped(text).max_chars(most).to_string()
 }
 
-/// A text of any length and number of lines, without what could command the terminal or hide something.
+/// Escapes control and invisible characters in untrusted text, but not line ends and tabs.
 pub(crate) fn harmless(text: &str) -> String {
     let escape = |part: &str| match part {
         "\n" | "\t" => part.to_owned(),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_tabs_stay_and_nothing_else_that_commands_a_terminal() {
+    fn control_characters_are_escaped_except_line_ends_and_tabs() {
         assert_eq!(harmless("a\tb\n\u{1b}[2J\u{202e}c\r\n\n"), "a\tb\n\\u{1b}[2J\\u{202e}c\\u{d}\n\n");
     }
 

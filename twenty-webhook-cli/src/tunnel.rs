@@ -14,15 +14,15 @@ use tokio::sync::mpsc;
 
 use crate::terminal;
 
-/// How long a tunnel may take to print its URL.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for the tunnel's URL.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TunnelProgram {
     Cloudflared,
     Ngrok,
-    /// `ssh -R`, to a service that prints the URL: localhost.run, serveo.net.
+    /// `ssh -R` to a service that prints the URL, such as localhost.run or serveo.net.
     Ssh(String),
 }
 
@@ -33,7 +33,7 @@ impl FromStr for TunnelProgram {
         match text.split_once(':') {
             None if text == "cloudflared" => Ok(Self::Cloudflared),
             None if text == "ngrok" => Ok(Self::Ngrok),
-            // To ssh, what begins with a dash is an option, and some run commands.
+            // ssh would read a leading dash as an option, and some options run commands.
             Some(("ssh", host)) if host.starts_with('-') => Err("a host must not begin with `-`".to_owned()),
             Some(("ssh", host)) if !host.is_empty() && host.chars().all(|char| char.is_ascii_graphic()) => {
                 Ok(Self::Ssh(host.to_owned()))
@@ -141,7 +141,7 @@ impl Tunnel {
             tokio::spawn(read(program.clone(), stderr, sender));
         }
         let mut last = Vec::new();
-        let found = tokio::time::timeout(PATIENCE, async {
+        let found = tokio::time::timeout(START_TIMEOUT, async {
             while let Some(output) = output.recv().await {
                 match output {
                     Output::Url(url) => return Some(url),

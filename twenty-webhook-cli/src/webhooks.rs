@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use http::StatusCode;
 
 use crate::api::{Api, ApiArgs, ApiError, Webhook};
-use crate::register::told;
+use crate::register::with_fix;
 use crate::{NO, terminal};
 
 /// List or delete the webhooks of a Twenty
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: WebhooksArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
-    let webhooks = api.webhooks().await.map_err(told)?;
+    let webhooks = api.webhooks().await.map_err(with_fix)?;
     let mut out = terminal::stdout();
     for webhook in &webhooks {
         if as_json {
@@ -77,14 +77,14 @@ fn line(webhook: &Webhook) -> String {
 }
 
 async fn delete(api: &Api, ids: &[String], yes: bool) -> anyhow::Result<ExitCode> {
-    let (mut code, webhooks) = (ExitCode::SUCCESS, api.webhooks().await.map_err(told)?);
+    let (mut code, webhooks) = (ExitCode::SUCCESS, api.webhooks().await.map_err(with_fix)?);
     for id in ids {
         let Some(webhook) = webhooks.iter().find(|webhook| webhook.id == *id) else {
             terminal::error(&format!("there is no webhook {}", terminal::plain(id, 60)));
             code = ExitCode::from(NO);
             continue;
         };
-        if !yes && !terminal::ask(&format!("Delete {}?", line(webhook)), "--yes says yes")? {
+        if !yes && !terminal::ask(&format!("Delete {}?", line(webhook)), "give --yes")? {
             code = ExitCode::from(NO);
             continue;
         }
@@ -93,7 +93,7 @@ async fn delete(api: &Api, ids: &[String], yes: bool) -> anyhow::Result<ExitCode
             Err(ApiError::Status { status: StatusCode::NOT_FOUND, .. }) => {
                 writeln!(terminal::stdout(), "{} is gone already", terminal::plain(id, 60))?;
             }
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(with_fix(error)),
         }
     }
     Ok(code)

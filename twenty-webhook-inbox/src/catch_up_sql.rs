@@ -51,8 +51,9 @@ pub(crate) const KNOWN: &str =
         AND b.state <= 3 AND b.scope = $1 AND b.object = $2) AS batch_at
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
-/// A record that was found disproves an earlier `destroyed` of catch-up: that is no longer its newest state.
-pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET dated = FALSE, order_at = stored_at,
+/// A record that was found disproves an earlier `destroyed` of catch-up: that is no longer its newest state. Its key is
+/// free again, because the record may be destroyed later.
+pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET key = {another_key}, dated = FALSE, order_at = stored_at,
     state = CASE WHEN state <= 1 THEN 3 ELSE state END, finished_at = coalesce(finished_at, {now})
     WHERE caught_up AND lane IN (SELECT number FROM {pairs} AS p) AND action = 'destroyed' AND dated AND scope = $1 AND object = $2
     AND record_id IN (SELECT id FROM {pairs} AS p)";
@@ -78,7 +79,7 @@ pub(crate) const FIND: &str = "INSERT INTO {known} AS k (scope, object, id, upda
         updated_at = CASE WHEN excluded.updated_at > k.updated_at THEN excluded.updated_at ELSE k.updated_at END";
 
 pub(crate) const FORGET: &str =
-    "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id IN (SELECT id FROM {pairs} AS p)";
+    "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any} SELECT id FROM {pairs} AS p {end}";
 
 /// Runs once before a pass, because it reads all jobs.
 pub(crate) const LEARN: &str = "INSERT INTO {known} (scope, object, id, updated_at, pass, key_tag, handled)
@@ -88,10 +89,10 @@ pub(crate) const LEARN: &str = "INSERT INTO {known} (scope, object, id, updated_
             WHERE b.scope = $1 AND b.object = $2 AND b.action <> 'destroyed') AS told
     WHERE record_id IS NOT NULL ON CONFLICT (scope, object, id) DO NOTHING";
 
-pub(crate) const LEARN_DESTROYED: &str = "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id IN (
+pub(crate) const LEARN_DESTROYED: &str = "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any}
     SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action = 'destroyed' AND dated AND state <= 3
     UNION ALL SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
-        WHERE b.scope = $1 AND b.object = $2 AND b.action = 'destroyed' AND b.dated AND b.state <= 3)";
+        WHERE b.scope = $1 AND b.object = $2 AND b.action = 'destroyed' AND b.dated AND b.state <= 3 {end}";
 
 pub(crate) const CENSUS: &str = "SELECT count(*) AS known,
     coalesce(sum(CASE WHEN pass <> $3 AND key_tag = $4 THEN 1 ELSE 0 END), 0) AS missing,

@@ -34,9 +34,9 @@ impl Dialect {
             ("{info}", INFO.to_owned()),
         ];
         all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
-        let has_caught_up_event =
-            words.iter().fold(HAS_CAUGHT_UP_EVENT.to_owned(), |text, (word, column)| text.replace(word, column));
-        all.push(("{has_caught_up_event}", has_caught_up_event));
+        let is_caught_up =
+            words.iter().fold(IS_CAUGHT_UP.to_owned(), |text, (word, column)| text.replace(word, column));
+        all.push(("{is_caught_up}", is_caught_up));
         // Last: they are in the others.
         all.extend(["{jobs}", "{lanes}", "{settings}", "{known}", "{catch_up}"].into_iter().zip(tables));
         Self { words: all, texts: Mutex::default(), keeps_prepared: true }
@@ -79,7 +79,7 @@ impl Dialect {
 }
 
 /// Whether a caught-up event with the same state as a delivery exists: then the delivery is not inserted. A dead letter does not count.
-pub(crate) const HAS_CAUGHT_UP_EVENT: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
+pub(crate) const IS_CAUGHT_UP: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
     AND c.scope = {new_scope} AND c.object = {new_object} AND c.record_id = {new_record_id} AND c.dated AND c.state <= 3)";
 
 /// The job that `j` has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another
@@ -127,11 +127,11 @@ pub(crate) const WAKE: &str =
 
 /// Wakes jobs that wait although no job of their lane is before them or running, and all waiting batches. Runs after a deletion, and as a
 /// safeguard.
-pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state = 1 AND seq IN (
+pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any}
     SELECT w.seq FROM {jobs} w WHERE w.state = 1 AND w.lane IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM {jobs} o WHERE o.lane = w.lane AND o.scope = w.scope AND o.state <= 2 AND o.seq <> w.seq
         AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)))
-    UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL)";
+    UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL {end}";
 
 /// `updated` jobs of one record that may be merged, in order.
 pub(crate) const BURST: &str =

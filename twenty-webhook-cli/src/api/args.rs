@@ -55,7 +55,7 @@ impl ApiArgs {
         };
         let key = self.key()?;
         if url.scheme() == "http" && !is_loopback(url) {
-            terminal::warn("The API key goes over plain http: everyone on the way can read it.");
+            terminal::warn("The API key goes over plain http: anyone on the network path can read it.");
         }
         Ok((url, key))
     }

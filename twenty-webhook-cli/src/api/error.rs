@@ -1,6 +1,6 @@
 use http::StatusCode;
 
-/// Why Twenty's API did not do what it was asked to. `Display` says what is wrong, [`fix`](Self::fix) how to mend it.
+/// Why Twenty's API did not do what it was asked to. `Display` says what is wrong, [`fix`](Self::fix) how to fix it.
 #[derive(Clone, Debug)]
 pub(crate) enum ApiError {
     /// No connection.

@@ -17,10 +17,10 @@ use crate::time::{self, Wait};
 The first run only remembers which records exist. --backfill handles them all, and --since those that changed in that time.
 
 Once a day all ids are listed, to find what was destroyed. If more than 5 % of an object's records are missing, or more than 100, nothing is \
-reported as destroyed, and the exit status is 3. Look into Twenty; if it is right, run it once with --accept-destroys.
+reported as destroyed, and the exit status is 3. Check in Twenty. If they are gone, run it once with --accept-destroys.
 
 --dry-run prints each event that a run would store, and stores nothing. The inbox must exist. On Postgres, the right to read its tables is \
-enough; SQLite needs the right to write beside the file, as for each reader.
+enough; SQLite needs the right to write in the file's directory.
 
 Ctrl-C ends a run early. What was read is saved, and the next run continues there.
 
@@ -28,7 +28,7 @@ Exit status:
   0  done
   1  one of the objects could not be read; the others are done
   2  wrong arguments, or the inbox cannot be used
-  3  too many records are missing to be believed
+  3  too many records are missing
   4  Twenty refuses the API key or the request
   5  Twenty cannot be reached, or does not answer
   6  another run on this inbox is under way
@@ -49,7 +49,7 @@ pub(crate) struct CatchUpArgs {
     /// All objects that the API key may read, except Twenty's own
     #[arg(long, conflicts_with = "objects")]
     all_objects: bool,
-    /// The inbox: an SQLite file, or a URL of Postgres
+    /// The inbox: an SQLite file, or a Postgres URL
     #[arg(
         long,
         value_name = "FILE|URL",
@@ -62,13 +62,13 @@ pub(crate) struct CatchUpArgs {
     /// Look back at least this far, on a first run too: 2h, 30d
     #[arg(long, value_name = "DURATION", value_parser = time::parse_span)]
     since: Option<Duration>,
-    /// Handle every record that the inbox has not handled, however old
+    /// Handle every record that the inbox has not handled, of any age
     #[arg(long, conflicts_with = "since")]
     backfill: bool,
     /// List all ids to find what was destroyed: once a day, now, or never
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Destroyed::Daily)]
     destroyed: Destroyed,
-    /// Believe that what is missing was destroyed, however much it is
+    /// Report missing records as destroyed, even if there are too many
     #[arg(long)]
     accept_destroys: bool,
     /// Print what webhooks missed, and store nothing

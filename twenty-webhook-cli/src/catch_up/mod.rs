@@ -19,7 +19,7 @@ use crate::signals::Interrupts;
 use crate::terminal;
 
 pub(crate) async fn run(args: CatchUpArgs) -> anyhow::Result<ExitCode> {
-    // Before the inbox is opened: what cannot be used is said at once.
+    // First: a wrong argument fails before the inbox is opened.
     let catch_up = args.catch_up()?;
     match Database::open(&args.db).await? {
         Database::Sqlite(inbox) => run_on(&inbox, catch_up, &args).await,

@@ -40,11 +40,11 @@ pub(super) fn print(report: &Report, args: &CatchUpArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the numbers do not say.
+/// Explanations of the numbers.
 fn notes(object: &ObjectReport) -> Vec<String> {
     let mut notes = Vec::new();
     if object.is_first && object.events() == 0 && object.error.is_none() {
-        notes.push("the first run only remembers what there is: --backfill or --since handles it".to_owned());
+        notes.push("the first run only remembers the existing records: --backfill or --since handles them".to_owned());
     }
     if object.too_recent > 0 {
         notes.push(format!(

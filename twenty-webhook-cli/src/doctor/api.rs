@@ -5,7 +5,7 @@ use crate::api::{Api, Webhook, webhooks_in};
 use crate::temporary::is_temporary;
 use crate::terminal;
 
-/// Is the API there, and which webhooks does it know? `None` if that is not known.
+/// Checks the API, and returns its webhooks; `None` if they cannot be read.
 pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Option<Vec<Webhook>>> {
     let host = api.base().origin().ascii_serialization();
     let answer = api.webhooks_answer().await.and_then(|answer| Ok((webhooks_in(&answer)?, answer.date)));
@@ -32,7 +32,7 @@ pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Opti
             "temporary_webhook",
             format!("the webhook {id} was created for one run, of `listen --register` or `doctor --canary`"),
         )
-        .why("if that run was killed, nothing answers it, and Twenty waits 5 seconds for it with each call")
+        .why("if that run was killed, nothing answers it, and Twenty waits 5 seconds for it at each event")
         .fix(format!("unless a run uses it: twenty-webhook webhooks delete {id}"));
         report.add(&check)?;
     }
@@ -42,7 +42,7 @@ pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Opti
 /// A receiver refuses what its clock says is older or newer than 5 minutes.
 fn clock(date: Option<SystemTime>) -> Check {
     const TOLERANCE: Duration = Duration::from_secs(300);
-    let Some(date) = date else { return Check::skipped("clock", "Twenty does not say what its clock shows") };
+    let Some(date) = date else { return Check::skipped("clock", "Twenty's answer has no date") };
     let now = SystemTime::now();
     let off = now.duration_since(date).unwrap_or_else(|ahead| ahead.duration());
     let shown = terminal::age(off);

@@ -54,14 +54,14 @@ pub(crate) struct DoctorArgs {
     pub(super) secrets: SecretArgs,
 }
 
-/// A delivery from end to end.
+/// An end-to-end test.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Canary")]
 pub(crate) struct CanaryArgs {
     /// Create and destroy a note, and wait for its deliveries
     #[arg(long, requires = "place")]
     pub(super) canary: bool,
-    /// Wait for them in this inbox: an SQLite file, or a URL of Postgres
+    /// Wait for them in this inbox: an SQLite file, or a Postgres URL
     #[cfg(feature = "inbox")]
     #[arg(long, value_name = "FILE|URL", group = "place", requires = "canary", value_hint = clap::ValueHint::FilePath)]
     pub(super) db: Option<String>,

@@ -105,7 +105,7 @@ async fn receive(State(received): State<Received>, Webhook(event): Webhook) -> S
     StatusCode::OK
 }
 
-/// Where the deliveries arrive.
+/// The place where the deliveries arrive.
 trait Arrivals {
     async fn has(&self, name: &str, note: &str) -> anyhow::Result<bool>;
 }
@@ -145,7 +145,7 @@ async fn send(
     };
     let [created, destroyed] = EVENTS;
     let arrived = arrival(args, place, interrupts, &id, created).await;
-    // Whatever came of it.
+    // Also after an error.
     if let Err(error) = api.destroy_note(&id).await {
         let check =
             Check::wrong("canary", format!("the note {} cannot be destroyed: {error}", terminal::plain(&id, 60)));
@@ -173,6 +173,6 @@ async fn arrival(
         }
     }
     Ok(Check::wrong("canary", format!("{name} did not arrive within {} s", args.wait))
-        .why("Twenty did not call, or the receiver did not accept it; Twenty never sends it again")
+        .why("Twenty did not call, or the receiver did not accept it; Twenty does not retry")
         .fix("look at the checks above, at the receiver's log, and at Twenty's worker: does it run?"))
 }

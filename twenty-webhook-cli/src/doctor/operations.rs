@@ -6,7 +6,7 @@ use crate::api::Webhook;
 use crate::terminal;
 
 const ACTIONS: [&str; 5] = ["created", "updated", "deleted", "restored", "destroyed"];
-/// Stands for the custom objects.
+/// Represents the custom objects.
 const ANY_OBJECT: &str = "anyCustomObject";
 
 /// Do the webhooks together subscribe to what is wanted?

@@ -2,7 +2,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
+use crate::terminal::{self, BAD, FAINT, GOOD, WARNING};
 
 /// What a check found.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl Report {
         let (style, word) = match check.result {
             Result::Ok => (GOOD, "ok"),
             Result::Skipped => (FAINT, "-"),
-            Result::Warning => (ODD, "mind"),
+            Result::Warning => (WARNING, "warning"),
             Result::Wrong => (BAD, "wrong"),
         };
         let mut out = terminal::stdout();

@@ -13,7 +13,7 @@ use crate::api::Webhook;
 use crate::send::{last_cause, new_client};
 use crate::{terminal, time};
 
-/// Twenty's patience with a receiver.
+/// How long Twenty waits for a receiver.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Twenty's queue makes one call at a time, so a slow receiver delays all webhooks.
 const SLOW: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ pub(super) async fn check(args: &DoctorArgs, webhook: &Webhook, report: &mut Rep
             Tls::NoConnection => {}
         }
     } else {
-        let check = Check::warning("tls", "the target is plain http: everyone on the way can read the records");
+        let check = Check::warning("tls", "the target is plain http: anyone on the network path can read the records");
         report.add(&check.fix("put a proxy with a certificate in front of the receiver"))?;
     }
     let client = new_client(&url, LIMIT, redirect::Policy::none())?;

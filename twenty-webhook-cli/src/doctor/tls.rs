@@ -14,7 +14,7 @@ use super::Check;
 use crate::send::install_crypto_provider;
 use crate::{terminal, time};
 
-/// What a handshake found.
+/// The result of a handshake.
 pub(super) enum Tls {
     Agreed(Check),
     /// No request can be made.
@@ -30,7 +30,7 @@ enum Failure {
 
 const CODE: &str = "tls";
 
-/// Makes a handshake of its own, because reqwest does not say which version was agreed on.
+/// Makes a separate handshake, because reqwest does not report the negotiated version.
 pub(super) async fn check(url: &Url, limit: Duration) -> Tls {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let address = (host, url.port_or_known_default().unwrap_or(443));

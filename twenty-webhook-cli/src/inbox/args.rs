@@ -25,7 +25,7 @@ Examples:
 pub(crate) struct InboxArgs {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// The inbox: an SQLite file, or a URL of Postgres
+    /// The inbox: an SQLite file, or a Postgres URL
     #[arg(
         long,
         global = true,
@@ -92,7 +92,7 @@ records that mention this one, and backups, are not reached.")]
         #[arg(long, short)]
         yes: bool,
     },
-    /// Stop all workers: they finish what they have, and start nothing. Deliveries are still stored
+    /// Stop all workers: they finish their running jobs, and start no others. Deliveries are still stored
     Pause,
     /// End a pause
     Resume,
@@ -163,7 +163,7 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// Whether it chooses at all. Otherwise a command without arguments would change all jobs.
+    /// Whether nothing is chosen. A command without arguments must not change all jobs.
     pub(super) fn is_empty(&self) -> bool {
         let FilterArgs { state, name, record, since, until } = &self.filter;
         let narrowed = name.is_some() || record.is_some() || since.is_some() || until.is_some();

@@ -43,8 +43,8 @@ const DELETE: Action = Action {
     states: &[State::Dead, State::Done],
     advice: |state| match state {
         State::Running => "a worker is handling it",
-        State::Retrying => "it was not handled yet; --state retrying deletes it all the same",
-        _ => "it was not handled yet; --state pending deletes it all the same",
+        State::Retrying => "it was not handled yet; --state retrying deletes it anyway",
+        _ => "it was not handled yet; --state pending deletes it anyway",
     },
 };
 
@@ -93,7 +93,7 @@ pub(super) async fn delete(
     if !jobs.is_empty() {
         confirm(&format!("Delete {}?", counted(&jobs)), yes)?;
     }
-    // Those that were shown: what has arrived since is left alone.
+    // Only the jobs that were counted, not later ones.
     let mut changed = 0;
     for job in &jobs {
         changed += inbox.delete(&JobFilter::id(job.id)).await?;
@@ -132,16 +132,16 @@ fn counted(jobs: &[JobInfo]) -> String {
 }
 
 fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
-    if yes || terminal::ask(question, "--yes says yes")? {
+    if yes || terminal::ask(question, "give --yes")? {
         return Ok(());
     }
     bail!("nothing was changed")
 }
 
-/// What a command may change.
+/// The jobs that a command may change.
 struct Chosen {
     filters: Vec<JobFilter>,
-    /// Jobs that were named and are left alone, with their state if there is such a job.
+    /// The ids that are skipped, with the job's state if the job exists.
     skipped: Vec<(JobId, Option<State>)>,
 }
 
@@ -167,7 +167,7 @@ impl Chosen {
         Ok(chosen)
     }
 
-    /// How many were changed, and why others were not.
+    /// Prints how many were changed, and why others were not.
     fn report(&self, action: &Action, changed: u64, as_json: bool) -> anyhow::Result<ExitCode> {
         for (id, state) in &self.skipped {
             match state {

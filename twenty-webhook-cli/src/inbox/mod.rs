@@ -39,17 +39,17 @@ async fn operate(inbox: &Inbox<impl Store>, args: &InboxArgs) -> anyhow::Result<
         Command::Erase { record: (object, id), yes } => change::erase(inbox, object, id, *yes, json).await,
         Command::Pause => {
             inbox.pause().await?;
-            told(&json!({ "paused": true }), "Paused: workers finish what they have, and start nothing.", json)
+            print(&json!({ "paused": true }), "Paused: workers finish their running jobs, and start no others.", json)
         }
         Command::Resume => {
             inbox.resume().await?;
-            told(&json!({ "paused": false }), "Workers go on.", json)
+            print(&json!({ "paused": false }), "Resumed.", json)
         }
         Command::Dashboard(args) => dashboard::run(inbox, args).await,
     }
 }
 
-fn told(value: &Value, text: &str, as_json: bool) -> anyhow::Result<ExitCode> {
+fn print(value: &Value, text: &str, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut out = terminal::stdout();
     if as_json {
         writeln!(out, "{value}")?;
@@ -83,7 +83,11 @@ async fn stats(inbox: &Inbox<impl Store>, fail_on: &[StateArg], as_json: bool) -
             }
         }
         if paused {
-            writeln!(out, "{0}paused{0:#}: workers start nothing; `twenty-webhook inbox resume`", terminal::ODD)?;
+            writeln!(
+                out,
+                "{0}paused{0:#}: workers start no jobs; end it with `twenty-webhook inbox resume`",
+                terminal::WARNING
+            )?;
         }
     }
     let fails = fail_on.iter().any(|state| counts.of((*state).into()) > 0);

@@ -30,20 +30,20 @@ use crate::temporary::{self, Temporary};
 use crate::terminal::FAINT;
 use crate::tunnel::Tunnel;
 
-/// How long open requests may take to end after Ctrl-C.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for open requests after Ctrl-C.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
-    // What is made from here on is removed at the end, also on Ctrl-C.
+    // From here on, Ctrl-C does not end the process, so that the webhook is removed.
     let mut interrupts = Interrupts::new()?;
-    // Before anything is made: what cannot be used is said at once.
+    // First: a wrong argument fails before anything is created.
     let api = if args.register { Some(args.api.api()?) } else { None };
     let listener = TcpListener::bind(args.addr).await.with_context(|| {
-        format!("cannot listen on {}; is something else listening there? --addr takes another port", args.addr)
+        format!("cannot listen on {}; is another program listening there? Choose another port with --addr", args.addr)
     })?;
     let addr = listener.local_addr()?;
     if let Some(dir) = &args.save {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot create the directory {}", dir.display()))?;
     }
     let secrets = Secrets::new(&args, addr)?;
     let ui = ui(&args, &secrets, addr).await?;
@@ -78,17 +78,17 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     if let Some(webhook) = &webhook {
-        let _ = writeln!(anstream::stderr(), "Twenty calls it by the temporary webhook {}", webhook.id());
+        let _ = writeln!(anstream::stderr(), "Created the temporary webhook {}", webhook.id());
     }
     let mut session = Session::new(&args, received, interrupts, ui);
     let ended = session.run(tunnel.as_mut()).await;
-    // Before anything that can fail, or take long.
+    // First, because the next steps can fail or be slow.
     if let Some(webhook) = webhook {
         webhook.remove().await;
     }
     let code = ended?;
     drop(stop);
-    let _ = tokio::time::timeout(PATIENCE, server).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await;
     session.finish()?;
     Ok(code)
 }
@@ -96,7 +96,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
 fn target(public: Option<&Url>) -> anyhow::Result<&Url> {
     let Some(url) = public else {
         bail!(
-            "at which URL does Twenty reach this? Give --tunnel cloudflared, or the URL of your own tunnel as --public-url. Twenty refuses \
+            "Twenty needs a public URL: give --tunnel cloudflared, or the URL of your own tunnel as --public-url. Twenty refuses \
              private and loopback addresses by default"
         );
     };
@@ -113,7 +113,7 @@ struct Secrets {
 }
 
 impl Secrets {
-    /// Those that are given, and the one of the temporary webhook. Without any, it makes one.
+    /// Uses the given secrets, and a new one for the temporary webhook. If none is given, makes one.
     fn new(args: &ListenArgs, addr: SocketAddr) -> anyhow::Result<Self> {
         let registered = if args.register { Some(new_secret()?) } else { None };
         if args.secrets.are_absent() {
@@ -154,7 +154,7 @@ fn made_for_this_run(addr: SocketAddr) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Serves the page, if it is asked for.
+/// Serves the page if --ui is given.
 async fn ui(args: &ListenArgs, secrets: &Secrets, addr: SocketAddr) -> anyhow::Result<Option<Ui>> {
     let Some(at) = args.ui else { return Ok(None) };
     let page = LocalPage::bind(at).await?;
@@ -167,11 +167,11 @@ async fn ui(args: &ListenArgs, secrets: &Secrets, addr: SocketAddr) -> anyhow::R
 }
 
 fn greet(args: &ListenArgs, addr: SocketAddr) {
-    let onward = args.forward_to.as_ref().map(|url| format!("; verified deliveries go on to {url}"));
+    let forward = args.forward_to.as_ref().map(|url| format!("; verified deliveries are forwarded to {url}"));
     let save = args.save.as_ref().map(|dir| format!("; each is saved in {}", dir.display()));
-    let (onward, save) = (onward.unwrap_or_default(), save.unwrap_or_default());
+    let (forward, save) = (forward.unwrap_or_default(), save.unwrap_or_default());
     let _ = writeln!(
         anstream::stderr(),
-        "Listening on http://{addr}, at any path{onward}{save}. {FAINT}Ctrl-C ends it.{FAINT:#}"
+        "Listening on http://{addr}, at any path{forward}{save}. {FAINT}Ctrl-C ends it.{FAINT:#}"
     );
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-/// Remembers a body as it is read.
+/// Records a body while it is read.
 #[derive(Clone, Default)]
 pub(super) struct Recorder(Arc<Mutex<Vec<Bytes>>>);
 
@@ -19,7 +19,7 @@ impl Recorder {
         }))
     }
 
-    /// What has been read so far.
+    /// The bytes read so far.
     pub(super) fn bytes(&self) -> Bytes {
         self.chunks().concat().into()
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use twenty_webhook_axum::{DeliveryId, EventPattern, Finding, Payload, Rejection, UnixMillis, WebhookEvent};
 
 use crate::explain::{findings_json, findings_text, short_reason};
-use crate::terminal::{self, BAD, FAINT, GOOD, ODD};
+use crate::terminal::{self, BAD, FAINT, GOOD, WARNING};
 use crate::{reason, time};
 
 /// Twenty gives up after this time, and never sends again.
@@ -24,7 +24,7 @@ pub(super) enum Style {
     Json,
 }
 
-/// What came of one request.
+/// The result of one request.
 pub(super) struct Report {
     pub(super) received: UnixMillis,
     pub(super) method: Method,
@@ -32,7 +32,7 @@ pub(super) struct Report {
     pub(super) status: StatusCode,
     pub(super) rejection: Option<Rejection>,
     pub(super) findings: Vec<Finding>,
-    /// What the body says, verified or not.
+    /// The event in the body, verified or not.
     pub(super) event: Option<WebhookEvent>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -41,14 +41,14 @@ pub(super) struct Report {
     pub(super) saved: Option<Result<PathBuf, String>>,
 }
 
-/// What the other receiver made of it.
+/// The answer of the receiver that a request was forwarded to.
 #[derive(Clone)]
 pub(super) struct Forwarded {
     pub(super) status: Result<StatusCode, String>,
     pub(super) took: Duration,
 }
 
-/// In a word.
+/// The result in one word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     Verified,
@@ -88,7 +88,7 @@ impl Report {
         self.rejection.as_ref().map(reason::text)
     }
 
-    /// Whether it is one of these, or all are wanted. What is no event is always reported.
+    /// Whether it matches a pattern, or there is none. A request without an event always does.
     pub(super) fn is_wanted(&self, patterns: &[EventPattern]) -> bool {
         let event = self.event.as_ref();
         patterns.is_empty() || event.is_none_or(|event| patterns.iter().any(|pattern| pattern.matches(event)))
@@ -108,7 +108,7 @@ impl Report {
             };
             text.push('\n');
         }
-        // At once: a line, and what belongs to it.
+        // In one write: a line, and its details.
         out.write_all(text.as_bytes())?;
         out.flush()
     }
@@ -136,7 +136,7 @@ impl Report {
     fn to_text(&self) -> String {
         let style = match self.verdict() {
             Verdict::Verified => GOOD,
-            Verdict::Duplicate => ODD,
+            Verdict::Duplicate => WARNING,
             Verdict::Refused => BAD,
         };
         let (status, verdict) = (self.status.as_u16(), self.verdict().as_str());
@@ -152,7 +152,7 @@ impl Report {
                     parts.push("does the receiver have the secret that is given here?".to_owned());
                 }
                 if *took > TWENTY_WAITS {
-                    parts.push(format!("{ODD}over 5 s{ODD:#}: Twenty would have given up"));
+                    parts.push(format!("{WARNING}over 5 s{WARNING:#}: Twenty would have given up"));
                 }
             }
             Some(Forwarded { status: Err(why), .. }) => parts.push(format!("{BAD}not forwarded{BAD:#}: {why}")),
@@ -169,7 +169,7 @@ impl Report {
         [line, why, findings_text(&self.findings)].concat()
     }
 
-    /// Name, record and changed fields, which only a verified body is believed.
+    /// The event's name; its record and changed fields only if the body is verified.
     fn about(&self) -> String {
         let Some(event) = &self.event else { return format!("{} {}", self.method, terminal::plain(&self.path, 80)) };
         let name = terminal::plain(event.name().as_str(), 80);

@@ -22,10 +22,10 @@ use super::report::{Forwarded, Report};
 use crate::send::Client;
 use crate::{saved, time};
 
-/// How long a receiver that is forwarded to may take.
+/// The timeout of a forwarded request.
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Takes every request, lets the receiver judge it, and reports what came of it.
+/// Passes every request to the receiver, and reports the result.
 pub(super) struct Server {
     receiver: Router,
     save: Option<PathBuf>,
@@ -78,7 +78,7 @@ impl Server {
             forwarded: extensions.get().cloned(),
             saved: None,
         };
-        // Anything but a POST is no delivery.
+        // Only a POST is a delivery.
         if let Some(dir) =
             self.save.as_ref().filter(|_| report.method == Method::POST && report.is_wanted(&self.events))
         {
@@ -93,13 +93,13 @@ impl Server {
             report.saved =
                 Some(request.save(dir, report.label()).map_err(|error| format!("{}: {error}", dir.display())));
         }
-        // An error says that the command is about to end.
+        // An error means that the command is ending.
         let _ = self.reports.send(report).await;
         response
     }
 }
 
-/// In a task of its own, so that a delivery is reported even if its sender has hung up.
+/// In a separate task, so that a delivery is reported even if the sender closes the connection.
 async fn observe(State(server): State<Arc<Server>>, request: Request) -> Response {
     let observing = tokio::spawn(async move { server.observe(request).await });
     observing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())

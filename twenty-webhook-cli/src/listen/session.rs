@@ -12,7 +12,7 @@ use crate::NO;
 use crate::signals::Interrupts;
 use crate::tunnel::Tunnel;
 
-/// Prints what comes, until it is time to end.
+/// Prints the deliveries until the session ends.
 pub(super) struct Session<'a> {
     args: &'a ListenArgs,
     received: mpsc::Receiver<Report>,
@@ -38,7 +38,7 @@ impl<'a> Session<'a> {
         Self { args, received, interrupts, summary: Summary::default(), verified: 0, style, ui }
     }
 
-    /// Until Ctrl-C, --until, --timeout, or the end of the tunnel.
+    /// Runs until Ctrl-C, --until, --timeout, or the end of the tunnel.
     pub(super) async fn run(&mut self, mut tunnel: Option<&mut Tunnel>) -> anyhow::Result<ExitCode> {
         let wait = self.args.timeout.map_or(Duration::MAX, |wait| wait.0);
         let mut timeout = std::pin::pin!(sleep(wait));
@@ -63,7 +63,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Prints what was received meanwhile, and the summary.
+    /// Prints the last deliveries and the summary.
     pub(super) fn finish(&mut self) -> anyhow::Result<()> {
         while let Ok(report) = self.received.try_recv() {
             self.print(&report)?;
@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// `Duration::MAX` is for ever.
+/// `Duration::MAX` never ends.
 async fn sleep(wait: Duration) {
     if wait == Duration::MAX {
         std::future::pending::<()>().await;

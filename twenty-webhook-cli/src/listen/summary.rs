@@ -4,7 +4,7 @@ use std::fmt;
 use super::report::{Report, Verdict};
 use crate::terminal::deliveries;
 
-/// What has come, by verdict and reason.
+/// Counts deliveries by verdict and reason.
 #[derive(Default)]
 pub(super) struct Summary {
     verdicts: BTreeMap<Verdict, usize>,

@@ -82,16 +82,16 @@ pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Poli
         Err(error) => Err(error),
         Ok(_) => builder().redirect(redirects).build(),
     };
-    built.context("cannot make an HTTPS client; is the package ca-certificates installed on this machine?")
+    built.context("cannot create an HTTPS client; is the package ca-certificates installed on this machine?")
 }
 
-/// rustls has no default of its own here.
+/// rustls has no default provider in this build.
 pub(crate) fn install_crypto_provider() {
-    // An error says that there is one already.
+    // An error means that one is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The innermost cause, which says most.
+/// The innermost cause, which is the most specific.
 pub(crate) fn last_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

@@ -16,7 +16,7 @@ pub(super) async fn run(args: &SendArgs, client: &Client, dir: &Path) -> anyhow:
             dir.display()
         );
     }
-    // What cannot be read stops before anything is sent.
+    // An unreadable file stops the command before anything is sent.
     let requests = files.iter().map(|file| RequestSource::saved(args, file)).collect::<anyhow::Result<Vec<_>>>()?;
     let (mut sent, mut delivered) = (0, 0);
     for request in &requests {

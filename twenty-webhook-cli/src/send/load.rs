@@ -10,9 +10,9 @@ use super::request::RequestSource;
 use super::summary::Summary;
 use super::{Client, Failure, SendArgs};
 
-/// Sends many, and prints how the receiver did. Ctrl-C ends it early.
+/// Sends many requests, and prints a summary. Ctrl-C ends it early.
 pub(super) async fn run(args: &SendArgs, client: &Client, requests: RequestSource) -> anyhow::Result<ExitCode> {
-    // What cannot be made once cannot be made at all.
+    // Fails early if no request can be made.
     requests.make()?;
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {rate}  {elapsed} of {duration}")?;
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
@@ -46,7 +46,7 @@ pub(super) async fn run(args: &SendArgs, client: &Client, requests: RequestSourc
     Ok(super::exit_code(summary.any_sent(), summary.all_delivered()))
 }
 
-/// When to begin each: at once, or so many a second.
+/// When to start each request: at once, or at a rate per second.
 fn pace(rate: Option<f64>, count: usize) -> stream::BoxStream<'static, ()> {
     let Some(rate) = rate else { return stream::repeat(()).take(count).boxed() };
     let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));

@@ -91,7 +91,7 @@ fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>, at
     Ok(())
 }
 
-/// What an answer may mean, where it is not plain.
+/// A hint about an unexpected answer.
 fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
     let tampered = matches!(args.tamper, Some(Tamper::Body | Tamper::Signature | Tamper::Timestamp));
     match answer.status {
@@ -99,7 +99,7 @@ fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
             Some("It was changed after it was signed, and accepted. Does this receiver verify?".into())
         }
         status if status.is_success() && attempt > 0 => Some(
-            "2xx is the right answer to a replay, if the receiver did not handle it twice. Its log tells.".into(),
+            "2xx is the right answer to a replay, if the receiver did not handle it twice. Its log shows it.".into(),
         ),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !tampered && args.age.is_none() && attempt == 0 => Some(
             "Refused. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Answer, Failure};
 use crate::terminal::{self, BAD, GOOD, deliveries, millis, took};
 
-/// How the receiver did.
+/// The receiver's results.
 pub(super) struct Summary {
     asked_for: usize,
     statuses: BTreeMap<u16, usize>,
@@ -80,7 +80,7 @@ impl Summary {
         Ok(())
     }
 
-    /// The latency that so many percent stay within.
+    /// The latency at this percentile.
     fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
         self.latencies.get(rank).copied().unwrap_or_default()

@@ -37,7 +37,7 @@ fn replace(headers: &mut HeaderMap, name: &HeaderName, change: impl FnOnce(&str)
     }
 }
 
-/// With another last digit, so that JSON stays JSON; without any digit, with a blank more.
+/// Changes the last digit, so that JSON stays valid. Without a digit, appends a space.
 fn changed(text: &[u8]) -> Bytes {
     let mut text = text.to_vec();
     match text.iter().rposition(u8::is_ascii_digit) {

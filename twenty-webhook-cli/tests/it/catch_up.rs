@@ -1,4 +1,4 @@
-//! `catch-up`: from cron, and for looking what a webhook missed.
+//! `catch-up`: from cron, and to see what webhooks missed.
 
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -82,7 +82,7 @@ fn what_webhooks_missed_is_stored_for_the_worker() {
     place.clock.advance(HOUR);
     let first = place.run(&[]);
     assert_eq!(first.status.code(), Some(0), "{first:?}");
-    assert!(flat(&first.stdout).contains("the first run only remembers what there is"), "{first:?}");
+    assert!(flat(&first.stdout).contains("the first run only remembers the existing records"), "{first:?}");
     assert!(place.stored().is_empty());
 
     place.update("1");
@@ -172,7 +172,7 @@ fn destroyed_records_are_looked_for_daily_now_or_never() {
 }
 
 #[test]
-fn too_many_missing_records_have_a_status_of_their_own() {
+fn too_many_missing_records_have_their_own_status() {
     let place = Place::with_people(30);
     let gone: Vec<_> = (0..10).map(|n| format!("{n:04}")).collect();
     place.twenty.destroy("person", &gone);
@@ -228,7 +228,7 @@ fn each_end_has_a_status_for_cron() {
 }
 
 #[test]
-fn one_run_at_a_time_and_ctrl_c_gives_way_at_once() {
+fn one_run_at_a_time_and_ctrl_c_releases_the_lease() {
     let place = Place::with_people(1);
     let before = place.twenty.api_requests().len();
     place.twenty.hold_requests_after(0);

@@ -10,7 +10,7 @@ use twenty_webhook_testing::{ApiFailure, FakeTwenty, RateLimit, Role};
 use crate::support::{SECRET, Server, flat, text};
 use crate::twenty::{answering, lines, on, run_on, with_key};
 
-/// What the check of this name found: the first result that is not `ok`, or else `ok`; with all that was said.
+/// The result of the check with this name: the first that is not `ok`, or else `ok`, with its texts.
 fn found(output: &Output, check: &str) -> (String, String) {
     let lines = lines(output);
     let of_check: Vec<&Value> = lines.iter().filter(|line| line["check"] == check).collect();
@@ -30,7 +30,7 @@ fn assert_found(output: &Output, check: &str, result: &str, text: &str) {
     );
 }
 
-/// They wait more than they work.
+/// Runs in parallel, because each mostly waits.
 fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     std::thread::scope(|scope| {
         for case in cases {
@@ -51,7 +51,7 @@ fn all_is_well() {
     {
         assert_eq!(found(&output, check).0, "ok", "{check}: {output:?}");
     }
-    assert_found(&output, "tls", "mind", "plain http");
+    assert_found(&output, "tls", "warning", "plain http");
     let codes: Vec<_> = (0..2).map(|_| receiver.report()["code"].clone()).collect();
     assert_eq!(codes, ["method_not_allowed", "unsigned"]);
     let sample = receiver.report();
@@ -78,13 +78,13 @@ fn the_receiver_handles_nothing_without_send_sample() {
 }
 
 #[test]
-fn what_is_wrong_with_the_api_is_said_with_a_way_to_mend_it() {
+fn an_api_error_is_reported_with_a_fix() {
     let cases = [
         (ApiFailure::Status(401), "does not accept the API key"),
         (ApiFailure::Status(402), "allowance is spent"),
         (ApiFailure::Status(403), "API keys & webhooks"),
         (ApiFailure::Status(429), "wait a minute"),
-        (ApiFailure::Status(500), "answered with an error (500 Internal Server Error: This request was told to fail.)"),
+        (ApiFailure::Status(500), "answered with an error (500 Internal Server Error: This request fails for a test.)"),
         (ApiFailure::CutOff, "broke off"),
         (ApiFailure::NotJson, "not one of Twenty's API"),
         (ApiFailure::Endless, "too large"),
@@ -135,7 +135,7 @@ fn keys_and_addresses_that_do_not_fit() {
 
 #[test]
 fn clocks_that_are_apart() {
-    for (minutes, result) in [(-10, "wrong"), (10, "wrong"), (-2, "mind"), (2, "mind"), (0, "ok")] {
+    for (minutes, result) in [(-10, "wrong"), (10, "wrong"), (-2, "warning"), (2, "warning"), (0, "ok")] {
         let twenty = FakeTwenty::start();
         twenty.set_faults(|faults| faults.clock_skew_millis = minutes * 60_000);
         assert_found(&run_on(&twenty, &["doctor", "--json"]), "clock", result, "clock");
@@ -143,7 +143,7 @@ fn clocks_that_are_apart() {
 }
 
 #[test]
-fn webhooks_that_are_missing_or_left_behind() {
+fn missing_and_temporary_webhooks() {
     let twenty = FakeTwenty::start();
     assert_found(&run_on(&twenty, &["doctor", "--json"]), "webhooks", "wrong", "`twenty-webhook register` creates one");
     twenty.add_webhook("http://127.0.0.1:1/", ["person.*"], SECRET);
@@ -224,7 +224,7 @@ fn targets_that_do_not_answer_as_a_receiver() {
     });
     let twenty = FakeTwenty::start();
     twenty.add_webhook(answering(OK, Duration::from_millis(1_200)), ["person.*"], SECRET);
-    assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "mind", "slowest receiver");
+    assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "warning", "slowest receiver");
 }
 
 /// A receiver in this process that stores, and the path of its inbox.
@@ -277,7 +277,7 @@ fn a_canary_comes_through_or_is_missed() {
     assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
 }
 
-/// A service that leads from a URL to the port, in place of a tunnel's.
+/// A proxy from a URL to the port, in place of a tunnel.
 #[cfg(unix)]
 const TUNNEL: &str = r#"for arg; do case "$arg" in 80:*) echo "Forwarding HTTP traffic from http://${arg#80:}";; esac; done; exec sleep 60"#;
 
@@ -310,7 +310,7 @@ fn a_canary_comes_through_a_tunnel() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_nothing_of_a_canary() {
+fn ctrl_c_removes_the_canary() {
     let dir = crate::tunnel::program("ssh", TUNNEL);
     // While it waits for Twenty's cache, and while it waits for a delivery.
     for (wait, asks) in [("1h", "POST /rest/metadata/webhooks"), ("1ms", "POST /rest/notes")] {
@@ -322,7 +322,7 @@ fn ctrl_c_leaves_nothing_of_a_canary() {
         assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        assert!(flat(&output.stderr).contains("The temporary webhook is removed. error: stopped"), "{output:?}");
+        assert!(flat(&output.stderr).contains("Removed the temporary webhook. error: stopped"), "{output:?}");
         assert!(
             lines(&run_on(&twenty, &["webhooks", "list", "--json"])).is_empty() && twenty.records("note").is_empty()
         );

@@ -22,7 +22,7 @@ fn every_command_has_help_with_examples() {
 }
 
 #[test]
-fn bad_arguments_are_told_what_to_write() {
+fn bad_arguments_get_a_message_with_the_right_form() {
     for (args, what) in [
         (&["send"][..], "<URL>"),
         (&["send", "localhost:3000"], "write a whole URL, as http://"),
@@ -51,7 +51,7 @@ fn bad_arguments_are_told_what_to_write() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_asked_for() {
+fn a_missing_secret_is_reported() {
     for (args, what) in [
         (&["send", "http://x/", "--secret-env", "NOT_SET"][..], "NOT_SET is not set"),
         (&["send", "http://x/", "--secret-file", "/nonexistent"], "/nonexistent: No such file"),

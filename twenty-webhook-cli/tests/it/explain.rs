@@ -64,12 +64,12 @@ fn every_mistake_is_explained_from_a_saved_file() {
             mistake.findings.iter().all(|code| matches!(code.as_str(), "other_secret" | "signature_upper_case"));
         assert_eq!(output.status.code(), Some(i32::from(!verified)), "{}: {output:?}", mistake.name);
 
-        let told = text(&explain(&mistake, &[path.display().to_string()]).stdout);
-        assert!(told.starts_with(if verified { "verified: " } else { "refused (as of 2026-09-14" }), "{told}");
-        assert_eq!(told.matches("  problem  ").count(), mistake.findings.len(), "{}: {told}", mistake.name);
+        let printed = text(&explain(&mistake, &[path.display().to_string()]).stdout);
+        assert!(printed.starts_with(if verified { "verified: " } else { "refused (as of 2026-09-14" }), "{printed}");
+        assert_eq!(printed.matches("  problem  ").count(), mistake.findings.len(), "{}: {printed}", mistake.name);
         for secret in &mistake.secrets {
             let secret = secret.trim_matches(|char: char| !char.is_ascii_alphanumeric());
-            assert!(!told.contains(secret) && !text(&output.stdout).contains(secret), "{}", mistake.name);
+            assert!(!printed.contains(secret) && !text(&output.stdout).contains(secret), "{}", mistake.name);
         }
     }
 }
@@ -89,16 +89,16 @@ fn the_same_from_headers_and_a_body() {
     }
 }
 
-fn check(mistake: &Mistake, told: &Value) {
-    let codes: Vec<_> = told["findings"].as_array().unwrap().iter().map(|finding| finding["code"].clone()).collect();
-    assert_eq!(codes, mistake.findings, "{}: {told:#}", mistake.name);
-    for finding in told["findings"].as_array().unwrap() {
+fn check(mistake: &Mistake, printed: &Value) {
+    let codes: Vec<_> = printed["findings"].as_array().unwrap().iter().map(|finding| finding["code"].clone()).collect();
+    assert_eq!(codes, mistake.findings, "{}: {printed:#}", mistake.name);
+    for finding in printed["findings"].as_array().unwrap() {
         assert!(finding["problem"].is_string() && finding["fix"].is_string());
     }
 }
 
 #[test]
-fn several_files_are_told_apart_and_one_refusal_is_a_no() {
+fn several_files_are_named_and_one_refusal_gives_status_1() {
     let dir = tempfile::tempdir().unwrap();
     let all = mistakes();
     let paths: Vec<String> = ["good", "a dot for the colon"]
@@ -113,9 +113,12 @@ fn several_files_are_told_apart_and_one_refusal_is_a_no() {
     let at = ["--at".to_owned(), good.now.to_string()];
     let output = explain(good, &[paths.as_slice(), &at].concat());
     assert_eq!(output.status.code(), Some(1));
-    let told = flat(&output.stdout);
-    assert!(paths.iter().all(|path| told.contains(path)), "{told}");
-    assert!(told.contains("verified: person.created") && told.contains("signed with `.` between them"), "{told}");
+    let printed = flat(&output.stdout);
+    assert!(paths.iter().all(|path| printed.contains(path)), "{printed}");
+    assert!(
+        printed.contains("verified: person.created") && printed.contains("signed with `.` between them"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -126,12 +129,12 @@ fn one_file_is_named_in_json_and_stdin_is_a_saved_delivery_too() {
     let good = all.iter().find(|mistake| mistake.name == "good").unwrap();
     fs::write(&path, good.saved("\n")).unwrap();
     let at = good.now.to_string();
-    let told = json(&explain(good, &["--json".into(), "--at".into(), at.clone(), path.clone()]));
-    assert_eq!((&told["file"], &told["verified"]), (&path.into(), &true.into()));
+    let printed = json(&explain(good, &["--json".into(), "--at".into(), at.clone(), path.clone()]));
+    assert_eq!((&printed["file"], &printed["verified"]), (&path.into(), &true.into()));
 
     let output = pipe(&["explain", "--json", "--at", &at, "--secret", &good.secrets[0]], &good.saved("\n"));
-    let told = json(&output);
-    assert_eq!((&told["file"], &told["verified"]), (&"stdin".into(), &true.into()));
+    let printed = json(&output);
+    assert_eq!((&printed["file"], &printed["verified"]), (&"stdin".into(), &true.into()));
 }
 
 #[test]
@@ -152,12 +155,12 @@ fn lines_are_wrapped_at_words_and_nothing_is_said_twice() {
     let path = dir.path().join("saved.http");
     fs::write(&path, mistake.saved("\n")).unwrap();
     let args = ["--at".to_owned(), mistake.now.to_string(), path.display().to_string()];
-    let told = text(&explain(mistake, &args).stdout);
-    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
-    assert!(told.lines().any(|line| line.starts_with("        ")), "a hanging indent: {told}");
+    let printed = text(&explain(mistake, &args).stdout);
+    assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
+    assert!(printed.lines().any(|line| line.starts_with("        ")), "a hanging indent: {printed}");
     assert!(
-        told.starts_with("refused (as of 2026-09-14T08:21:37.412Z): signature mismatch\n")
-            || told.contains(": signature mismatch\n"),
-        "{told}"
+        printed.starts_with("refused (as of 2026-09-14T08:21:37.412Z): signature mismatch\n")
+            || printed.contains(": signature mismatch\n"),
+        "{printed}"
     );
 }

@@ -11,7 +11,7 @@ use twenty_webhook_inbox::{Backoff, Inbox, WebhookEvent};
 
 use crate::support::{Server, command, exchange, json, text};
 
-/// "Control sequence introducer" in one character, and "clear". JSON lets it stand as it is.
+/// "Control sequence introducer" in one character, and "clear". JSON does not escape it.
 const CLEAR: &str = "\u{9b}2J";
 
 /// An inbox with two dead people, a dead company and a done task, and the binary on it.
@@ -108,7 +108,7 @@ fn json_is_the_same_everywhere() {
 }
 
 #[test]
-fn retry_and_rerun_say_why_they_left_a_job_alone() {
+fn retry_and_rerun_say_why_they_skip_a_job() {
     let inbox = Left::new();
     let (dead, done) = (inbox.ids("dead"), inbox.ids("done"));
     let refused = inbox.run(&["retry", &done[0], "4711"]);
@@ -127,7 +127,7 @@ fn retry_and_rerun_say_why_they_left_a_job_alone() {
 }
 
 #[test]
-fn delete_asks_and_takes_no_pending_job_by_surprise() {
+fn delete_asks_and_keeps_pending_jobs() {
     let inbox = Left::new();
     let dead = inbox.ids("dead");
     inbox.run(&["retry", &dead[0]]);
@@ -176,7 +176,7 @@ fn what_is_erased_is_gone_and_workers_can_be_paused() {
     assert_eq!(inbox.run(&["erase", "company"]).status.code(), Some(2));
 
     assert!(inbox.run(&["pause"]).status.success());
-    assert!(text(&inbox.run(&["stats"]).stdout).contains("paused: workers start nothing"));
+    assert!(text(&inbox.run(&["stats"]).stdout).contains("paused: workers start no jobs"));
     assert!(inbox.run(&["resume"]).status.success());
     assert_eq!(json(&inbox.run(&["stats", "--json"]))["paused"], false);
 }
@@ -248,9 +248,9 @@ fn errors_of_postgres_name_the_cause_once_and_no_password() {
     ] {
         let output = command(&["inbox", "stats", "--db", &url]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
-        let told = text(&output.stderr);
-        assert_eq!(told.matches(cause).count(), 1, "{told}");
-        assert!(!told.contains("timed out") && !told.contains("hunter2"), "{told}");
+        let printed = text(&output.stderr);
+        assert_eq!(printed.matches(cause).count(), 1, "{printed}");
+        assert!(!printed.contains("timed out") && !printed.contains("hunter2"), "{printed}");
     }
 }
 
@@ -309,11 +309,11 @@ fn leave(path: &std::path::Path) {
         let handler = |event: WebhookEvent| async move {
             if event.object() == "task" { Ok(()) } else { Err(std::io::Error::other("no")) }
         };
-        let settled = async {
+        let finished = async {
             while inbox.counts().await.unwrap().open() > 0 {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        inbox.worker("test", handler).attempts(1).backoff(Backoff::default()).run_until(settled).await;
+        inbox.worker("test", handler).attempts(1).backoff(Backoff::default()).run_until(finished).await;
     });
 }

@@ -1,11 +1,11 @@
-//! What `listen` says of what comes.
+//! `listen`: its output for each kind of request.
 
 use serde_json::json;
 
 use crate::support::{SECRET, Server, command, exchange, flat, pipe, run, text};
 
 #[test]
-fn a_wrong_secret_is_diagnosed_and_not_told() {
+fn a_wrong_secret_is_diagnosed_and_not_printed() {
     let server = Server::listen(&[]);
     let output =
         command(&["send", &server.url]).env("TWENTY_WEBHOOK_SECRET", format!("\"{SECRET}\"")).output().unwrap();
@@ -94,12 +94,12 @@ fn an_address_can_be_a_port_alone_or_a_name() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_said_to_be() {
+fn an_address_in_use_is_reported() {
     let server = Server::listen(&[]);
     let addr = server.url.strip_prefix("http://").unwrap();
     let output = run(&["listen", "--addr", addr]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--addr takes another port"), "{output:?}");
+    assert!(text(&output.stderr).contains("Choose another port with --addr"), "{output:?}");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn only_events_that_are_wanted() {
 }
 
 #[test]
-fn it_ends_after_so_many_or_when_time_is_up() {
+fn it_ends_after_until_or_timeout() {
     let server = Server::listen(&["--until", "2", "--timeout", "30s", "--events", "person.created"]);
     run(&["send", &server.url, "--tamper", "body"]);
     run(&["send", &server.url, "company.created"]);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::support::{Server, json, run, text};
 
 #[test]
-fn each_is_a_delivery_of_its_own() {
+fn each_request_is_a_new_delivery() {
     let server = Server::listen(&[]);
     let output = run(&["send", &server.url, "--count", "200", "--concurrency", "8", "--json"]);
     assert!(output.status.success(), "{output:?}");
@@ -29,7 +29,7 @@ fn a_rate_is_kept() {
 }
 
 #[test]
-fn one_refusal_is_a_no() {
+fn one_refusal_gives_status_1() {
     let server = Server::listen(&[]);
     let output = run(&["send", &server.url, "--count", "5", "--tamper", "signature"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -152,7 +152,7 @@ fn webhooks_are_listed_and_deleted() {
 
     let unasked = run_on(&twenty, &["webhooks", "delete", &id]);
     assert_eq!(unasked.status.code(), Some(2));
-    assert!(text(&unasked.stderr).contains("--yes says yes"), "{unasked:?}");
+    assert!(text(&unasked.stderr).contains("give --yes"), "{unasked:?}");
     assert_eq!(run_on(&twenty, &["webhooks", "delete", "4711", "--yes"]).status.code(), Some(1));
     let deleted = run_on(&twenty, &["webhooks", "delete", &id, "--yes"]);
     assert_eq!(text(&deleted.stdout), format!("deleted {id}\n"));

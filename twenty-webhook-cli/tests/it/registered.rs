@@ -1,4 +1,4 @@
-//! `listen --register`: a webhook for the time of one run.
+//! `listen --register`: a temporary webhook.
 
 use std::process::Command;
 
@@ -20,7 +20,12 @@ fn listen(twenty: &FakeTwenty, more: &[&str]) -> Server {
     let (addr, url) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}/hook"));
     let args = ["listen", "--addr", &addr, "--json", "--register", "--public-url", &url];
     let server = Server::start(on(twenty, &[&args[..], more].concat()), "Listening on ");
-    while !server.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap().contains("Twenty calls it by") {}
+    while !server
+        .stderr
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .unwrap()
+        .contains("Created the temporary webhook")
+    {}
     server
 }
 
@@ -39,7 +44,7 @@ fn it_receives_what_twenty_sends_and_is_removed_on_ctrl_c() {
     let report = server.report();
     assert_eq!((&report["verdict"], &report["event"]), (&json!("verified"), &json!("person.created")));
     let (status, _, stderr) = server.interrupt();
-    assert!(status.success() && stderr.contains("The temporary webhook is removed."), "{stderr}");
+    assert!(status.success() && stderr.contains("Removed the temporary webhook."), "{stderr}");
     assert!(webhooks(&twenty).is_empty());
 }
 
@@ -92,7 +97,7 @@ fn it_is_removed_however_the_command_ends() {
 }
 
 #[test]
-fn one_that_a_kill_left_is_offered_to_be_removed() {
+fn a_webhook_left_by_a_kill_is_offered_for_removal() {
     let twenty = FakeTwenty::start();
     // Dropping it kills it.
     drop(listen(&twenty, &[]));
@@ -103,7 +108,7 @@ fn one_that_a_kill_left_is_offered_to_be_removed() {
     let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
     let on_a_pipe = Server::start(on(&twenty, &args), "Listening on ");
     let mut said = String::new();
-    while !said.contains("Twenty calls it by") {
+    while !said.contains("Created the temporary webhook") {
         said += &on_a_pipe.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         said.push(' ');
     }
@@ -121,11 +126,11 @@ fn one_that_a_kill_left_is_offered_to_be_removed() {
         session.exp_string("[y/N]").unwrap();
         session.send_line("y").unwrap();
     }
-    session.exp_string("Twenty calls it by").unwrap();
+    session.exp_string("Created the temporary webhook").unwrap();
     let now = webhooks(&twenty);
     assert!(now.len() == 1 && now[0]["id"] != left.as_str(), "{now:?}");
     session.send_control('c').unwrap();
-    session.exp_string("The temporary webhook is removed.").unwrap();
+    session.exp_string("Removed the temporary webhook.").unwrap();
     session.exp_eof().unwrap();
     assert!(webhooks(&twenty).is_empty());
 }

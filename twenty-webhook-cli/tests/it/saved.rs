@@ -56,7 +56,7 @@ fn a_body_of_any_bytes_is_kept() {
 }
 
 #[test]
-fn an_own_body_is_signed_as_it_is() {
+fn a_given_body_is_signed_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("body.json");
     let body = "{\n  \"eventName\": \"rocket.landed\"\n}\n";
@@ -84,7 +84,7 @@ fn a_refused_delivery_is_saved_with_its_reason_and_explained_later() {
 }
 
 #[test]
-fn what_is_no_saved_delivery_is_said_to_be_none() {
+fn a_file_that_is_no_saved_delivery_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     for (file, why) in [

@@ -84,7 +84,7 @@ fn a_replay_is_a_duplicate() {
 }
 
 #[test]
-fn json_tells_what_was_sent_and_answered() {
+fn json_shows_what_was_sent_and_answered() {
     let server = Server::listen(&[]);
     let sent = json(&run(&["send", &server.url, "task.deleted", "--json"]));
     let report = server.report();

@@ -21,7 +21,7 @@ fn blocks() -> Vec<String> {
     blocks.collect()
 }
 
-/// A reader's shell: with the tool on the PATH, in a folder of its own.
+/// A reader's shell in a new folder, with the tool on the PATH.
 struct Reader {
     dir: tempfile::TempDir,
 }
@@ -59,7 +59,12 @@ fn the_ten_minute_story_works_as_printed() {
     let path = shell.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_str().unwrap().to_owned();
     shell.env("PATH", format!("{}:{path}", dir.path().display()));
     let server = Server::start(shell, "Listening on ");
-    while !server.stderr.recv_timeout(std::time::Duration::from_secs(30)).unwrap().contains("Twenty calls it by") {}
+    while !server
+        .stderr
+        .recv_timeout(std::time::Duration::from_secs(30))
+        .unwrap()
+        .contains("Created the temporary webhook")
+    {}
     let registered = &lines(&run_on(&twenty, &["webhooks", "list", "--json"]))[0];
     assert_eq!(registered["target_url"], "https://a-b-c.trycloudflare.com/");
     assert_eq!(registered["operations"], json!(["person.*"]));
@@ -69,9 +74,9 @@ fn the_ten_minute_story_works_as_printed() {
     let line = server.line();
     assert!(line.contains("200 verified") && line.contains("person.created"), "{line}");
     let (status, _, stderr) = server.interrupt();
-    assert!(status.success() && stderr.contains("The temporary webhook is removed."), "{stderr}");
+    assert!(status.success() && stderr.contains("Removed the temporary webhook."), "{stderr}");
 
-    // 2. Build the receiver. One stands on a free port, with the secret of the story.
+    // 2. Build the receiver. It listens on a free port, with the secret of the story.
     let secret = send.split_once("TWENTY_WEBHOOK_SECRET=").unwrap().1.lines().next().unwrap();
     let mut receiver = command(&["listen", "--addr", "127.0.0.1:0", "--json"]);
     receiver.env("TWENTY_WEBHOOK_SECRET", secret);
@@ -90,7 +95,7 @@ fn the_ten_minute_story_works_as_printed() {
     let secret = reader.dir.path().join("secret");
     let receiver = Server::listen_at(&format!("127.0.0.1:{port}"), &["--secret-file", secret.to_str().unwrap()]);
 
-    // 4. Check all of it. This target is private, as few are.
+    // 4. Check all of it. This target is private.
     let output = run(&reader, &format!("{export}\n{} --private-allowed", doctor.trim_end()));
     assert!(output.status.success(), "{output:?}");
     let shown = text(&output.stdout);
@@ -109,7 +114,7 @@ fn run(reader: &Reader, script: &str) -> Output {
     reader.shell(script).output().unwrap()
 }
 
-/// Has Twenty call this URL by the webhook.
+/// Changes the webhook's target to this URL.
 fn retarget(twenty: &FakeTwenty, webhook: &Value, url: &str) {
     let body = json!({ "targetUrl": url }).to_string();
     let (id, key) = (webhook["id"].as_str().unwrap(), twenty.api_key());

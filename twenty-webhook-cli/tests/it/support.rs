@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(crate) const SECRET: &str = "s3cret of the tests";
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The binary, with the tests' secret in its environment.
 pub(crate) fn command(args: &[&str]) -> Command {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &[&str]) -> Output {
 }
 
 pub(crate) fn assert(args: &[&str]) -> assert_cmd::assert::Assert {
-    assert_cmd::Command::from_std(command(args)).timeout(PATIENCE).assert()
+    assert_cmd::Command::from_std(command(args)).timeout(TIMEOUT).assert()
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
@@ -87,7 +87,7 @@ impl Server {
         let mut child = spawned.unwrap();
         let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         let url = loop {
-            let line = stderr.recv_timeout(PATIENCE).expect("it says where it listens");
+            let line = stderr.recv_timeout(TIMEOUT).expect("it says where it listens");
             if let Some((_, rest)) = line.split_once(before) {
                 break rest.split([',', ' ']).next().unwrap().to_owned();
             }
@@ -97,7 +97,7 @@ impl Server {
 
     /// The next line that it prints.
     pub(crate) fn line(&self) -> String {
-        self.stdout.recv_timeout(PATIENCE).expect("it prints a line")
+        self.stdout.recv_timeout(TIMEOUT).expect("it prints a line")
     }
 
     pub(crate) fn report(&self) -> Value {
@@ -121,12 +121,12 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// So that whatever it prints next meets a closed pipe.
+    /// Starts a process whose stdout is closed.
     pub(crate) fn start_with_closed_stdout(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let stderr = lines(child.stderr.take().unwrap());
-        let line = stderr.recv_timeout(PATIENCE).unwrap();
+        let line = stderr.recv_timeout(TIMEOUT).unwrap();
         let url = line.strip_prefix("Listening on ").unwrap().split(',').next().unwrap().to_owned();
         Self { child, url, stdout: channel().1, stderr }
     }
@@ -149,7 +149,7 @@ fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// One request over a connection of its own; `url` may have a path, which is not looked at.
+/// One request over a new connection. The path in `url` is ignored.
 pub(crate) fn exchange(url: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap().split('/').next().unwrap()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

@@ -85,7 +85,12 @@ fn deliveries_come_through_it() {
     let mut listen = on(&twenty, &["listen", "--addr", "0", "--json", "--register", "--tunnel", "ssh:serveo.net"]);
     with_path(&mut listen, &dir);
     let server = Server::start(listen, "The tunnel's URL is ");
-    while !server.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap().contains("Twenty calls it by") {}
+    while !server
+        .stderr
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .unwrap()
+        .contains("Created the temporary webhook")
+    {}
     twenty.create("person", json!({}));
     assert_eq!(server.report()["verdict"], "verified");
     // A tunnel that ends ends the command, which removes its webhook.
@@ -97,7 +102,7 @@ fn deliveries_come_through_it() {
 }
 
 #[test]
-fn a_program_that_is_missing_or_fails_is_said_to() {
+fn a_missing_or_failing_program_is_reported() {
     let empty = tempfile::tempdir().unwrap();
     for (argument, hint) in
         [("cloudflared", "developers.cloudflare.com"), ("ngrok", "ngrok.com/download"), ("ssh:x", "openssh-client")]

@@ -1,4 +1,4 @@
-//! `listen --ui`: what the page is made of, and who may see it. `.ci/try-ui` uses it in a browser.
+//! `listen --ui`: the page, and access to it. `.ci/try-ui` uses it in a browser.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -73,7 +73,7 @@ fn it_is_for_this_machine_and_this_run() {
     page.server.line();
     assert!(page.resend(1, "").starts_with("HTTP/1.1 403"), "no origin");
     assert!(page.resend(1, "Origin: http://evil.example\r\n").starts_with("HTTP/1.1 403"), "another site's form");
-    // The receiver, which a tunnel may lead to, knows nothing of it.
+    // The receiver, which a tunnel may lead to, does not serve it.
     let through_receiver = exchange(
         &page.receiver,
         &format!("GET / HTTP/1.1\r\nHost: {}\r\n{cookie}Connection: close\r\n\r\n", page.host),

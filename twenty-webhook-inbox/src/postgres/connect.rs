@@ -157,6 +157,7 @@ impl PostgresConfig {
                 ("{at_most}", "LIMIT 100001"),
                 ("{serial}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
                 ("{bytes}", "BYTEA"),
+                ("{another_key}", "sha256(key || int8send(seq))"),
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
                 ("{any}", "= ANY(ARRAY("),
                 ("{end}", "))"),

@@ -122,6 +122,7 @@ impl SqliteConfig {
                 ("{index}", "twenty_webhook_"),
                 ("{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
                 ("{bytes}", "BLOB"),
+                ("{another_key}", "randomblob(32)"),
                 ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
                 ("{any}", "IN ("),
                 ("{end}", ")"),

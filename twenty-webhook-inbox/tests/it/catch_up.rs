@@ -275,6 +275,15 @@ pub(crate) async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     let destroyed = inbox.job(destroyed[0].id).await.unwrap().unwrap().0;
     assert_eq!(destroyed.state, State::Done, "what was disproved is not handled");
 
+    // Destroyed after all, and more than once.
+    for pass in [4, 5] {
+        let gone =
+            CatchUpCommit { events: vec![caught_up("destroyed", "2", 6)], gone: vec!["2".to_owned()], ..commit(pass) };
+        assert_eq!(inbox.commit(gone).await.unwrap(), 1);
+        assert_eq!(known(inbox, "2").await.state, None);
+        inbox.commit(CatchUpCommit { found: vec![found("2", None)], ..commit(pass) }).await.unwrap();
+    }
+
     // Only what was caught up.
     let event = WebhookEvent::from_stored(r#"{"eventName":"person.updated","record":{"id":"9"}}"#).unwrap();
     assert!(inbox.commit(CatchUpCommit { events: vec![event], ..commit(3) }).await.is_err());

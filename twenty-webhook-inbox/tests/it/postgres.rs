@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
-use twenty_webhook_inbox::{Backoff, Inbox, InboxError, JobFilter, PostgresConfig, PostgresStore, State, WebhookEvent};
+use twenty_webhook_inbox::{
+    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Inbox, InboxError, JobFilter, Maintenance, PostgresConfig,
+    PostgresStore, State, Store as _, WebhookEvent,
+};
 
 use crate::support::{Running, Seen, changed, event, free_port, ok, until, verified};
 
@@ -378,4 +381,48 @@ async fn plans_depend_neither_on_the_number_of_rows_nor_on_statistics() {
     let read: i64 = sqlx::query_scalar(read).fetch_one(&mut connection).await.unwrap();
     // Each kind of statement was run dozens of times. The gauges of the metrics count all rows, a few times.
     assert!(read < 10 * ROWS, "{read} rows or index entries were read");
+}
+
+/// The same of statements that read many rows: each row is read a few times, and not once for each other one.
+#[tokio::test]
+async fn maintenance_and_catch_up_read_each_row_a_few_times() {
+    const ROWS: i64 = 30_000;
+    let (server, schema) = (shared(), new_schema());
+    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(&schema).open().await.unwrap();
+    let mut connection = server.connect().await;
+    for off in
+        ["ALTER TABLE jobs SET (autovacuum_enabled = false)", "ALTER TABLE known SET (autovacuum_enabled = false)"]
+    {
+        let off = off.replace("TABLE ", &format!("TABLE {schema}."));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(off)).execute(&mut connection).await.unwrap();
+    }
+    let scope = CatchUpScope { tenant: None, workspace_id: Some("w".to_owned()) };
+    let gone = (0..50).map(|number| format!("gone {number}")).collect();
+    let page = CatchUpCommit {
+        scope,
+        token: 1,
+        lease: Duration::from_mins(5),
+        object: "person".to_owned(),
+        gone,
+        ..CatchUpCommit::default()
+    };
+    assert!(inbox.lease("w", 1, Duration::from_mins(5)).await.unwrap());
+    let run = async || {
+        inbox.database().maintain(&Maintenance::new(Duration::MAX, Duration::from_mins(1))).await.unwrap();
+        inbox.learn("w", "person").await.unwrap();
+        inbox.commit(page.clone()).await.unwrap();
+        inbox.census("w", "person", 1, "key").await.unwrap();
+    };
+    // Planned while the tables are empty. Each connection of the pool has its own plans: here it is always the same one.
+    run().await;
+    let insert = format!(
+        "INSERT INTO {schema}.jobs (key, scope, name, object, action, record_id, lane, order_at, dated, event_date, state, run_at, stored_at)
+        SELECT sha256(number::text::bytea), 'w', 'person.updated', 'person', 'updated', number::text, number / 2, number, TRUE, 0, 1, 0, 0
+        FROM generate_series(1, {ROWS}) AS number;
+        INSERT INTO {schema}.known SELECT 'w', 'person', number::text, 0, TRUE, 1, 'key' FROM generate_series(1, {ROWS}) AS number"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
+    let before = inbox.counts().await.unwrap();
+    assert_eq!(before.pending, ROWS.unsigned_abs());
+    tokio::time::timeout(Duration::from_mins(1), run()).await.expect("a plan reads all rows for each row");
 }

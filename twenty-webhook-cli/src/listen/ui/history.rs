@@ -10,8 +10,8 @@ use crate::listen::report::{Report, Verdict};
 use crate::saved;
 
 /// How many deliveries are kept, and how many bytes of bodies.
-const MOST: usize = 1_000;
-const MOST_BYTES: usize = 64 << 20;
+const MAX_ENTRIES: usize = 1_000;
+const MAX_BYTES: usize = 64 << 20;
 
 /// One delivery.
 pub(super) struct Entry {
@@ -76,7 +76,7 @@ impl History {
         });
         self.bytes += entry.body.len();
         self.entries.push_back(Arc::clone(&entry));
-        while self.entries.len() > MOST || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
+        while self.entries.len() > MAX_ENTRIES || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
             if let Some(oldest) = self.entries.pop_front() {
                 self.bytes -= oldest.body.len();
             }
@@ -102,7 +102,7 @@ impl History {
     }
 }
 
-/// The members of the record that differ, with their JSON before and after.
+/// The fields of the record that differ, with their JSON before and after.
 pub(super) fn changes(before: &Entry, after: &Entry) -> Vec<Value> {
     let (before, after) = (before.record_json().unwrap_or_default(), after.record_json().unwrap_or_default());
     let mut changes = Vec::new();

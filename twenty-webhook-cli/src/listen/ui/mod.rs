@@ -1,4 +1,4 @@
-//! `listen --ui`: a page that shows deliveries as they come. On a port of its own, which no tunnel leads to.
+//! `listen --ui`: a page that shows deliveries as they come. On another port, which the tunnel does not expose.
 
 mod history;
 
@@ -25,7 +25,7 @@ use crate::send::Client;
 use crate::sign::curl;
 use crate::{terminal, time};
 
-/// How long a receiver may take that a delivery is sent to again.
+/// The timeout of a resent delivery.
 const RESEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The page, and what it shows. Cheap to clone.
@@ -36,7 +36,7 @@ struct Shared {
     history: Mutex<History>,
     added: broadcast::Sender<Arc<Entry>>,
     signer: Signer,
-    /// Where `resend` goes: the receiver that is forwarded to, or else this one.
+    /// The target of `resend`: the receiver of --forward-to, or else this one.
     target: Url,
 }
 
@@ -48,7 +48,7 @@ impl Ui {
 
     pub(super) fn add(&self, report: &Report) {
         let entry = self.history().add(report);
-        // An error says that no page is open.
+        // An error means that no page is open.
         let _ = self.0.added.send(entry);
     }
 
@@ -80,13 +80,13 @@ fn text(content_type: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static(content_type))], text).into_response()
 }
 
-/// What is there, and then what comes.
+/// The stored deliveries, then new ones.
 async fn events(State(ui): State<Ui>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (added, past) = (ui.0.added.subscribe(), ui.history().all());
     let coming = stream::unfold((added, ui), async |(mut added, ui)| {
         let entries = match added.recv().await {
             Ok(entry) => vec![entry],
-            // The page was slower than the deliveries. It leaves out what it has.
+            // The page was slower than the deliveries. It ignores those that it already shows.
             Err(broadcast::error::RecvError::Lagged(_)) => ui.history().all(),
             Err(broadcast::error::RecvError::Closed) => return None,
         };
