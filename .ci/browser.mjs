@@ -53,7 +53,7 @@ export async function open(driver, shots) {
       }
     },
 
-    // A page whose policy stops something of its own complains here.
+    // A page that breaks its own content policy reports it here.
     async complaints() {
       const log = await ask("POST", `${session}/se/log`, { type: "browser" });
       return log.filter(({ message }) => !message.includes("favicon"));

@@ -1,4 +1,4 @@
-// The recipe of Twenty's docs, on Node's own http: parse, write again, HMAC. It prints the port that it listens on.
+// The code sample of Twenty's docs, on Node's http: parse, stringify, HMAC. It prints the port that it listens on.
 // (The docs' sample calls JSON.stringify twice; no delivery passes that.)
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';

@@ -25,7 +25,7 @@ use crate::receivers::service::{self, Handler};
 use crate::samples::{BODY, NOW, secret, signed};
 
 #[actix_web::test]
-async fn a_body_that_never_arrives_is_refused_at_the_deadline() {
+async fn a_body_that_never_arrives_is_rejected_at_the_deadline() {
     tokio::time::pause();
     let deadline = Duration::from_secs(5);
     let beginning = || stream::iter([Ok(Bytes::from_static(b"{\"event"))]);
@@ -42,7 +42,7 @@ async fn a_body_that_never_arrives_is_refused_at_the_deadline() {
 
 /// Endless empty chunks never reach the size limit.
 #[actix_web::test]
-async fn a_body_that_is_always_ready_is_refused_at_the_deadline() {
+async fn a_body_that_is_always_ready_is_rejected_at_the_deadline() {
     let deadline = Duration::from_millis(50);
     let config = WebhookConfig::new(verifier()).body_deadline(deadline);
     for service in [

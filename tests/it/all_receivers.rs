@@ -43,7 +43,7 @@ fn check(receiver: &str, case: &Case, answer: &Answer) {
     let context = format!("{receiver}: {}: {:?}", case.name, answer.rejection);
     match &case.expect {
         // `verify` gets the body in memory and ignores the announced length.
-        Expect::Refused { .. } if announced_too_large(case) && receiver == "core, one call" => {
+        Expect::Rejected { .. } if announced_too_large(case) && receiver == "core, one call" => {
             assert_eq!(answer.status, HANDLED, "{context}");
         }
         Expect::Event(name) => {
@@ -56,7 +56,7 @@ fn check(receiver: &str, case: &Case, answer: &Answer) {
                 assert_eq!(body, &case.body, "{context}: the handler sees the signed bytes");
             }
         }
-        Expect::Refused { status, code, says } => {
+        Expect::Rejected { status, code, says } => {
             assert_eq!(answer.status, *status, "{context}");
             assert_eq!(answer.rejection.as_ref().map(Rejection::code), Some(code.as_str()), "{context}");
             let reason = answer.rejection.as_ref().map(Rejection::to_string).unwrap_or_default();
@@ -69,7 +69,7 @@ fn check(receiver: &str, case: &Case, answer: &Answer) {
 fn is_refused_by_headers(case: &Case) -> bool {
     match &case.expect {
         Expect::Event(_) => false,
-        Expect::Refused { status, code, .. } => {
+        Expect::Rejected { status, code, .. } => {
             announced_too_large(case) || (*status == 401 && code != "signature_mismatch")
         }
     }

@@ -66,9 +66,9 @@ async fn stalled_large_bodies_block_large_bodies_and_no_small_ones() {
         let mut stalled = service.send_chunks(&slow, stalled(&slow));
         assert!((&mut stalled).now_or_never().is_none());
 
-        let refused = service.send(&note(7000 * KIB)).await;
+        let rejected = service.send(&note(7000 * KIB)).await;
         assert_eq!(
-            (refused.status, refused.rejection.unwrap().code()),
+            (rejected.status, rejected.rejection.unwrap().code()),
             (503, "body_budget_exhausted"),
             "{}",
             service.name

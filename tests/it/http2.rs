@@ -77,7 +77,7 @@ async fn every_vector_has_the_same_result_over_http2() {
                 let [(event, body)] = handled.as_slice() else { panic!("{}", case.name) };
                 assert_eq!((event.name().as_str(), body.as_ref()), (name.as_str(), Some(&case.body)), "{}", case.name);
             }
-            Expect::Refused { status, .. } => {
+            Expect::Rejected { status, .. } => {
                 assert_eq!(response.status(), *status, "{}", case.name);
                 assert!(seen.take().is_empty(), "{}", case.name);
             }

@@ -1,4 +1,4 @@
-//! The log level of each refusal, and the content of its line.
+//! The log level of each rejection, and the content of its line.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ fn whole(case: &Case) -> Chunks {
 }
 
 #[actix_web::test]
-async fn a_refusal_that_may_lose_delivery_is_an_error() {
+async fn a_rejection_that_may_lose_delivery_is_an_error() {
     let log = Log::start();
     let good = || signed(BODY, NOW);
     let without = |name: &str| {

@@ -57,7 +57,7 @@ async fn no_buffer_is_preallocated_from_the_announced_length() {
 
 /// 2. A broken body kept two cores busy without end, because errors of frames were ignored.
 #[actix_web::test]
-async fn a_broken_body_is_refused_and_not_polled_again() {
+async fn a_broken_body_is_rejected_and_not_polled_again() {
     for receiver in STREAMING {
         let broken =
             iter::once(Ok(Bytes::from_static(b"{\"event"))).chain(iter::repeat_with(|| Err(io::Error::other("reset"))));
@@ -107,7 +107,7 @@ fn no_timestamp_and_no_clock_overflow() {
 
 /// 5. The limit was checked after collecting, so a chunked body was not bounded.
 #[actix_web::test]
-async fn an_endless_body_is_refused_at_the_limit() {
+async fn an_endless_body_is_rejected_at_the_limit() {
     const CHUNK: usize = 16 * 1024;
     for receiver in STREAMING {
         let (body, polls) = counted(iter::repeat_with(|| Ok(Bytes::from_static(&[b' '; CHUNK]))));
@@ -147,7 +147,7 @@ async fn a_handler_without_an_extractor_is_protected_too() {
 
 /// 8. A truncated signature passed, because it was compared over the shorter length.
 #[test]
-fn a_truncated_signature_is_refused() {
+fn a_truncated_signature_is_rejected() {
     let headers = Signer::new(secret()).sign_at(BODY.as_bytes(), NOW);
     let signature = headers["x-twenty-webhook-signature"].as_bytes();
     for len in 0..64 {
@@ -157,8 +157,8 @@ fn a_truncated_signature_is_refused() {
     for list in ["v1,", "v1=", "sha256=", ","] {
         let mut headers = headers.clone();
         headers.insert("x-twenty-webhook-signature", list.parse().unwrap());
-        let refused = SignatureHeaders::from_map(&headers).unwrap_err();
-        assert!(matches!(refused, Rejection::MalformedSignature { len, .. } if len == list.len()));
+        let rejected = SignatureHeaders::from_map(&headers).unwrap_err();
+        assert!(matches!(rejected, Rejection::MalformedSignature { len, .. } if len == list.len()));
     }
 }
 

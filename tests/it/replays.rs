@@ -233,7 +233,7 @@ async fn a_captured_request_is_not_handled_at_any_edge_of_its_window() {
             (sent + 2 * WINDOW - 1, &re_signed, 200),
             (sent + 2 * WINDOW, &re_signed, 200),
             (sent + 2 * WINDOW + 1, &re_signed, 401),
-            // The clock is set back: expired requests stay refused.
+            // The clock is set back: expired requests stay rejected.
             (sent + 2 * WINDOW - 3_600_000, &re_signed, 401),
             (sent, &captured, 401),
             (sent + WINDOW, &re_signed, 200),
@@ -292,9 +292,9 @@ impl ReplayGuard for Down {
 #[actix_web::test]
 async fn while_the_guard_is_down_nothing_is_handled() {
     for (harness, service) in guarded(|_| Down, async |_| 204).await {
-        let refused = service.send(&signed(BODY, NOW)).await;
-        assert_eq!(refused.status, 503, "{}", service.name);
-        assert_eq!(refused.rejection.unwrap().code(), "guard_unavailable", "{}", service.name);
+        let rejected = service.send(&signed(BODY, NOW)).await;
+        assert_eq!(rejected.status, 503, "{}", service.name);
+        assert_eq!(rejected.rejection.unwrap().code(), "guard_unavailable", "{}", service.name);
         assert_eq!(harness.runs(), 0, "{}", service.name);
     }
 }

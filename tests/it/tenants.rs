@@ -70,7 +70,7 @@ fn app(config: WebhookConfig) -> Router {
     Router::new().fallback_service(post(handler).layer(TwentyWebhookLayer::new(config)).with_state(()))
 }
 
-/// Returns the tenant that the handler saw, or why the request was refused.
+/// Returns the tenant that the handler saw, or why the request was rejected.
 async fn send(app: &Router, path: &str, secret: &str, sent_at: UnixMillis) -> Result<String, Rejection> {
     let mut request = Request::post(path).header("host", "crm.example.test").body(Body::from(BODY)).unwrap();
     request.headers_mut().extend(Signer::new(self::secret(secret)).sign_at(BODY.as_bytes(), sent_at));
@@ -102,7 +102,7 @@ async fn each_tenant_has_its_own_secret_and_its_own_duplicates() {
 
 /// So that the answer does not reveal which tenants exist.
 #[tokio::test]
-async fn an_unknown_tenant_is_refused_like_a_wrong_signature() {
+async fn an_unknown_tenant_is_rejected_like_a_wrong_signature() {
     let tenants = Tenants::default();
     tenants.set("/acme", verifier("a").tenant("acme"));
     let app = app(config(&tenants).lookup_cache_ttl(Duration::ZERO));
@@ -118,8 +118,8 @@ async fn malformed_headers_and_day_old_timestamps_cause_no_look_up() {
     let app = app(config(&tenants));
     let day = 24 * 60 * 60 * 1000;
     for sent_at in [NOW.as_millis() - day - 1, NOW.as_millis() + day + 1, 0] {
-        let refused = send(&app, "/acme", "a", UnixMillis::from_millis(sent_at)).await.unwrap_err();
-        assert!(matches!(refused, Rejection::StaleTimestamp { .. } | Rejection::FutureTimestamp { .. }), "{refused}");
+        let rejected = send(&app, "/acme", "a", UnixMillis::from_millis(sent_at)).await.unwrap_err();
+        assert!(matches!(rejected, Rejection::StaleTimestamp { .. } | Rejection::FutureTimestamp { .. }), "{rejected}");
     }
     let unsigned = Request::post("/acme").body(Body::from(BODY)).unwrap();
     assert_eq!(app.clone().oneshot(unsigned).await.unwrap().status(), StatusCode::UNAUTHORIZED);
@@ -145,8 +145,8 @@ async fn a_flood_of_requests_causes_few_look_ups() {
 async fn a_look_up_that_hangs_is_answered_503() {
     let tenants = Tenants { duration: Duration::from_secs(60), ..Tenants::default() };
     let started = tokio::time::Instant::now();
-    let refused = send(&app(config(&tenants)), "/acme", "a", NOW).await.unwrap_err();
-    assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "verifier_unavailable"));
+    let rejected = send(&app(config(&tenants)), "/acme", "a", NOW).await.unwrap_err();
+    assert_eq!((rejected.status(), rejected.code()), (StatusCode::SERVICE_UNAVAILABLE, "verifier_unavailable"));
     assert_eq!(started.elapsed().as_secs(), 3);
 }
 

@@ -31,7 +31,7 @@ pub(crate) enum Expect {
     /// The handler runs once, with an event of this name.
     Event(String),
     /// The handler does not run.
-    Refused {
+    Rejected {
         status: u16,
         code: String,
         /// A part of the reason's text.

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
 use twenty_webhook_core::{RejectedRequest, Rejection};
 
-/// The actix error of a refused request: the reason, and the response to the caller.
+/// The actix error of a rejected request: the reason, and the response to the caller.
 #[derive(Clone)]
 pub struct RejectionError {
     rejection: Rejection,
@@ -16,7 +16,7 @@ pub struct RejectionError {
     body: Body,
 }
 
-/// The unread body of a refused request. If a chunked body is dropped before the response is sent, actix reads the rest of it, without a
+/// The unread body of a rejected request. If a chunked body is dropped before the response is sent, actix reads the rest of it, without a
 /// limit. If it is dropped with the response, actix closes the connection.
 #[derive(Clone)]
 struct Body(#[expect(dead_code, reason = "held until it is dropped with the response")] Rc<Payload>);
@@ -26,7 +26,7 @@ impl RejectionError {
         Self { rejection: rejected.rejection().clone(), answer: rejected.into_response(), body: Body(Rc::new(body)) }
     }
 
-    /// Why the request was refused.
+    /// Why the request was rejected.
     pub fn rejection(&self) -> &Rejection {
         &self.rejection
     }

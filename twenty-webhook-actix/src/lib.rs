@@ -6,7 +6,7 @@
 //! | | |
 //! |---|---|
 //! | Start here | [`TwentyWebhookMiddleware`], the extractor [`Webhook`], [`Secret`] |
-//! | Receive | [`TwentyWebhook`], [`Rejection`]: why a request was refused, and its status; [`RejectionError`], [`MissingConfig`], [`Delivery`] |
+//! | Receive | [`TwentyWebhook`], [`Rejection`]: why a request was rejected, and its status; [`RejectionError`], [`MissingConfig`], [`Delivery`] |
 //! | Events | [`WebhookEvent`], [`Action`], [`EventName`], [`EventItem`], [`EventPattern`], [`EventRouter`] |
 //! | Records | [`records`]: Twenty's standard objects; [`RawJson`], [`RecordError`], [`escaped`] for logs |
 //! | Replay | [`ReplayGuard`], [`MemoryReplayGuard`], [`ReplayKey`], [`DeliveryId`] |

@@ -13,7 +13,7 @@ async fn receive(_: Webhook) -> HttpResponse {
 }
 
 /// Sends a delivery to a receiver whose secret is configured with a trailing space. Returns each status, and what was found.
-async fn refused(config: WebhookConfig) -> [(u16, Vec<String>); 2] {
+async fn rejected(config: WebhookConfig) -> [(u16, Vec<String>); 2] {
     let app = App::new()
         .app_data(web::Data::new(config.clone()))
         .service(web::resource("/middleware").wrap(TwentyWebhookMiddleware::new(config)).route(web::post().to(receive)))
@@ -33,12 +33,12 @@ async fn refused(config: WebhookConfig) -> [(u16, Vec<String>); 2] {
 }
 
 #[actix_web::test]
-async fn a_refused_request_is_diagnosed_only_if_configured() {
+async fn a_rejected_request_is_diagnosed_only_if_configured() {
     let config = || WebhookConfig::new(Secret::new("s3cret ").unwrap());
-    for (status, findings) in refused(config().diagnose_rejections()).await {
+    for (status, findings) in rejected(config().diagnose_rejections()).await {
         assert_eq!((status, findings.as_slice()), (401, ["secret_white_space".to_owned()].as_slice()));
     }
-    for (status, findings) in refused(config()).await {
+    for (status, findings) in rejected(config()).await {
         assert_eq!((status, findings.len()), (401, 0), "nothing is diagnosed by default");
     }
 }

@@ -99,7 +99,7 @@ mod tests {
         assert!(budget.cover(&mut one, BodyBudget::FREE + 50 * KIB, 0), "what it has is enough");
         assert_eq!(budget.left(), 40 * KIB);
         assert!(!budget.cover(&mut other, BodyBudget::FREE + 41 * KIB, 0));
-        assert_eq!(budget.left(), 40 * KIB, "what is refused takes nothing");
+        assert_eq!(budget.left(), 40 * KIB, "a rejected reservation takes nothing");
         assert!(budget.cover(&mut other, BodyBudget::FREE + 40 * KIB, 0));
         drop(one);
         assert_eq!(budget.left(), 60 * KIB);

@@ -142,7 +142,7 @@ impl WebhookConfig {
     /// use twenty_webhook_core::{Secret, WebhookConfig};
     ///
     /// let config = WebhookConfig::new(Secret::new("s3cret")?).with_rejection_response(|rejection| {
-    ///     let mut response = Response::new(Bytes::from_static(b"refused\n"));
+    ///     let mut response = Response::new(Bytes::from_static(b"rejected\n"));
     ///     *response.status_mut() = rejection.status();
     ///     response
     /// });

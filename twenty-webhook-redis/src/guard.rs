@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// It connects at the first call, so a receiver starts without Redis, and again after each failure, so neither side needs a restart when
 /// the other one restarts. Each call runs one atomic script, and takes at most the [timeout](Self::timeout).
 ///
-/// While Redis is unavailable, deliveries are refused with 503, and Twenty does not resend them. To handle them anyway, with a local
+/// While Redis is unavailable, deliveries are rejected with 503, and Twenty does not resend them. To handle them anyway, with a local
 /// guard in each receiver, use [`insecure_fallback`](ReplayGuard::insecure_fallback).
 ///
 /// It needs a tokio runtime with I/O and time enabled.
@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?.prefix("crm-sync:");
 /// let config = WebhookConfig::new(secret.clone()).replay_guard(guard);
 ///
-/// // Weaker: during an outage, another receiver may handle a replay, but no delivery is refused.
+/// // Weaker: during an outage, another receiver may handle a replay, but no delivery is rejected.
 /// let guard = RedisReplayGuard::new("redis://localhost:6379")?
 ///     .insecure_fallback(MemoryReplayGuard::default(), |error| eprintln!("{error}"));
 /// let config = WebhookConfig::new(secret).replay_guard(guard);
@@ -146,7 +146,7 @@ impl ReplayGuard for RedisReplayGuard {
         self.connection.run(&script).await.map_err(GuardError::unavailable)
     }
 
-    /// Does nothing, because a call to Redis would have to wait: a copy is let in after the lease has expired.
+    /// Does nothing, because a call to Redis would have to wait: a copy is accepted after the lease has expired.
     fn abandon(&self, _: RedisLease) {}
 }
 

@@ -16,8 +16,8 @@ use twenty_webhook_core::{Clock, UnixMillis};
 /// let delivery = event("person.created").signed_with(&secret).sent_at(clock.now());
 ///
 /// clock.advance(Duration::from_secs(10 * 60));
-/// let refused = verifier.verify(&delivery.headers(), delivery.body()).unwrap_err();
-/// assert_eq!(refused.code(), "stale_timestamp");
+/// let rejected = verifier.verify(&delivery.headers(), delivery.body()).unwrap_err();
+/// assert_eq!(rejected.code(), "stale_timestamp");
 /// # Ok::<(), twenty_webhook_core::SecretError>(())
 /// ```
 #[derive(Clone, Debug)]

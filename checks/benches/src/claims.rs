@@ -16,7 +16,7 @@ pub fn deliveries(first: usize, count: usize) -> Vec<Delivery> {
     (first..first + count).map(delivery).collect()
 }
 
-/// A memory guard with `entries` completed claims that do not expire, and room for as many more.
+/// A memory guard with `entries` completed claims that do not expire, and capacity for as many more.
 pub fn memory_guard(entries: usize) -> MemoryReplayGuard {
     let guard = MemoryReplayGuard::new().capacity(4 * entries.max(100_000));
     claim_all(&guard, &deliveries(0, entries));

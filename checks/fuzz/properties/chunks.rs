@@ -47,7 +47,7 @@ pub fn check(data: &[u8]) {
     let verification = verifier.begin_at(SignatureHeaders::from_map(&headers).unwrap(), NOW).unwrap().body_limit(limit);
     assert_eq!(verification.check_content_length(body.len() as u64).is_ok(), body.len() <= limit);
 
-    // One changed bit is refused.
+    // One changed bit is rejected.
     if let (Ok(_), Some(first)) = (&expected, body.first()) {
         let changed = [&[first ^ 1], &body[1..]].concat();
         assert_eq!(verifier.verify_at(&headers, changed, NOW).unwrap_err(), Rejection::SignatureMismatch);

@@ -47,7 +47,7 @@ fn app(
 }
 
 /// The handlers run once for each delivery that Twenty signed. Twenty never retries, so return `Ok` only when the work is done or safely
-/// stored, and an error otherwise: a copy of the delivery is then let in.
+/// stored, and an error otherwise: a copy of the delivery is then accepted.
 fn events() -> EventRouter {
     EventRouter::new()
         .on("person.*", person)

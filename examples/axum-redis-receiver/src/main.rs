@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// While Redis is unavailable, deliveries are refused with 503. `insecure_fallback` would handle them anyway.
+/// While Redis is unavailable, deliveries are rejected with 503. `insecure_fallback` would handle them anyway.
 fn layer(secret: Secret, redis: &str) -> anyhow::Result<TwentyWebhookLayer> {
     let guard = RedisReplayGuard::new(redis)?;
     Ok(TwentyWebhookLayer::new(WebhookConfig::new(secret).replay_guard(guard)))

@@ -77,7 +77,7 @@ fn curl(addr: SocketAddr, secret: &str) -> String {
 /// Prints one line of JSON for an event.
 ///
 /// The line is only for you to read, so a delivery counts as handled even if it cannot be printed; the log says so once. If printing is
-/// the real work of your handler, return an error instead: a copy of the delivery is then let in, and an inbox retries. This call blocks
+/// the real work of your handler, return an error instead: a copy of the delivery is then accepted, and an inbox retries. This call blocks
 /// while stdout is not read.
 pub fn print(event: &WebhookEvent) {
     static LOGGED: Once = Once::new();

@@ -76,7 +76,7 @@ async fn publish(jetstream: &Context, event: &WebhookEvent) -> anyhow::Result<()
     Ok(())
 }
 
-/// A name that would not be a subject of its own goes to `twenty.other`.
+/// A name that is not a valid subject goes to `twenty.other`.
 fn subject(event: &WebhookEvent) -> String {
     let name = event.name().as_str();
     let is_token = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -19,7 +19,7 @@ use twenty_webhook_testing::{SignedRequest, event};
 async fn a_delivery_that_reaches_two_forwarders_is_stored_once() {
     let Some(nats) = Server::start().await else { return };
     let secret = Secret::new("s3cret").unwrap();
-    // Each has a replay guard in its memory, which does not know what the other received.
+    // Each has its own replay guard in memory, which does not know the deliveries of the other.
     let (first, second) = (nats.forwarder(&secret).await, nats.forwarder(&secret).await);
     let delivery = event("person.created").signed_with(&secret);
     assert_eq!(send(&first, &delivery).await, StatusCode::ACCEPTED);

@@ -1,4 +1,4 @@
-//! Rotates a secret under load. No genuine delivery is refused, and no forged one is accepted.
+//! Rotates a secret under load. No genuine delivery is rejected, and no forged one is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -6,7 +6,7 @@ use twenty_webhook_axum::{EventRouter, Secret, TwentyWebhookLayer};
 use twenty_webhook_testing::{ReceiverResponse, Recorder, Tamper, event};
 
 #[tokio::test]
-async fn a_delivery_is_handled_once_and_a_forged_one_is_refused() {
+async fn a_delivery_is_handled_once_and_a_forged_one_is_rejected() {
     let (secret, handled) = (Secret::new("s3cret").unwrap(), Recorder::default());
     let events = EventRouter::new().on("person.created", handled.handler());
     let layer = TwentyWebhookLayer::new(secret.clone());

@@ -37,7 +37,7 @@ fn peak_is_below(what: &str, sent: &[u8], answers: &[&str], bound: usize) {
         let client = || -> usize {
             let connect = |_| {
                 let mut connection = receiver.connect();
-                // An error means that the receiver has refused the body and closed the connection.
+                // An error means that the receiver rejected the body and closed the connection.
                 let _ = connection.write_all(sent);
                 connection
             };

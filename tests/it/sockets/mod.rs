@@ -18,7 +18,7 @@ mod wire;
 use std::collections::BTreeMap;
 use std::thread;
 
-use self::cases::{Case, Handled, Outcome, Refused, Unanswered};
+use self::cases::{Case, Handled, Outcome, Rejected, Unanswered};
 use self::process::{Process, count, eventually};
 use self::wire::{End, Exchange, Post, Step, exchange};
 
@@ -42,7 +42,7 @@ fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
     let cases = cases::all();
     let mut wrong = Vec::new();
     let mut handled = vec!["warm-up 1".to_owned(), "warm-up 2".to_owned()];
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     thread::scope(|scope| {
         let clients: Vec<_> = cases
             .into_iter()
@@ -67,7 +67,7 @@ fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
             for outcome in expected {
                 match outcome {
                     Handled | Unanswered => handled.push(name.to_owned()),
-                    Refused(_, code) => refused.push(code.to_owned()),
+                    Rejected(_, code) => rejected.push(code.to_owned()),
                     Outcome::Http(_) => {}
                 }
             }
@@ -80,7 +80,7 @@ fn survives_every_client(example: &str, outcomes: fn(&Case) -> &Vec<Outcome>) {
     println!("{example}: {} KiB more than before", grown / 1024);
     let report = receiver.stop();
     assert_eq!(difference(&report.handled, &count(handled)), [], "{example}: what was handled");
-    assert_eq!(difference(&report.refused, &count(refused)), [], "{example}: what was refused");
+    assert_eq!(difference(&report.rejected, &count(rejected)), [], "{example}: rejections");
     assert!(grown < 4 * 1024 * 1024, "{example}: {grown} bytes are not freed");
 }
 

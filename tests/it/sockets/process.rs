@@ -42,8 +42,8 @@ impl Drop for KillOnDrop {
 pub(super) struct Report {
     /// The record ids of the events that the handler printed, and their counts.
     pub(super) handled: BTreeMap<String, usize>,
-    /// The codes of the refusals in the log, and their counts.
-    pub(super) refused: BTreeMap<String, usize>,
+    /// The codes of the rejections in the log, and their counts.
+    pub(super) rejected: BTreeMap<String, usize>,
 }
 
 /// How an example is started.
@@ -56,7 +56,7 @@ pub(super) struct Setup<'a> {
     log: Log,
 }
 
-/// Who reads the log after the receiver listens.
+/// What reads the log after the receiver listens.
 #[derive(PartialEq, Eq)]
 pub(super) enum Log {
     Read,
@@ -316,7 +316,7 @@ impl Process {
         assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
         Report {
             handled: count(record_ids(handled)),
-            refused: count(
+            rejected: count(
                 log.iter().filter_map(|line| Some(line.split_once("code=\"")?.1.split_once('"')?.0.to_owned())),
             ),
         }

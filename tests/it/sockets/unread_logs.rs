@@ -16,7 +16,7 @@ fn a_closed_log_loses_no_delivery() {
     }
 }
 
-/// Each delivery logs a line, and the pipe has room for about 40 lines.
+/// Each delivery logs a line, and the pipe holds about 40 lines.
 #[test]
 fn an_unread_log_loses_no_delivery() {
     for example in EXAMPLES {

@@ -24,7 +24,7 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(9);
 const LAST_REQUEST_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How long actix may take to close a connection. With actix's default of one second, a busy server whose cached clock is a second late
-/// never closes the connections of refused bodies.
+/// never closes the connections of rejected bodies.
 const DISCONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Serves with an [`HttpServer`], and loses no delivery on the way. It keeps settings such as `workers`, and changes these:

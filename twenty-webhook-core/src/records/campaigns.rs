@@ -97,7 +97,7 @@ bare_record! {
         bounced_at: Option<jiff::Timestamp> = "bouncedAt",
         /// When it was reported as spam.
         complained_at: Option<jiff::Timestamp> = "complainedAt",
-        /// When the email provider refused it.
+        /// When the email provider rejected it.
         rejected_at: Option<jiff::Timestamp> = "rejectedAt",
     }
 }

@@ -97,24 +97,23 @@ impl<S> Route<S> {
     ///
     /// Objects and actions are open sets, so patterns never add up to a wider pattern. Conditions on fields do.
     fn shadow<'a>(&self, earlier: &'a [Self]) -> Option<&'a Self> {
-        let mut covering = earlier.iter().filter(|route| route.covers(self));
+        let mut wider = earlier.iter().filter(|route| route.includes(self));
         if self.changed.is_empty() {
-            return covering.find(|route| route.changed.is_empty());
+            return wider.find(|route| route.changed.is_empty());
         }
-        let covering: Vec<_> = covering.collect();
-        let of =
-            |field| covering.iter().find(|route| route.changed.is_empty() || route.changed.contains(field)).copied();
+        let wider: Vec<_> = wider.collect();
+        let of = |field| wider.iter().find(|route| route.changed.is_empty() || route.changed.contains(field)).copied();
         self.changed.iter().map(of).collect::<Option<Vec<_>>>()?.pop()
     }
 
     /// Whether it matches each item that `other` matches, without regard to changed fields.
-    fn covers(&self, other: &Self) -> bool {
+    fn includes(&self, other: &Self) -> bool {
         let (ours, theirs) = (Pattern::of(self), Pattern::of(other));
         let data_model = !other.takes_record && (theirs.metadata || theirs.is_everything());
         if self.takes_record && data_model {
             return false;
         }
-        ours.covers(&theirs)
+        ours.includes(&theirs)
     }
 
     /// The patterns of `routes`, without those that another pattern includes.
@@ -125,7 +124,7 @@ impl<S> Route<S> {
                 let name = narrow.to_string();
                 // Twenty sends some events to no wildcard.
                 let sends = || name.contains('*') || wide.subscribes_to(&EventName::from(name.as_str()));
-                wide == narrow || Pattern::from(wide).covers(&Pattern::from(narrow)) && sends()
+                wide == narrow || Pattern::from(wide).includes(&Pattern::from(narrow)) && sends()
             };
             if !patterns.iter().any(|other| includes(other, pattern)) {
                 patterns.retain(|other| !includes(pattern, other));
@@ -176,7 +175,7 @@ impl Pattern {
         !self.metadata && self.object == "*" && self.action == "*"
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    fn includes(&self, other: &Self) -> bool {
         let parts = [(&self.object, &other.object), (&self.action, &other.action)];
         let same_kind = self.metadata == other.metadata && !other.is_everything();
         self.is_everything() || same_kind && parts.iter().all(|(ours, theirs)| *ours == "*" || ours == theirs)

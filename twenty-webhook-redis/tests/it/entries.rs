@@ -59,7 +59,7 @@ async fn every_entry_expires() {
 
 /// The guard uses the server's clock, so a receiver whose clock is slow does not accept an expired delivery.
 #[tokio::test]
-async fn an_expired_delivery_is_refused_with_or_without_an_entry() {
+async fn an_expired_delivery_is_rejected_with_or_without_an_entry() {
     let server = Server::start();
     let guard = server.guard();
     let soon = Clock::system().now().saturating_add(Duration::from_millis(500));

@@ -206,8 +206,8 @@ async fn the_answer_is_503_and_the_next_delivery_is_handled() {
     assert_eq!(deliver(one).await, Ok(()));
     assert_eq!(deliver(one).await, Err(Rejection::AlreadyCompleted));
     server.stop();
-    let refused = deliver(two).await.unwrap_err();
-    assert_eq!((refused.status(), refused.code()), (StatusCode::SERVICE_UNAVAILABLE, "guard_unavailable"));
+    let rejection = deliver(two).await.unwrap_err();
+    assert_eq!((rejection.status(), rejection.code()), (StatusCode::SERVICE_UNAVAILABLE, "guard_unavailable"));
     server.restart();
     assert_eq!(deliver(two).await, Ok(()));
 }

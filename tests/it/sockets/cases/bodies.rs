@@ -1,6 +1,6 @@
 //! Bodies that stall, end early, are too large, or have a content encoding.
 
-use super::{Case, Handled, Http, INCOMPLETE, Refused, TIMEOUT, TOO_LARGE, both};
+use super::{Case, Handled, Http, INCOMPLETE, Rejected, TIMEOUT, TOO_LARGE, both};
 use crate::sockets::wire::{Post, Step};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -46,9 +46,9 @@ pub(super) fn cases() -> Vec<Case> {
                 let zipped = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0";
                 Post::of(zipped.to_vec()).header("Content-Encoding: gzip")
             },
-            [Refused(422, "not_an_event")],
+            [Rejected(422, "not_an_event")],
         ),
         both("marked as compressed", Post::new("marked as compressed").header("Content-Encoding: gzip"), [Handled]),
-        both("an empty body, signed", Post::of(Vec::new()), [Refused(422, "not_an_event")]),
+        both("an empty body, signed", Post::of(Vec::new()), [Rejected(422, "not_an_event")]),
     ]
 }

@@ -1,6 +1,6 @@
 //! Chunked bodies: malformed, endless, and with extensions or trailers.
 
-use super::{Case, Handled, Http, INCOMPLETE, Outcome, Refused, TIMEOUT, TOO_LARGE, both, differ};
+use super::{Case, Handled, Http, INCOMPLETE, Outcome, Rejected, TIMEOUT, TOO_LARGE, both, differ};
 use crate::sockets::wire::{Post, Step, chunk};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
                 .chunked(|_| chunk(&[b'x'; 64 * 1024]).repeat(40))
                 .edit("signature: ", b"signature: x")
                 .keep_alive(),
-            [Refused(401, "malformed_signature")],
+            [Rejected(401, "malformed_signature")],
         ),
         good("a chunk with extensions", |body| {
             [format!("{:x};a=b;c=\"d\"\r\n", body.len()).as_bytes(), body, b"\r\n0\r\n\r\n"].concat()

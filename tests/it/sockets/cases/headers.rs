@@ -1,12 +1,12 @@
 //! Headers that are too large, too many, unusual, or not text.
 
-use super::{Case, Handled, Http, Outcome, Refused, both, differ};
+use super::{Case, Handled, Http, Outcome, Rejected, both, differ};
 use crate::sockets::wire::{Post, body, signature};
 
 const LARGE: usize = 1024 * 1024;
 const TOO_LARGE: Outcome = Http(431);
-const REPEATED: Outcome = Refused(401, "repeated_header");
-const MALFORMED: Outcome = Refused(401, "malformed_signature");
+const REPEATED: Outcome = Rejected(401, "repeated_header");
+const MALFORMED: Outcome = Rejected(401, "malformed_signature");
 
 pub(super) fn cases() -> Vec<Case> {
     let twice = |name: &'static str, spell: fn(&str) -> String| {
@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
         both(
             "a timestamp that is not UTF-8",
             Post::new("a timestamp that is not UTF-8").edit("timestamp: ", b"timestamp: \xff"),
-            [Refused(401, "malformed_timestamp")],
+            [Rejected(401, "malformed_timestamp")],
         ),
         both(
             "a nonce that is not UTF-8",
@@ -72,7 +72,7 @@ pub(super) fn cases() -> Vec<Case> {
             Post::new("an unsigned request")
                 .edit("x-twenty-webhook-signature", b"x-a")
                 .edit("x-twenty-webhook-timestamp", b"x-b"),
-            [Refused(401, "unsigned")],
+            [Rejected(401, "unsigned")],
         ),
     ]
 }

@@ -1,10 +1,10 @@
 //! Other methods, versions and targets, and bytes that are not HTTP.
 
-use super::{Case, Handled, Http, MISMATCH, Outcome, Refused, TIMEOUT, both, differ};
+use super::{Case, Handled, Http, MISMATCH, Outcome, Rejected, TIMEOUT, both, differ};
 use crate::sockets::wire::{Post, Step, chunk};
 
 /// They have the headers of a delivery, as after a redirect that changed the method.
-const OTHER_METHOD: [Outcome; 1] = [Refused(405, "redirected")];
+const OTHER_METHOD: [Outcome; 1] = [Rejected(405, "redirected")];
 
 pub(super) fn cases() -> Vec<Case> {
     let started = |name: &'static str, line: &str, outcome: Outcome| both(name, Post::new(name).start(line), [outcome]);

@@ -8,7 +8,7 @@ mod methods;
 mod pipelines;
 mod slow;
 
-pub(super) use self::Outcome::{Handled, Http, Refused, Unanswered};
+pub(super) use self::Outcome::{Handled, Http, Rejected, Unanswered};
 use super::wire::{Post, Step};
 
 pub(super) struct Case {
@@ -26,8 +26,8 @@ pub(super) enum Outcome {
     Handled,
     /// The handler ran. The connection may end before its answer.
     Unanswered,
-    /// The adapter refused it: the status, and the code in the log.
-    Refused(u16, &'static str),
+    /// The adapter rejected it: the status, and the code in the log.
+    Rejected(u16, &'static str),
     /// The framework answered it before the adapter saw it, or with a 100.
     Http(u16),
 }
@@ -38,15 +38,15 @@ impl Outcome {
         match self {
             Handled => Some(200),
             Unanswered => (!lost).then_some(200),
-            Refused(status, _) | Http(status) => Some(status),
+            Rejected(status, _) | Http(status) => Some(status),
         }
     }
 }
 
-pub(super) const TIMEOUT: Outcome = Refused(408, "body_timeout");
-pub(super) const INCOMPLETE: Outcome = Refused(400, "body_incomplete");
-pub(super) const TOO_LARGE: Outcome = Refused(413, "body_too_large");
-pub(super) const MISMATCH: Outcome = Refused(401, "signature_mismatch");
+pub(super) const TIMEOUT: Outcome = Rejected(408, "body_timeout");
+pub(super) const INCOMPLETE: Outcome = Rejected(400, "body_incomplete");
+pub(super) const TOO_LARGE: Outcome = Rejected(413, "body_too_large");
+pub(super) const MISMATCH: Outcome = Rejected(401, "signature_mismatch");
 
 pub(super) fn all() -> Vec<Case> {
     [

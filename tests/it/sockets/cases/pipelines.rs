@@ -1,9 +1,9 @@
 //! Several requests on one connection, and `Expect: 100-continue`.
 
-use super::{Case, Handled, Http, MISMATCH, Outcome, Refused, Unanswered, both, differ};
+use super::{Case, Handled, Http, MISMATCH, Outcome, Rejected, Unanswered, both, differ};
 use crate::sockets::wire::{Post, Step, body};
 
-const MALFORMED: Outcome = Refused(401, "malformed_signature");
+const MALFORMED: Outcome = Rejected(401, "malformed_signature");
 
 pub(super) fn cases() -> Vec<Case> {
     let then_good = |first: Post, name: &str| [first.keep_alive().bytes(), Post::new(name).bytes()].concat();
@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
             [Handled, Handled],
         ),
         both("forged, then good", then_good(Post::new("-").forged(), "forged, then good"), [MISMATCH, Handled]),
-        // actix sends no more answers after it refused an unread body. But it may already have answered the next request.
+        // actix sends no more answers after it rejected an unread body. But it may already have answered the next request.
         differ(
             "malformed, then good",
             then_good(malformed(Post::new("-")), "malformed, then good"),

@@ -52,7 +52,7 @@ struct Handled {
     process: u32,
     #[expect(dead_code, reason = "shown when an assertion fails")]
     action: String,
-    is_caught_up: bool,
+    is_from_catchup: bool,
 }
 
 const DESTROYED: i64 = i64::MAX;
@@ -111,7 +111,7 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
         accepted: count(|outcome| matches!(outcome, Outcome::Answered(202))),
         bulk_destroyed: ledger.changes.iter().filter(|change| change.emission == Emission::OnlyFirstOfMany).count(),
         handled: all().count(),
-        caught_up: all().filter(|call| call.is_caught_up).count(),
+        caught_up: all().filter(|call| call.is_from_catchup).count(),
         processes: all().map(|call| call.process).collect::<HashSet<_>>().len(),
         repeated: handled
             .values()
@@ -129,8 +129,8 @@ fn read(place: &Place) -> HashMap<Record, Vec<Handled>> {
             panic!("{line}")
         };
         let state = if action == "destroyed" { DESTROYED } else { date.parse().unwrap() };
-        let (process, is_caught_up) = (process.parse().unwrap(), caught_up.parse().unwrap());
-        let call = Handled { state, process, action: action.to_owned(), is_caught_up };
+        let (process, is_from_catchup) = (process.parse().unwrap(), caught_up.parse().unwrap());
+        let call = Handled { state, process, action: action.to_owned(), is_from_catchup };
         handled.entry((object.to_owned(), id.to_owned())).or_default().push(call);
     }
     handled
