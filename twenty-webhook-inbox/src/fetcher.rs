@@ -18,7 +18,7 @@ pub(crate) struct Fetcher<S> {
     pub(crate) store: S,
     pub(crate) attempts: Attempts,
     pub(crate) wake: Arc<Notify>,
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) slots: Arc<Semaphore>,
     pub(crate) endings: mpsc::UnboundedSender<Ending>,
     pub(crate) running: JoinSet<()>,
     /// Claims without an answer: the database may have given their jobs to this worker.
@@ -32,13 +32,13 @@ impl<S: Store> Fetcher<S> {
         let mut stop = std::pin::pin!(stop);
         let mut is_busy = false;
         loop {
-            let places = tokio::select! {
+            let slots = tokio::select! {
                 biased;
                 () = &mut stop => return,
-                places = self.free_places(is_busy) => places,
+                slots = self.free_slots(is_busy) => slots,
             };
             // Never drop a claim half-way: no worker would run the jobs that it got.
-            let next = self.claim(places).await.unwrap_or_else(|error| {
+            let next = self.claim(slots).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot claim jobs");
                 Next::Later
             });
@@ -47,12 +47,12 @@ impl<S: Store> Fetcher<S> {
             tokio::select! {
                 biased;
                 () = &mut stop => return,
-                () = self.until(next) => {}
+                () = self.wait(next) => {}
             }
         }
     }
 
-    async fn until(&self, next: Next) {
+    async fn wait(&self, next: Next) {
         match next {
             Next::Now => {}
             // Stored by this process: at once. Stored by another one, or due again: at the next poll.
@@ -66,20 +66,20 @@ impl<S: Store> Fetcher<S> {
     }
 
     /// At least one slot. While many jobs wait, one claim fills all slots that become free at about the same time, because each costs a commit.
-    async fn free_places(&self, is_busy: bool) -> Vec<OwnedSemaphorePermit> {
-        let Ok(first) = Arc::clone(&self.places).acquire_owned().await else { return std::future::pending().await };
-        let mut places = vec![first];
+    async fn free_slots(&self, is_busy: bool) -> Vec<OwnedSemaphorePermit> {
+        let Ok(first) = Arc::clone(&self.slots).acquire_owned().await else { return std::future::pending().await };
+        let mut slots = vec![first];
         if is_busy {
             let others = u32::try_from(self.attempts.config.concurrency - 1).unwrap_or(u32::MAX);
-            let _ = timeout(GATHER, self.places.acquire_many(others)).await;
+            let _ = timeout(GATHER, self.slots.acquire_many(others)).await;
         }
-        while let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            places.push(place);
+        while let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            slots.push(slot);
         }
-        places
+        slots
     }
 
-    async fn claim(&mut self, places: Vec<OwnedSemaphorePermit>) -> Result<Next, InboxError> {
+    async fn claim(&mut self, slots: Vec<OwnedSemaphorePermit>) -> Result<Next, InboxError> {
         for token in self.lost.clone() {
             answer(self.store.release_claim(token)).await?;
             self.lost.remove(&token);
@@ -91,14 +91,14 @@ impl<S: Store> Fetcher<S> {
         };
         let config = &self.attempts.config;
         let token = getrandom::u64().map_err(InboxError::database)?.cast_signed();
-        let claim = Claim { token, limit: places.len(), lease: config.lease, crashed, order: config.order };
+        let claim = Claim { token, limit: slots.len(), lease: config.lease, crashed, order: config.order };
         self.lost.insert(token);
         let Claimed { jobs, more, alone_is_due } = answer(self.store.claim(&claim)).await?;
         self.lost.remove(&token);
-        let is_full = jobs.len() >= places.len();
+        let is_full = jobs.len() >= slots.len();
         let is_alone = jobs.iter().any(|job| job.crashes > 1);
-        for (job, place) in jobs.into_iter().zip(places) {
-            self.start(job, token, place);
+        for (job, slot) in jobs.into_iter().zip(slots) {
+            self.start(job, token, slot);
         }
         Ok(if alone_is_due || is_alone {
             Next::WhenIdle
@@ -109,7 +109,7 @@ impl<S: Store> Fetcher<S> {
         })
     }
 
-    fn start(&mut self, job: ClaimedJob, token: i64, place: OwnedSemaphorePermit) {
+    fn start(&mut self, job: ClaimedJob, token: i64, slot: OwnedSemaphorePermit) {
         for job in job.merged.iter().chain([&job]) {
             self.attempts.leases.insert(job.id, token);
         }
@@ -126,7 +126,7 @@ impl<S: Store> Fetcher<S> {
                     let completions =
                         ids.into_iter().map(|id| Completion { id, token, outcome: outcome.clone() }).collect();
                     // The completer outlives the handlers.
-                    let _ = endings.send(Ending { completions, place });
+                    let _ = endings.send(Ending { completions, slot });
                 }
                 Ended::Completed | Ended::Lost => {
                     for id in ids {

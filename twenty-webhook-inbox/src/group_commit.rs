@@ -90,9 +90,9 @@ async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &m
     let one_by_one = stored.is_err() && group.len() > 1;
     let mut are_stored = true;
     for waiting in group.drain(..) {
-        let until = waiting.since + deadline;
-        let stored = if one_by_one && Instant::now() < until {
-            push(store, vec![waiting.job], until, deadline).await
+        let expires_at = waiting.since + deadline;
+        let stored = if one_by_one && Instant::now() < expires_at {
+            push(store, vec![waiting.job], expires_at, deadline).await
         } else {
             stored.clone()
         };
@@ -106,8 +106,13 @@ async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &m
     are_stored
 }
 
-async fn push(store: &impl Store, jobs: Vec<NewJob>, until: Instant, deadline: Duration) -> Result<(), InboxError> {
+async fn push(
+    store: &impl Store,
+    jobs: Vec<NewJob>,
+    expires_at: Instant,
+    deadline: Duration,
+) -> Result<(), InboxError> {
     let group = jobs.len();
-    let pushed = timeout_at(until, store.push(jobs)).await.unwrap_or(Err(InboxError::Deadline(deadline)));
+    let pushed = timeout_at(expires_at, store.push(jobs)).await.unwrap_or(Err(InboxError::Deadline(deadline)));
     pushed.inspect(|()| tracing::debug!(group, "stored"))
 }

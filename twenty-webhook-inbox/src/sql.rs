@@ -34,9 +34,9 @@ impl Dialect {
             ("{info}", INFO.to_owned()),
         ];
         all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
-        let is_caught_up =
-            words.iter().fold(IS_CAUGHT_UP.to_owned(), |text, (word, column)| text.replace(word, column));
-        all.push(("{is_caught_up}", is_caught_up));
+        let has_caught_up_event =
+            words.iter().fold(HAS_CAUGHT_UP_EVENT.to_owned(), |text, (word, column)| text.replace(word, column));
+        all.push(("{has_caught_up_event}", has_caught_up_event));
         // Last: they are in the others.
         all.extend(["{jobs}", "{lanes}", "{settings}", "{known}", "{catch_up}"].into_iter().zip(tables));
         Self { words: all, texts: Mutex::default(), keeps_prepared: true }
@@ -79,7 +79,7 @@ impl Dialect {
 }
 
 /// Whether a caught-up event with the same state as a delivery exists: then the delivery is not inserted. A dead letter does not count.
-pub(crate) const IS_CAUGHT_UP: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
+pub(crate) const HAS_CAUGHT_UP_EVENT: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
     AND c.scope = {new_scope} AND c.object = {new_object} AND c.record_id = {new_record_id} AND c.dated AND c.state <= 3)";
 
 /// The job that `j` has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another

@@ -207,7 +207,7 @@ impl<S: Store> Worker<S> {
             store,
             attempts,
             wake: Arc::clone(&self.inbox.wake),
-            places: Arc::new(Semaphore::new(concurrency)),
+            slots: Arc::new(Semaphore::new(concurrency)),
             endings,
             running: JoinSet::new(),
             lost: HashSet::new(),

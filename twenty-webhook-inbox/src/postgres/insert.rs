@@ -13,7 +13,7 @@ pub(super) const ROWS: &str =
     FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
         $10::bigint[], $11::bytea[])
         AS job (key, tenant, scope, name, object, action, record_id, lane, order_at, event_date, body)
-    WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING";
+    WHERE NOT {has_caught_up_event} ON CONFLICT (key) DO NOTHING";
 
 const INSERT: &str = "{insert}";
 

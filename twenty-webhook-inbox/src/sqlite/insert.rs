@@ -7,7 +7,7 @@ impl SqliteStore {
         let insert = self.dialect.query(
             "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date, run_at, stored_at, body)
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, {now}), $9 IS NOT NULL, $10, {now}, {now}, $11
-             WHERE NOT {is_caught_up} ON CONFLICT (key) DO NOTHING",
+             WHERE NOT {has_caught_up_event} ON CONFLICT (key) DO NOTHING",
         );
         let one = if let [one] = job.record_ids() { Some(one) } else { None };
         let inserted = insert
