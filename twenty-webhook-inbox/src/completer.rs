@@ -13,7 +13,7 @@ pub(crate) type OnDead = Arc<dyn Fn(JobId, &str) + Send + Sync>;
 /// A job whose attempt has ended, and its concurrency slot.
 pub(crate) struct Ending {
     pub(crate) completions: Vec<Completion>,
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) slot: OwnedSemaphorePermit,
 }
 
 /// Longer than a database that works takes to answer.
@@ -34,8 +34,8 @@ pub(crate) async fn complete<S: Store>(
         // Free the slots: at most as many jobs wait here as are running.
         let completions: Vec<_> = group
             .drain(..)
-            .flat_map(|Ending { completions, place }| {
-                drop(place);
+            .flat_map(|Ending { completions, slot }| {
+                drop(slot);
                 completions
             })
             .collect();
