@@ -20,8 +20,14 @@ impl<'a> SmallDisk<'a> {
         disk
     }
 
-    fn make_read_only(&self) {
-        assert!(mount(&["-o", "remount,ro"], self.0));
+    /// Waits for the connections of a dropped inbox: they are closed in the background, and until then the disk is busy.
+    async fn make_read_only(&self) {
+        let remounted = async {
+            while !mount(&["-o", "remount,ro"], self.0) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), remounted).await.expect("nothing writes to the disk");
     }
 }
 
@@ -103,7 +109,7 @@ async fn a_read_only_file_is_refused_at_the_start() {
     let place = Place::new();
     let Some(disk) = SmallDisk::mount(place.dir.path()) else { return };
     place.open().await.store(&event("person.created", 1)).await.unwrap();
-    disk.make_read_only();
+    disk.make_read_only().await;
     let opened = Inbox::sqlite(place.path()).await;
     assert!(matches!(opened, Err(InboxError::Database(_))), "{opened:?}");
 }
