@@ -98,7 +98,7 @@ impl CatchUp {
         release(store, &held).await;
     }
 
-    /// Until the next run is due, or deliveries may have been lost.
+    /// Waits until the next run is due, or deliveries may have been lost.
     async fn wait(
         &self,
         store: &impl CatchUpStore,
@@ -176,7 +176,7 @@ impl CatchUp {
         let lost = async {
             loop {
                 sleep(self.lease / 3).await;
-                // An error is the next commit's to tell, which looks at the lease itself.
+                // An error changes nothing: each commit checks the lease, too.
                 if matches!(store.lease(scope.key(), token, self.lease).await, Ok(false)) {
                     return;
                 }

@@ -90,6 +90,8 @@ mod completer;
 mod config;
 #[cfg(feature = "dashboard")]
 mod dashboard;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod dialect;
 mod error;
 mod fetcher;
 mod group_commit;

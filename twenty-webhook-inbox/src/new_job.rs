@@ -23,6 +23,10 @@ pub struct NewJob {
     action: String,
     record_ids: Vec<String>,
     /// The `updatedAt` of each of these records.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only these two stores read it")
+    )]
     states: Vec<Option<i64>>,
     updated_at: Option<i64>,
     event_date: Option<i64>,

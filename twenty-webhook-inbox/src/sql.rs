@@ -1,82 +1,12 @@
-//! What both databases say alike. States are numbers: 0 is due at `run_at`, 1 waits for an earlier job of its record, 2 runs, 3 is done,
-//! 4 is dead.
+//! The statements that both databases share, and how their rows are read. States are numbers: 0 is due at `run_at`, 1 waits for an earlier
+//! job of its record, 2 runs, 3 is done, 4 is dead. The names in braces are the [`Dialect`](crate::dialect::Dialect)'s.
 //!
 //! Rows that are known by their `seq` are found by it: `state + 0` is in no index, so a planner without statistics cannot read all of a
 //! partial index instead. `{any} SELECT … {end}` is `IN (SELECT …)`, of which Postgres would make a join in any order.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use sqlx::database::HasStatementCache;
-use sqlx::query::{Query, QueryScalar};
-use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr, SqlStr};
 use twenty_webhook_core::ReplayKey;
 
 use crate::{JobFilter, JobInfo, State};
-
-/// The names and expressions that differ.
-#[derive(Debug)]
-pub(crate) struct Dialect {
-    /// From `{name}` to its text.
-    words: Vec<(&'static str, String)>,
-    texts: Mutex<HashMap<&'static str, Arc<str>>>,
-    /// Whether a connection keeps the statements that it has prepared.
-    keeps_prepared: bool,
-}
-
-impl Dialect {
-    pub(crate) fn new(prefix: &str, words: &[(&'static str, &str)]) -> Self {
-        let tables = ["jobs", "lanes", "settings", "known", "catch_up"].map(|table| format!("{prefix}{table}"));
-        let mut all = vec![
-            ("{blocker}", BLOCKER.to_owned()),
-            ("{stale}", STALE.to_owned()),
-            ("{woken}", WOKEN.to_owned()),
-            ("{info}", INFO.to_owned()),
-        ];
-        all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
-        let has_caught_up_event =
-            words.iter().fold(HAS_CAUGHT_UP_EVENT.to_owned(), |text, (word, column)| text.replace(word, column));
-        all.push(("{has_caught_up_event}", has_caught_up_event));
-        // Last: they are in the others.
-        all.extend(["{jobs}", "{lanes}", "{settings}", "{known}", "{catch_up}"].into_iter().zip(tables));
-        Self { words: all, texts: Mutex::default(), keeps_prepared: true }
-    }
-
-    /// For connections on which a prepared statement may be gone after the transaction.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn without_prepared(self) -> Self {
-        Self { keeps_prepared: false, ..self }
-    }
-
-    pub(crate) fn query<DB: Database + HasStatementCache>(
-        &self,
-        template: &'static str,
-    ) -> Query<'static, DB, DB::Arguments> {
-        sqlx::query(self.sql(template)).persistent(self.keeps_prepared)
-    }
-
-    /// For the one column of its rows.
-    pub(crate) fn scalar<DB: Database + HasStatementCache, T>(
-        &self,
-        template: &'static str,
-    ) -> QueryScalar<'static, DB, T, DB::Arguments>
-    where
-        (T,): for<'r> FromRow<'r, DB::Row>,
-    {
-        sqlx::query_scalar(self.sql(template)).persistent(self.keeps_prepared)
-    }
-
-    /// The statement in this dialect. Made once and kept.
-    fn sql(&self, template: &'static str) -> SqlStr {
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = texts.entry(template).or_insert_with(|| self.text(template).into());
-        AssertSqlSafe(Arc::clone(text)).into_sql_str()
-    }
-
-    pub(crate) fn text(&self, template: &str) -> String {
-        self.words.iter().fold(template.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
-    }
-}
 
 /// Whether a caught-up event with the same state as a delivery exists: then the delivery is not inserted. A dead letter does not count.
 pub(crate) const HAS_CAUGHT_UP_EVENT: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
@@ -84,7 +14,7 @@ pub(crate) const HAS_CAUGHT_UP_EVENT: &str = "EXISTS (SELECT 1 FROM {jobs} c WHE
 
 /// The job that `j` has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another
 /// table. All jobs have one order, so two batches never wait for each other.
-const BLOCKER: &str = "coalesce(
+pub(crate) const BLOCKER: &str = "coalesce(
     (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state = 2 LIMIT 1),
     (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state <= 2
         AND (o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
@@ -104,11 +34,11 @@ const BLOCKER: &str = "coalesce(
     ) END)";
 
 /// Whether a newer state of the record is done.
-const STALE: &str = "({this}.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
+pub(crate) const STALE: &str = "({this}.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
     AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq))";
 
 /// Of the jobs that waited for one of `{ids}`, the next of each lane. It must wake the one after it, so it has followers.
-const WOKEN: &str = "
+pub(crate) const WOKEN: &str = "
     SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = x.lane AND w.scope = x.scope AND w.state = 1
         ORDER BY w.order_at, w.event_date, w.seq LIMIT 1) FROM {jobs} x WHERE x.seq {ids}
     UNION ALL SELECT (SELECT w.seq FROM {jobs} w WHERE w.lane = m.lane AND w.scope = x.scope AND w.state = 1
@@ -117,7 +47,7 @@ const WOKEN: &str = "
     UNION ALL SELECT l.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane WHERE m.seq {ids}";
 
 /// All of a job but its body.
-const INFO: &str = "seq, key, tenant, scope, name, object, record_id, state, attempts, crashes, last_error, run_at, stored_at, finished_at, \
+pub(crate) const INFO: &str = "seq, key, tenant, scope, name, object, record_id, state, attempts, crashes, last_error, run_at, stored_at, finished_at, \
                     {length}(body) AS len";
 
 pub(crate) const FIND: &str = "SELECT {info}, body FROM {jobs} WHERE seq = $1";

@@ -4,10 +4,10 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::dialect::Dialect;
 use crate::new_job::lane;
 use crate::postgres::insert;
 use crate::schema::SCHEMA;
-use crate::sql::Dialect;
 use crate::{Inbox, InboxError, PostgresStore};
 
 impl Inbox<PostgresStore> {

@@ -18,7 +18,8 @@ use tokio::sync::Mutex;
 pub use connect::PostgresConfig;
 
 use crate::catch_up_sql::NOTE_LOSS;
-use crate::sql::{self, Dialect, millis};
+use crate::dialect::Dialect;
+use crate::sql::{self, millis};
 use crate::{
     Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
 };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
+use crate::dialect::Dialect;
 use crate::schema::SCHEMA;
-use crate::sql::Dialect;
 use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;

@@ -23,7 +23,8 @@ pub use connect::SqliteConfig;
 pub use transaction::SqliteTransaction;
 
 use crate::catch_up_sql::NOTE_LOSS;
-use crate::sql::{self, Dialect, millis};
+use crate::dialect::Dialect;
+use crate::sql::{self, millis};
 use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
