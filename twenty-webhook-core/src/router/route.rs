@@ -95,7 +95,8 @@ impl<S> Route<S> {
 
     /// The earlier route that shadows this one, or the last of several that do so together.
     ///
-    /// Objects and actions are open sets, so patterns never add up to a wider pattern. Conditions on fields do.
+    /// Objects, actions and kinds of items are open sets, so patterns never add up to a wider pattern: after a route for all records and one for
+    /// the data model, there may be events for `*.*` one day. Conditions on fields do add up.
     fn shadow<'a>(&self, earlier: &'a [Self]) -> Option<&'a Self> {
         let mut wider = earlier.iter().filter(|route| route.includes(self));
         if self.changed.is_empty() {

@@ -329,4 +329,10 @@ fn a_route_for_the_rest_of_an_earlier_route_is_no_mistake() {
         .on("metadata.view.*", any)
         .on("*.*", any);
     let _ = EventRouter::new().on("metadata.*.*", any).on("*.*", any_record).fallback(any);
+    let _ = EventRouter::new()
+        .on("metadata.*.*", any)
+        .on("*.*", any_record)
+        .when_changed(["x"])
+        .on("*.*", any)
+        .when_changed(["x"]);
 }

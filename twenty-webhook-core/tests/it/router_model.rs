@@ -31,10 +31,15 @@ impl Route {
 
     fn matches(&self, item: &Item) -> bool {
         let is_everything = !self.is_metadata && self.object == "*" && self.action == "*";
-        (self.is_metadata == item.is_metadata || is_everything)
+        let matches_kind = match item.kind {
+            Kind::Record => !self.is_metadata,
+            Kind::DataModel => self.is_metadata || is_everything,
+            Kind::Later => is_everything,
+        };
+        matches_kind
             && (self.object == "*" || self.object == item.object)
             && (self.action == "*" || self.action == item.action)
-            && !(self.takes_record && item.is_metadata)
+            && (!self.takes_record || item.kind == Kind::Record)
             && (self.changed.is_empty() || self.changed.iter().any(|field| item.changed.contains(field)))
     }
 
@@ -66,10 +71,18 @@ fn routes() -> impl Strategy<Value = Vec<Route>> {
     prop::collection::vec(route, 1..8)
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Record,
+    DataModel,
+    /// Neither: only a later version of Twenty could send one. A route for it is no mistake.
+    Later,
+}
+
 /// An item that may arrive. Its object, action and fields may also be ones that no route names.
 #[derive(Debug)]
 struct Item {
-    is_metadata: bool,
+    kind: Kind,
     object: &'static str,
     action: &'static str,
     changed: Vec<&'static str>,
@@ -78,12 +91,12 @@ struct Item {
 impl Item {
     fn all() -> Vec<Self> {
         let mut items = Vec::new();
-        for is_metadata in [false, true] {
+        for kind in [Kind::Record, Kind::DataModel, Kind::Later] {
             for object in ["a", "b", "other"] {
-                items.push(Self { is_metadata, object, action: "created", changed: vec![] });
+                items.push(Self { kind, object, action: "created", changed: vec![] });
                 for action in ["updated", "other"] {
                     for changed in [vec![], vec!["x"], vec!["y"], vec!["x", "y"], vec!["other"], vec!["other", "y"]] {
-                        items.push(Self { is_metadata, object, action, changed });
+                        items.push(Self { kind, object, action, changed });
                     }
                 }
             }
@@ -93,7 +106,7 @@ impl Item {
 
     fn event(&self) -> WebhookEvent {
         let (object, action, changed) = (self.object, self.action, &self.changed);
-        let body = if self.is_metadata {
+        let body = if self.kind == Kind::DataModel {
             json!({ "eventName": format!("metadata.{object}.{action}"), "event": { "properties": { "updatedFields": changed } } })
         } else {
             json!({ "eventName": format!("{object}.{action}"), "record": {}, "updatedFields": changed })
@@ -137,7 +150,7 @@ proptest! {
                 accepted.push(route);
             }
         }
-        for item in &items {
+        for item in items.iter().filter(|item| item.kind != Kind::Later) {
             let expected: Vec<_> = accepted.iter().position(|route| route.matches(item)).into_iter().collect();
             prop_assert_eq!(called.by(&router, item.event()), expected, "{:?} in {:?}", item, router);
         }
