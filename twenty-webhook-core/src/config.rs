@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::Response;
 
 use crate::body_budget::BodyBudget;
-use crate::intake::{Observer, ReceiverLog, RejectionResponse};
-use crate::replay::ReplayGate;
-use crate::verifiers::{Lookup, Verifiers};
+use crate::pipeline::{Observer, ReceiverLog, RejectionResponse};
+use crate::replay::AnyReplayGuard;
+use crate::verifiers::{Lookup, VerifierProvider};
 use crate::{
     Clock, MemoryReplayGuard, Outcome, Rejection, ReplayGuard, Secret, SharedVerifier, Verifier, VerifierSource,
 };
@@ -39,11 +39,11 @@ pub struct WebhookConfig(Arc<Settings>);
 
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) verifiers: Verifiers,
+    pub(crate) verifier_provider: VerifierProvider,
     pub(crate) body_deadline: Duration,
     pub(crate) body_limit: usize,
     pub(crate) body_budget: BodyBudget,
-    pub(crate) replays: ReplayGate,
+    pub(crate) replay_guard: AnyReplayGuard,
     pub(crate) observer: Option<Observer>,
     pub(crate) rejection_response: Option<RejectionResponse>,
     pub(crate) log: Arc<ReceiverLog>,
@@ -64,17 +64,17 @@ impl WebhookConfig {
     pub const DEFAULT_BODY_DEADLINE: Duration = Duration::from_secs(5);
 
     /// Accepts the deliveries that this secret signed, or that this verifier or the verifier from this source accepts.
-    pub fn new(verifiers: impl Into<Self>) -> Self {
-        verifiers.into()
+    pub fn new(verifier: impl Into<Self>) -> Self {
+        verifier.into()
     }
 
-    fn with(verifiers: Verifiers) -> Self {
+    fn with(verifier_provider: VerifierProvider) -> Self {
         Self(Arc::new(Settings {
-            verifiers,
+            verifier_provider,
             body_deadline: Self::DEFAULT_BODY_DEADLINE,
             body_limit: Self::DEFAULT_BODY_LIMIT,
             body_budget: BodyBudget::new(Self::DEFAULT_BODY_BUDGET),
-            replays: ReplayGate::new(MemoryReplayGuard::new()),
+            replay_guard: AnyReplayGuard::new(MemoryReplayGuard::new()),
             observer: None,
             rejection_response: None,
             log: Arc::default(),
@@ -109,14 +109,14 @@ impl WebhookConfig {
     /// Sets the replay guard. Receivers on several machines need a shared one.
     #[must_use]
     pub fn replay_guard(self, guard: impl ReplayGuard) -> Self {
-        self.set(|settings| settings.replays = ReplayGate::new(guard))
+        self.set(|settings| settings.replay_guard = AnyReplayGuard::new(guard))
     }
 
     /// Detects no replays: a captured request is accepted repeatedly while its timestamp is within the tolerance. For handlers that are
     /// idempotent by [`replay_key`](crate::Delivery::replay_key).
     #[must_use]
     pub fn without_replay_guard(self) -> Self {
-        self.set(|settings| settings.replays = ReplayGate::Off)
+        self.set(|settings| settings.replay_guard = AnyReplayGuard::Off)
     }
 
     /// Calls `observer` once for each request, when it ends, on the thread that serves the request. The observer must not block.
@@ -162,7 +162,7 @@ impl WebhookConfig {
     #[must_use]
     pub fn lookup_cache_ttl(self, ttl: Duration) -> Self {
         self.set(|settings| {
-            if let Verifiers::LookedUp(lookup) = &mut settings.verifiers {
+            if let VerifierProvider::LookedUp(lookup) = &mut settings.verifier_provider {
                 lookup.set_ttl(ttl);
             }
         })
@@ -204,30 +204,30 @@ impl From<Secret> for WebhookConfig {
 
 impl From<Verifier> for WebhookConfig {
     fn from(verifier: Verifier) -> Self {
-        Self::with(Verifiers::One(verifier))
+        Self::with(VerifierProvider::Fixed(verifier))
     }
 }
 
 impl From<SharedVerifier> for WebhookConfig {
     fn from(verifier: SharedVerifier) -> Self {
-        Self::with(Verifiers::Shared(verifier))
+        Self::with(VerifierProvider::Shared(verifier))
     }
 }
 
 impl<S: VerifierSource> From<S> for WebhookConfig {
     fn from(source: S) -> Self {
-        Self::with(Verifiers::LookedUp(Lookup::new(source)))
+        Self::with(VerifierProvider::LookedUp(Lookup::new(source)))
     }
 }
 
 impl fmt::Debug for WebhookConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookConfig")
-            .field("verifiers", &self.0.verifiers)
+            .field("verifier", &self.0.verifier_provider)
             .field("body_deadline", &self.0.body_deadline)
             .field("body_limit", &self.0.body_limit)
             .field("body_budget", &self.0.body_budget)
-            .field("replay_guard", &self.0.replays)
+            .field("replay_guard", &self.0.replay_guard)
             .finish_non_exhaustive()
     }
 }

@@ -58,8 +58,8 @@ mod diagnose;
 mod escaped;
 mod event;
 mod headers;
-mod intake;
 mod json;
+mod pipeline;
 pub mod records;
 mod rejection;
 mod replay;
@@ -85,8 +85,8 @@ pub use event::{
 };
 pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HEADER};
 #[cfg(feature = "diagnose")]
-pub use intake::RecordedRequest;
-pub use intake::{ClaimedDelivery, Outcome, OutcomeKind, RejectedRequest, VerifiedRequest};
+pub use pipeline::RecordedRequest;
+pub use pipeline::{ClaimedDelivery, Outcome, OutcomeKind, RejectedRequest, VerifiedRequest};
 // Hidden, or it would head the list of items: the front page names it.
 #[doc(hidden)]
 pub use jiff;

@@ -10,7 +10,7 @@ mod raw_json;
 mod surrogates;
 mod text;
 mod to_json;
-mod whole;
+mod whole_text;
 
 pub use decode_error::DecodeError;
 pub use extra::Extra;
@@ -21,4 +21,4 @@ pub(crate) use object::{JsonObject, json_object};
 pub use raw_json::RawJson;
 pub(crate) use text::Text;
 pub(crate) use to_json::ToJson;
-pub(crate) use whole::deserialize;
+pub(crate) use whole_text::deserialize;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::members::{find_member, string};
-use super::whole::from_whole_text;
+use super::whole_text::from_whole_text;
 use super::{FromJson, Text, surrogates};
 use crate::DecodeError;
 

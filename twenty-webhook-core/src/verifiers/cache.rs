@@ -39,12 +39,12 @@ struct Entry {
 }
 
 /// What the cache contains for a target.
-pub(super) enum Known {
+pub(super) enum CacheLookup {
     /// The answer is younger than the TTL.
     Fresh(Answer),
     /// The answer may be used while another request asks the source again.
     Stale(Answer),
-    Nothing,
+    Miss,
 }
 
 impl Key {
@@ -57,17 +57,17 @@ impl Key {
 
 impl Cache {
     /// The answer for `key`: fresh until it is `ttl` old. A proven answer is then stale until it is twice that old.
-    pub(super) fn get(&self, key: &Key, now: UnixMillis, ttl: Duration) -> Known {
+    pub(super) fn get(&self, key: &Key, now: UnixMillis, ttl: Duration) -> CacheLookup {
         let entries = self.entries();
         let Some(Entry { answer: Some((answer, looked_up)), proven, .. }) = entries.get(key) else {
-            return Known::Nothing;
+            return CacheLookup::Miss;
         };
         // After the clock was set back, the answer is expired.
         let age = if now >= *looked_up { now.saturating_since(*looked_up) } else { Duration::MAX };
         match answer {
-            _ if age < ttl => Known::Fresh(answer.clone()),
-            Answer::Verifier(_) if *proven && age < ttl.saturating_mul(2) => Known::Stale(answer.clone()),
-            _ => Known::Nothing,
+            _ if age < ttl => CacheLookup::Fresh(answer.clone()),
+            Answer::Verifier(_) if *proven && age < ttl.saturating_mul(2) => CacheLookup::Stale(answer.clone()),
+            _ => CacheLookup::Miss,
         }
     }
 
@@ -131,20 +131,20 @@ mod tests {
     fn an_answer_is_fresh_until_it_is_as_old_as_the_ttl() {
         let (cache, at) = (Cache::default(), UnixMillis::from_millis);
         put(&cache, "/a", Answer::NoTenant, at(10_000));
-        assert!(matches!(cache.get(&key("/a"), at(14_999), TTL), Known::Fresh(_)));
-        assert!(matches!(cache.get(&key("/a"), at(15_000), TTL), Known::Nothing));
-        assert!(matches!(cache.get(&key("/a"), at(9_999), TTL), Known::Nothing), "the clock was set back");
-        assert!(matches!(cache.get(&key("/b"), at(10_000), TTL), Known::Nothing));
+        assert!(matches!(cache.get(&key("/a"), at(14_999), TTL), CacheLookup::Fresh(_)));
+        assert!(matches!(cache.get(&key("/a"), at(15_000), TTL), CacheLookup::Miss));
+        assert!(matches!(cache.get(&key("/a"), at(9_999), TTL), CacheLookup::Miss), "the clock was set back");
+        assert!(matches!(cache.get(&key("/b"), at(10_000), TTL), CacheLookup::Miss));
     }
 
     #[test]
     fn only_a_proven_answer_becomes_stale() {
         let (cache, at) = (Cache::default(), UnixMillis::from_millis);
         put(&cache, "/a", found(), at(0));
-        assert!(matches!(cache.get(&key("/a"), at(5_000), TTL), Known::Nothing));
+        assert!(matches!(cache.get(&key("/a"), at(5_000), TTL), CacheLookup::Miss));
         cache.prove(&key("/a"));
-        assert!(matches!(cache.get(&key("/a"), at(9_999), TTL), Known::Stale(_)));
-        assert!(matches!(cache.get(&key("/a"), at(10_000), TTL), Known::Nothing));
+        assert!(matches!(cache.get(&key("/a"), at(9_999), TTL), CacheLookup::Stale(_)));
+        assert!(matches!(cache.get(&key("/a"), at(10_000), TTL), CacheLookup::Miss));
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
             put(&cache, &format!("/{number}"), Answer::NoTenant, now);
         }
         assert!(cache.entries().len() <= CAPACITY);
-        assert!(matches!(cache.get(&key("/proven"), now, TTL), Known::Fresh(_)));
+        assert!(matches!(cache.get(&key("/proven"), now, TTL), CacheLookup::Fresh(_)));
         assert!(cache.is_proven(&key("/proven")));
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::cache::{Answer, Cache, Key, Known};
+use super::cache::{Answer, Cache, CacheLookup, Key};
 use super::source::ErasedSource;
 use super::{SourceError, Target, VerifierSource};
 use crate::{Clock, Secret, Verifier};
@@ -57,18 +57,18 @@ impl Lookup {
             let _permit = others.acquire().await?;
             return Ok(found(self.ask(target).await?, None));
         };
-        let known = cache.get(&key, clock.now(), self.ttl);
-        if let Known::Fresh(answer) = known {
+        let cached = cache.get(&key, clock.now(), self.ttl);
+        if let CacheLookup::Fresh(answer) = cached {
             return Ok(found(answer, Some(key)));
         }
         // One request asks the source. The others use the stale answer of a proven target, or wait.
         let look_up = cache.look_up(&key);
-        let _look_up = match (look_up.try_acquire(), known) {
+        let _look_up = match (look_up.try_acquire(), cached) {
             (Ok(permit), _) => permit,
-            (Err(_), Known::Stale(answer)) => return Ok(found(answer, Some(key))),
+            (Err(_), CacheLookup::Stale(answer)) => return Ok(found(answer, Some(key))),
             (Err(_), _) => look_up.acquire().await?,
         };
-        if let Known::Fresh(answer) = cache.get(&key, clock.now(), self.ttl) {
+        if let CacheLookup::Fresh(answer) = cache.get(&key, clock.now(), self.ttl) {
             return Ok(found(answer, Some(key)));
         }
         let _permit = if cache.is_proven(&key) { proven.acquire().await? } else { others.acquire().await? };

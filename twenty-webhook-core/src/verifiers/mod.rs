@@ -8,5 +8,5 @@ mod source;
 pub(crate) use cache::Key as LookupKey;
 pub(crate) use lookup::Lookup;
 pub use shared::SharedVerifier;
-pub(crate) use source::Verifiers;
+pub(crate) use source::VerifierProvider;
 pub use source::{SourceError, Target, VerifierSource};

@@ -104,16 +104,16 @@ impl Eq for SourceError {}
 
 /// Where a configuration gets its verifier.
 #[derive(Clone)]
-pub(crate) enum Verifiers {
-    One(Verifier),
+pub(crate) enum VerifierProvider {
+    Fixed(Verifier),
     Shared(SharedVerifier),
     LookedUp(Lookup),
 }
 
-impl fmt::Debug for Verifiers {
+impl fmt::Debug for VerifierProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One(verifier) => verifier.fmt(f),
+            Self::Fixed(verifier) => verifier.fmt(f),
             Self::Shared(verifier) => verifier.fmt(f),
             Self::LookedUp(_) => f.write_str("a source"),
         }
@@ -122,13 +122,13 @@ impl fmt::Debug for Verifiers {
 
 /// [`VerifierSource`] behind a pointer.
 pub(super) trait ErasedSource: Send + Sync {
-    fn verifier<'a>(&'a self, target: &'a Target<'a>) -> Answer<'a>;
+    fn verifier<'a>(&'a self, target: &'a Target<'a>) -> VerifierFuture<'a>;
 }
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<Verifier>, SourceError>> + Send + 'a>>;
+type VerifierFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Verifier>, SourceError>> + Send + 'a>>;
 
 impl<S: VerifierSource> ErasedSource for S {
-    fn verifier<'a>(&'a self, target: &'a Target<'a>) -> Answer<'a> {
+    fn verifier<'a>(&'a self, target: &'a Target<'a>) -> VerifierFuture<'a> {
         Box::pin(VerifierSource::verifier(self, target))
     }
 }

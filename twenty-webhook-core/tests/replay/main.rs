@@ -7,9 +7,9 @@ mod clock;
 mod concurrency;
 mod contract;
 mod fallback;
-mod intake;
 mod measure;
 mod model;
+mod pipeline;
 mod window;
 
 use std::fmt::Debug;

@@ -4,25 +4,25 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::RejectedRequest;
-use super::exchange::Exchange;
 use super::log::ReceiverLog;
 use super::outcome::OutcomeKind;
-use crate::replay::HeldLease;
+use super::request_context::RequestContext;
+use crate::replay::AnyLease;
 use crate::{Claim, Delivery, GuardError, Rejection, WebhookEvent};
 
 /// A verified request, before its delivery is claimed.
 #[must_use = "a verified delivery must be claimed and handled"]
 pub struct VerifiedRequest {
-    exchange: Exchange,
+    context: RequestContext,
     event: WebhookEvent,
 }
 
 impl VerifiedRequest {
-    pub(super) fn new(exchange: Exchange, event: WebhookEvent) -> Self {
+    pub(super) fn new(context: RequestContext, event: WebhookEvent) -> Self {
         if let Some(delivery) = event.delivery() {
-            ReceiverLog::verified(&event, delivery, exchange.path());
+            ReceiverLog::verified(&event, delivery, context.path());
         }
-        Self { exchange, event }
+        Self { context, event }
     }
 
     /// The event. [`body`](WebhookEvent::body) has the signed bytes.
@@ -42,9 +42,9 @@ impl VerifiedRequest {
     /// # Errors
     /// If a copy was handled or is being handled, the delivery has expired, or the guard is unavailable.
     pub async fn claim(self, outer: Option<&WebhookEvent>) -> Result<ClaimedDelivery, RejectedRequest> {
-        let Self { mut exchange, event } = self;
-        let replays = &exchange.config.settings().replays;
-        let guard = replays.identity();
+        let Self { mut context, event } = self;
+        let replay_guard = &context.config.settings().replay_guard;
+        let guard = replay_guard.identity();
         let outer = outer.filter(|outer| is_same_delivery(outer, &event));
         if let Some(outer) = outer {
             event.set_outer(outer);
@@ -52,24 +52,24 @@ impl VerifiedRequest {
         if let (Some(outer), Some(guard)) = (outer, guard)
             && outer.is_claimed_by(guard)
         {
-            exchange.config.settings().log.stacked(exchange.path());
-            exchange.verified(event);
+            context.config.settings().log.stacked(context.path());
+            context.verified(event);
             // The layer with the claim reports the outcome.
-            exchange.is_observed = true;
-            return Ok(ClaimedDelivery::new(exchange, HeldLease::NONE));
+            context.is_observed = true;
+            return Ok(ClaimedDelivery::new(context, AnyLease::NONE));
         }
         let claim = match event.delivery() {
-            Some(delivery) => replays.claim(delivery).await,
+            Some(delivery) => replay_guard.claim(delivery).await,
             None => Err(GuardError::unavailable("the event was not verified")),
         };
         event.set_claimed_by(guard.filter(|_| claim.as_ref().is_ok_and(Claim::is_new)));
-        exchange.verified(event);
+        context.verified(event);
         match claim {
-            Ok(Claim::New(lease)) => Ok(ClaimedDelivery::new(exchange, lease)),
-            Ok(Claim::InProgress { retry_after }) => Err(exchange.reject(Rejection::InProgress { retry_after })),
-            Ok(Claim::Completed) => Err(exchange.reject(Rejection::AlreadyCompleted)),
-            Ok(Claim::Expired) => Err(exchange.reject(Rejection::Expired)),
-            Err(error) => Err(exchange.reject(Rejection::GuardUnavailable(error))),
+            Ok(Claim::New(lease)) => Ok(ClaimedDelivery::new(context, lease)),
+            Ok(Claim::InProgress { retry_after }) => Err(context.reject(Rejection::InProgress { retry_after })),
+            Ok(Claim::Completed) => Err(context.reject(Rejection::AlreadyCompleted)),
+            Ok(Claim::Expired) => Err(context.reject(Rejection::Expired)),
+            Err(error) => Err(context.reject(Rejection::GuardUnavailable(error))),
         }
     }
 }
@@ -90,15 +90,15 @@ impl fmt::Debug for VerifiedRequest {
 /// Dropping it means that the task was cancelled and the delivery was not handled: the lease is [abandoned](crate::ReplayGuard::abandon).
 #[must_use = "a claimed delivery must be finished"]
 pub struct ClaimedDelivery {
-    // Dropped before the exchange: the delivery is marked as claimed until its lease ends.
-    lease: HeldLease,
-    exchange: Exchange,
+    // Dropped before the context: the delivery is marked as claimed until its lease ends.
+    lease: AnyLease,
+    context: RequestContext,
     claimed_at: Duration,
 }
 
 impl ClaimedDelivery {
-    fn new(exchange: Exchange, lease: HeldLease) -> Self {
-        Self { lease, claimed_at: exchange.elapsed(), exchange }
+    fn new(context: RequestContext, lease: AnyLease) -> Self {
+        Self { lease, claimed_at: context.elapsed(), context }
     }
 
     /// Ends the claim with the status of the handler's response. A 2xx completes the delivery: later copies are duplicates. Any other status
@@ -110,33 +110,33 @@ impl ClaimedDelivery {
     /// Errors of the guard are logged and do not change the response. If this future is dropped early, the claim may stay open until its lease
     /// expires.
     pub async fn finish(self, status: StatusCode) {
-        let Self { lease, mut exchange, claimed_at } = self;
-        let duration = exchange.elapsed().saturating_sub(claimed_at);
+        let Self { lease, mut context, claimed_at } = self;
+        let duration = context.elapsed().saturating_sub(claimed_at);
         let result = if status.is_success() {
             lease.complete().await
         } else {
-            ReceiverLog::handler_failed(status.as_u16(), exchange.path(), exchange.delivery());
+            ReceiverLog::handler_failed(status.as_u16(), context.path(), context.delivery());
             lease.release().await
         };
         if let Err(error) = result {
-            ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
+            ReceiverLog::guard_failed(&error, context.path(), context.delivery());
         }
-        exchange.observe(OutcomeKind::Handled { status, duration });
+        context.observe(OutcomeKind::Handled { status, duration });
     }
 
     /// Completes the delivery before it is handled, for a receiver that cannot see the handler's response. If the handler fails, the delivery
     /// is lost: copies are duplicates.
     pub async fn complete_before_handling(self) {
-        let Self { lease, mut exchange, .. } = self;
+        let Self { lease, mut context, .. } = self;
         if let Err(error) = lease.complete().await {
-            ReceiverLog::guard_failed(&error, exchange.path(), exchange.delivery());
+            ReceiverLog::guard_failed(&error, context.path(), context.delivery());
         }
-        exchange.observe(OutcomeKind::Extracted);
+        context.observe(OutcomeKind::Extracted);
     }
 }
 
 impl fmt::Debug for ClaimedDelivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClaimedDelivery").field("delivery", &self.exchange.delivery()).finish_non_exhaustive()
+        f.debug_struct("ClaimedDelivery").field("delivery", &self.context.delivery()).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::body;
 use super::deadline::within;
-use super::exchange::Exchange;
+use super::request_context::RequestContext;
 use crate::body_budget::{BodyBudget, BudgetShare};
 use crate::{BodyError, Diagnosis, Rejection, RequestHead, Verifier, WebhookConfig};
 
@@ -47,15 +47,15 @@ pub(super) async fn record_request<S, T>(
     head: &(impl RequestHead + Sync),
     body: Pin<&mut S>,
     timer: &impl Fn(Duration) -> T,
-    exchange: &mut Exchange,
+    context: &mut RequestContext,
     rejection: &Rejection,
 ) -> Option<RecordedRequest>
 where
     S: Stream<Item = Result<Bytes, BodyError>>,
     T: Future<Output = ()>,
 {
-    exchange.record.as_ref()?;
-    let verifier = exchange.verifier()?.clone();
+    context.record.as_ref()?;
+    let verifier = context.verifier()?.clone();
     match rejection {
         Rejection::SignatureMismatch | Rejection::NotAnEvent(_) => {}
         // Rejected by the headers, so the body was not read.
@@ -65,14 +65,14 @@ where
         | Rejection::MalformedSignature { .. }
         | Rejection::MalformedTimestamp { .. }
         | Rejection::StaleTimestamp { .. }
-        | Rejection::FutureTimestamp { .. } => read_rest(config, body, timer, exchange).await?,
+        | Rejection::FutureTimestamp { .. } => read_rest(config, body, timer, context).await?,
         // A diagnosis adds nothing to these.
         _ => return None,
     }
     let headers = head.headers().filter_map(|(name, value)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
     });
-    let record = exchange.record.take()?;
+    let record = context.record.take()?;
     let mut recorded_request = RecordedRequest { verifier, headers: HeaderMap::new(), record };
     for (name, value) in headers {
         recorded_request.headers.append(name, value);
@@ -85,7 +85,7 @@ async fn read_rest<S, T>(
     config: &WebhookConfig,
     body: Pin<&mut S>,
     timer: &impl Fn(Duration) -> T,
-    exchange: &mut Exchange,
+    context: &mut RequestContext,
 ) -> Option<()>
 where
     S: Stream<Item = Result<Bytes, BodyError>>,
@@ -95,9 +95,9 @@ where
     let (limit, mut received) = (settings.body_limit, 0);
     let reading = body::read(body, |chunk| {
         received += chunk.len();
-        exchange.record(&chunk);
+        context.record(&chunk);
         // Stop at the limit, or when the budget is exhausted.
-        if received <= limit && exchange.record.is_some() { Ok(()) } else { Err(Rejection::BodyTooLarge { limit }) }
+        if received <= limit && context.record.is_some() { Ok(()) } else { Err(Rejection::BodyTooLarge { limit }) }
     });
     within(reading, || timer(settings.body_deadline)).await?.ok()
 }

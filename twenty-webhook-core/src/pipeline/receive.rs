@@ -5,9 +5,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use super::deadline::within;
-use super::exchange::Exchange;
+use super::request_context::RequestContext;
 use super::{RejectedRequest, VerifiedRequest, body};
-use crate::verifiers::{Lookup, LookupKey, Verifiers};
+use crate::verifiers::{Lookup, LookupKey, VerifierProvider};
 use crate::{BodyError, Rejection, RequestHead, SourceError, Target, Tolerance, Verifier, WebhookConfig, WebhookEvent};
 
 /// Timestamps outside this tolerance are rejected before a source is asked, whatever the verifier's own tolerance.
@@ -57,14 +57,14 @@ impl WebhookConfig {
         S: Stream<Item = Result<Bytes, BodyError>>,
         T: Future<Output = ()>,
     {
-        let mut exchange = Exchange::begin(self, head.path());
-        match self.verify(head, content_length, body.as_mut(), &timer, &mut exchange).await {
-            Ok(event) => Ok(VerifiedRequest::new(exchange, event)),
+        let mut context = RequestContext::begin(self, head.path());
+        match self.verify(head, content_length, body.as_mut(), &timer, &mut context).await {
+            Ok(event) => Ok(VerifiedRequest::new(context, event)),
             Err(rejection) => {
                 #[cfg(feature = "diagnose")]
                 let recorded_request =
-                    super::recorded_request::record_request(self, head, body, &timer, &mut exchange, &rejection).await;
-                let rejected = exchange.reject(rejection);
+                    super::recorded_request::record_request(self, head, body, &timer, &mut context, &rejection).await;
+                let rejected = context.reject(rejection);
                 #[cfg(feature = "diagnose")]
                 let rejected = rejected.with_recorded_request(recorded_request);
                 Err(rejected)
@@ -78,7 +78,7 @@ impl WebhookConfig {
         content_length: Option<u64>,
         body: Pin<&mut S>,
         timer: &impl Fn(Duration) -> T,
-        exchange: &mut Exchange,
+        context: &mut RequestContext,
     ) -> Result<WebhookEvent, Rejection>
     where
         S: Stream<Item = Result<Bytes, BodyError>>,
@@ -89,18 +89,18 @@ impl WebhookConfig {
             return Err(reject_method(head));
         }
         let headers = head.signature_headers();
-        let (verification, lookup) = match &settings.verifiers {
-            Verifiers::One(verifier) => (verifier.begin(headers?)?, None),
-            Verifiers::Shared(shared) => {
+        let (verification, lookup) = match &settings.verifier_provider {
+            VerifierProvider::Fixed(verifier) => (verifier.begin(headers?)?, None),
+            VerifierProvider::Shared(shared) => {
                 let verifier = shared.current();
-                exchange.set_verifier(&verifier);
+                context.set_verifier(&verifier);
                 (verifier.begin(headers?)?, None)
             }
-            Verifiers::LookedUp(lookup) => {
+            VerifierProvider::LookedUp(lookup) => {
                 let headers = headers?;
                 COARSE_TOLERANCE.judge(headers.sent_at, settings.clock.now())?;
                 let (verifier, key) = self.look_up(lookup, head, timer).await?;
-                exchange.set_verifier(&verifier);
+                context.set_verifier(&verifier);
                 // The verifier's tolerance is checked last: an earlier rejection would reveal that the tenant exists.
                 (verifier.begin_undated(headers), Some((lookup, key)))
             }
@@ -112,7 +112,7 @@ impl WebhookConfig {
         let (deadline, read_ahead) = (settings.body_deadline, head.read_ahead());
         let reading = body::read(body, |chunk| {
             #[cfg(feature = "diagnose")]
-            exchange.record(&chunk);
+            context.record(&chunk);
             verification.push_on(&settings.body_budget, read_ahead, chunk)
         });
         within(reading, || timer(deadline)).await.ok_or(Rejection::BodyTimeout { deadline })??;

@@ -9,11 +9,11 @@ use super::outcome::{Outcome, OutcomeKind};
 use super::path_prefix::PathPrefix;
 #[cfg(feature = "diagnose")]
 use super::recorded_request::Recording;
-use crate::verifiers::Verifiers;
+use crate::verifiers::VerifierProvider;
 use crate::{Delivery, Rejection, Verifier, WebhookConfig, WebhookEvent};
 
-/// The state of one request. It reports the outcome once, also when it is dropped.
-pub(super) struct Exchange {
+/// The context of one request, from its head to its outcome. It reports the outcome once, also when it is dropped.
+pub(super) struct RequestContext {
     pub(super) config: WebhookConfig,
     path: PathPrefix,
     began: Option<Instant>,
@@ -25,7 +25,7 @@ pub(super) struct Exchange {
     pub(super) record: Option<Recording>,
 }
 
-impl Exchange {
+impl RequestContext {
     pub(super) fn begin(config: &WebhookConfig, path: &str) -> Self {
         Self {
             path: PathPrefix::of(path),
@@ -72,9 +72,9 @@ impl Exchange {
 
     /// The verifier for the request, after it was chosen.
     pub(super) fn verifier(&self) -> Option<&Verifier> {
-        match &self.config.settings().verifiers {
-            Verifiers::One(verifier) => Some(verifier),
-            Verifiers::Shared(_) | Verifiers::LookedUp(_) => self.chosen.as_ref(),
+        match &self.config.settings().verifier_provider {
+            VerifierProvider::Fixed(verifier) => Some(verifier),
+            VerifierProvider::Shared(_) | VerifierProvider::LookedUp(_) => self.chosen.as_ref(),
         }
     }
 
@@ -112,7 +112,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RequestContext {
     fn drop(&mut self) {
         if let Some(event) = &self.event {
             event.set_claimed_by(None);

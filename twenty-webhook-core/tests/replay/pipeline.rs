@@ -1,4 +1,4 @@
-//! How the result of the handler decides what happens to a delivery, through the intake that every adapter uses.
+//! How the result of the handler decides what happens to a delivery, through the pipeline that every adapter uses.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -6,7 +6,6 @@
 mod body;
 mod claimed_delivery;
 mod deadline;
-mod exchange;
 mod log;
 mod log_limit;
 #[cfg(feature = "metrics")]
@@ -17,6 +16,7 @@ mod receive;
 #[cfg(feature = "diagnose")]
 mod recorded_request;
 mod rejected_request;
+mod request_context;
 
 pub use claimed_delivery::{ClaimedDelivery, VerifiedRequest};
 pub(crate) use log::ReceiverLog;

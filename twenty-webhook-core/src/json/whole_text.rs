@@ -56,9 +56,9 @@ struct WholeText<'a> {
 }
 
 impl<'de> Deserializer<'de> for WholeText<'_> {
-    type Error = Refused;
+    type Error = WholeTextError;
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &str, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &str, visitor: V) -> Result<V::Value, WholeTextError> {
         if name != WHOLE_TEXT {
             return visitor.visit_newtype_struct(self);
         }
@@ -66,8 +66,8 @@ impl<'de> Deserializer<'de> for WholeText<'_> {
         visitor.visit_str(self.json)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refused> {
-        Err(Refused)
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, WholeTextError> {
+        Err(WholeTextError)
     }
 
     serde::forward_to_deserialize_any! {
@@ -79,9 +79,9 @@ impl<'de> Deserializer<'de> for WholeText<'_> {
 /// An error without a message: the text is then read in another way.
 #[derive(Debug, thiserror::Error)]
 #[error("not a type of this crate, or an unexpected value")]
-struct Refused;
+struct WholeTextError;
 
-impl Error for Refused {
+impl Error for WholeTextError {
     fn custom<M: fmt::Display>(_: M) -> Self {
         Self
     }
