@@ -24,14 +24,20 @@ struct Waiting {
 const GROUP: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 const PAUSE: Duration = Duration::from_millis(50);
-/// How soon after a failed commit the loss is noted, if no other delivery arrives.
-const NOTE_AFTER: Duration = Duration::from_secs(1);
+const NOTE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl GroupCommit {
     /// Notifies `wake` of each stored delivery.
     pub(crate) fn spawn(store: impl Store, deadline: Duration, wake: Arc<Notify>) -> Self {
         let (sender, receiver) = mpsc::channel(GROUP);
-        tokio::spawn(run(store, deadline, wake, receiver));
+        tokio::spawn(async move {
+            let losses = Notify::new();
+            // So that no delivery waits until a loss is noted.
+            tokio::select! {
+                () = run(&store, deadline, &wake, receiver, &losses) => {}
+                () = note_losses(&store, deadline, &losses) => {}
+            }
+        });
         Self(sender)
     }
 
@@ -43,19 +49,17 @@ impl GroupCommit {
     }
 }
 
-async fn run(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut receiver: mpsc::Receiver<Waiting>) {
+async fn run(
+    store: &impl Store,
+    deadline: Duration,
+    wake: &Notify,
+    mut receiver: mpsc::Receiver<Waiting>,
+    losses: &Notify,
+) {
     let mut group = Vec::with_capacity(GROUP);
-    // Before this process stored anything, deliveries may have met a closed port.
-    let (mut was_down, mut has_lost) = (true, false);
-    loop {
-        let first = tokio::select! {
-            first = receiver.recv() => first,
-            () = sleep(NOTE_AFTER), if has_lost => {
-                has_lost = !note_loss(&store, deadline).await;
-                continue;
-            }
-        };
-        let Some(first) = first else { return };
+    // Before that, deliveries may have met a closed port.
+    let mut is_first = true;
+    while let Some(first) = receiver.recv().await {
         let mut bytes = first.job.body().len();
         group.push(first);
         while group.len() < GROUP && bytes < GROUP_BYTES {
@@ -63,17 +67,21 @@ async fn run(store: impl Store, deadline: Duration, wake: Arc<Notify>, mut recei
             bytes += next.job.body().len();
             group.push(next);
         }
-        if !commit(&store, deadline, &wake, &mut group).await {
-            has_lost = true;
-        } else if was_down || has_lost {
-            let is_noted = note_loss(&store, deadline).await;
-            (was_down, has_lost) = (was_down && !is_noted, has_lost && !is_noted);
+        if !commit(store, deadline, wake, &mut group).await || is_first {
+            losses.notify_one();
         }
+        is_first = false;
     }
 }
 
-async fn note_loss(store: &impl Store, deadline: Duration) -> bool {
-    matches!(timeout(deadline, store.note_loss()).await, Ok(Ok(())))
+/// Notes each loss in the database, as soon as that answers. Losses that meet one that is being noted are noted as one.
+async fn note_losses(store: &impl Store, deadline: Duration, losses: &Notify) {
+    loop {
+        losses.notified().await;
+        while !matches!(timeout(deadline, store.note_loss()).await, Ok(Ok(()))) {
+            sleep(NOTE_AGAIN_AFTER).await;
+        }
+    }
 }
 
 /// One failed commit is no reason to lose a whole group: it is tried again for half of the deadline, and then one by one, so that a

@@ -124,7 +124,7 @@ pub(crate) const RETRY: &str =
     WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL";
 pub(crate) const RERUN: &str =
     "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, last_error = NULL,
-    run_at = {now}, finished_at = NULL WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL";
+    run_at = {now} WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL";
 pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2";
 pub(crate) const ERASE: &str =
     "UPDATE {jobs} SET body = NULL, last_error = NULL, state = CASE WHEN state < 2 THEN 3 ELSE state END,

@@ -25,9 +25,10 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
         ELSE (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(l.lane # {salt})), TRUE) FROM {lanes} l WHERE l.seq = due.seq) END)";
 
 /// A statement after the one that took the locks, so it sees what others committed until then. Known is the state of a delivery that catch-up
-/// stored in the same instant, and the other one of the two was handled.
+/// stored in the same instant, and the other one of the two was handled; unless there was an attempt, because then an operator may have asked
+/// for another one.
 const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker,
-    j.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = j.lane
+    j.dated AND j.finished_at IS NULL AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = j.lane
         AND d.order_at = j.order_at AND d.state = 3 AND d.scope = j.scope AND d.object = j.object AND d.record_id = j.record_id
         AND d.dated AND d.caught_up <> j.caught_up) AS is_known
     FROM {jobs} j WHERE j.seq = ANY($1) ORDER BY j.crashes, j.run_at, j.seq";

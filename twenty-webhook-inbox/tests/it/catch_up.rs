@@ -126,7 +126,7 @@ async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn on_postgres() {
-    let server = crate::postgres::Server::start();
+    let Some(server) = crate::postgres::Server::start() else { return };
     let of = |schema: &str| {
         let config = twenty_webhook_inbox::PostgresConfig::new(&server.url()).unwrap().schema(schema);
         async { config.open().await.unwrap() }
@@ -143,7 +143,7 @@ async fn on_postgres() {
 async fn on_postgres_a_state_that_both_store_in_the_same_instant_is_handled_once() {
     use crate::support::{Running, until};
 
-    let server = crate::postgres::Server::start();
+    let Some(server) = crate::postgres::Server::start() else { return };
     let inbox = twenty_webhook_inbox::PostgresConfig::new(&server.url()).unwrap().open().await.unwrap();
     let progress = |value: &str| vec![("place".to_owned(), value.to_owned())];
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());
@@ -188,6 +188,40 @@ async fn on_postgres_a_state_that_both_store_in_the_same_instant_is_handled_once
     }
     records.sort();
     assert_eq!(records, ["1", "2"]);
+}
+
+/// Also if another job with the same state of its record is done.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_what_an_operator_asks_for_is_handled_again() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use crate::support::{Running, until};
+    use twenty_webhook_inbox::HandlerError;
+
+    let Some((_server, inbox)) = crate::postgres::shared_server().await else { return };
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    inbox.commit(CatchUpCommit { events: vec![caught_up("updated", "1", 5)], ..commit(1) }).await.unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let calls = calls.clone();
+        move |_: WebhookEvent| {
+            let is_first = calls.fetch_add(1, Ordering::SeqCst) == 0;
+            async move { if is_first { Err(HandlerError::permanent("no")) } else { Ok(()) } }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler));
+    until(&inbox, |counts| counts.dead == 1).await;
+    inbox.store(&changed("person.updated", "1", Some(5))).await.unwrap();
+    until(&inbox, |counts| counts.done == 1).await;
+    assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1);
+    until(&inbox, |counts| counts.done == 2).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    assert_eq!(inbox.rerun(&JobFilter::all()).await.unwrap(), 2);
+    until(&inbox, |counts| counts.done == 2).await;
+    running.stop().await;
+    assert_eq!(calls.load(Ordering::SeqCst), 5);
 }
 
 async fn known(inbox: &impl CatchUpStore, id: &str) -> KnownRecord {

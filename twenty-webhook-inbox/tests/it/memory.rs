@@ -11,13 +11,13 @@ use twenty_webhook_inbox::{
     JobId, JobInfo, Maintenance, NewJob, Outcome, ReplayKey, State, Store, WebhookEvent, Worker,
 };
 
-use crate::support::{Running, Seen, event, large, ok, until};
+use crate::support::{Log, Running, Seen, event, large, ok, until};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     table: Arc<Mutex<Table>>,
     pub(crate) down: Arc<AtomicBool>,
-    /// Claims and maintenance never return.
+    /// Claims, maintenance and the noting of losses never return.
     hangs: Arc<AtomicBool>,
 }
 
@@ -26,6 +26,7 @@ struct Table {
     rows: Vec<Row>,
     last_id: i64,
     renewals: usize,
+    losses: usize,
     /// The size of each pushed group in bytes.
     groups: Vec<usize>,
     /// The key of a job whose group is refused.
@@ -123,6 +124,11 @@ impl Store for Memory {
             }
             Ok(())
         })?
+    }
+
+    async fn note_loss(&self) -> Result<(), InboxError> {
+        self.may_hang().await;
+        self.with(|table| table.losses += 1)
     }
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
@@ -450,6 +456,24 @@ async fn one_that_is_refused_costs_no_other() {
     assert_eq!(inbox.counts().await.unwrap().pending, 39);
 }
 
+#[tokio::test(start_paused = true)]
+async fn no_delivery_waits_until_a_loss_is_noted() {
+    let store = Memory::default();
+    store.hangs.store(true, Ordering::SeqCst);
+    let inbox = Inbox::on(store.clone());
+    let began = Instant::now();
+    for number in 0..3 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+        // The loss before the first one is being noted.
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((began.elapsed(), store.table.lock().unwrap().losses), (Duration::ZERO, 0));
+    store.hangs.store(false, Ordering::SeqCst);
+    // After the deadline of the call that hangs.
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(store.table.lock().unwrap().losses, 1);
+}
+
 /// The worker's other calls hang, or its handler blocks every thread of the runtime. Without the heartbeat, another worker would take its
 /// jobs.
 #[test]
@@ -485,6 +509,49 @@ fn a_heartbeat_does_not_depend_on_the_runtime() {
     drop(release);
     runtime.block_on(running.stop());
     assert_eq!(store.table.lock().unwrap().rows[0].info.state, State::Done);
+}
+
+/// It cannot be cancelled, and its lease ends: the one case in which two may run at once.
+#[test]
+fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let logging = tracing::Dispatch::new(subscriber);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&logging)))
+        .build()
+        .unwrap();
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = Arc::new(Mutex::new(blocked));
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let is_first = Arc::new(AtomicBool::new(true));
+    let handler = move |_: WebhookEvent| {
+        let _ = begun.send(());
+        let (blocked, is_first) = (blocked.clone(), is_first.swap(false, Ordering::SeqCst));
+        async move {
+            if is_first {
+                let _ = blocked.lock().unwrap().recv_timeout(Duration::from_mins(2));
+            }
+            ok()
+        }
+    };
+    runtime.block_on(async {
+        let inbox = Inbox::on(Memory::default());
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        let worker =
+            inbox.worker("test", handler).timeout(Duration::from_millis(1)).recover_after(Duration::from_secs(3));
+        let worker = quick(worker);
+        let running = tokio::spawn(async move { Running::start(worker) }).await.unwrap();
+        has_begun.recv().await.unwrap();
+        let again = tokio::time::timeout(Duration::from_mins(1), has_begun.recv()).await;
+        again.expect("the job is free").unwrap();
+        drop(release);
+        running.stop().await;
+    });
+    let text = log.text();
+    assert!(text.contains("ERROR") && text.contains("cannot be cancelled: it may run twice at once"), "{text}");
 }
 
 /// Large deliveries that gather during a commit do not all go into one statement.

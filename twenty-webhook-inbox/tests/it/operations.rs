@@ -129,7 +129,7 @@ mod postgres {
 
     #[tokio::test]
     async fn an_older_inbox_is_brought_up_to_date() {
-        let server = Server::start();
+        let Some(server) = Server::start() else { return };
         Inbox::postgres(&server.url()).await.unwrap().store(&event("person.created", 1)).await.unwrap();
         let mut connection = server.connect().await;
         for statement in FIRST_VERSION {
@@ -150,7 +150,7 @@ mod postgres {
     /// A program that was stopped while it created the tables keeps the lock.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_lock_that_is_never_released_fails_the_start() {
-        let server = Server::start();
+        let Some(server) = Server::start() else { return };
         let mut other = server.connect().await;
         sqlx::query("SELECT pg_advisory_lock(8020250712)").execute(&mut other).await.unwrap();
         let url = server.url();
@@ -161,7 +161,7 @@ mod postgres {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_dump_is_an_inbox() {
-        let server = Server::start();
+        let Some(server) = Server::start() else { return };
         if !server.has("pg_dump") {
             return skipped("these programs of Postgres come without pg_dump");
         }
@@ -189,7 +189,7 @@ mod postgres {
     /// With 100,000 rows, by Postgres' own count of scans.
     #[tokio::test(flavor = "multi_thread")]
     async fn no_statement_scans_the_table() {
-        let server = Server::start();
+        let Some(server) = Server::start() else { return };
         Inbox::postgres(&server.url()).await.unwrap().database().close().await;
         let mut connection = server.connect().await;
         // Nine of ten jobs are done.
@@ -254,7 +254,7 @@ mod postgres {
     /// A process that was stopped in the middle of a transaction.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_client_that_vanishes_frees_its_locks() {
-        let server = Server::start();
+        let Some(server) = Server::start() else { return };
         let mut connection = server.connect().await;
         sqlx::query("CREATE TABLE audit (number bigint)").execute(&mut connection).await.unwrap();
         let inbox = Inbox::postgres(&server.url()).await.unwrap();

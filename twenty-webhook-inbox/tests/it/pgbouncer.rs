@@ -71,7 +71,7 @@ impl Drop for PgBouncer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_are_stored_handled_retried_and_changed() {
-    let server = shared();
+    let Some(server) = shared() else { return };
     let Some(pooler) = PgBouncer::start(&server) else { return };
     let config = pooler.config();
     let inbox = config.clone().open().await.unwrap().deadline(Duration::from_mins(1));
@@ -117,7 +117,7 @@ async fn jobs_are_stored_handled_retried_and_changed() {
 /// A handler that takes longer than its lease: without a heartbeat another worker would take its job.
 #[tokio::test(flavor = "multi_thread")]
 async fn leases_are_renewed() {
-    let server = shared();
+    let Some(server) = shared() else { return };
     let Some(pooler) = PgBouncer::start(&server) else { return };
     let inbox = pooler.config().open().await.unwrap();
     inbox.store(&event("person.created", 1)).await.unwrap();
@@ -143,7 +143,7 @@ async fn leases_are_renewed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handlers_writes_and_its_completion_are_one_commit() {
-    let server = shared();
+    let Some(server) = shared() else { return };
     let Some(pooler) = PgBouncer::start(&server) else { return };
     let table: &'static str = format!("audit_{}", new_schema()).leak();
     let pool = PgPool::connect_lazy_with(pooler.options());
@@ -169,7 +169,7 @@ async fn a_handlers_writes_and_its_completion_are_one_commit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn catch_up_keeps_its_lease_and_progress() {
-    let server = shared();
+    let Some(server) = shared() else { return };
     let Some(pooler) = PgBouncer::start(&server) else { return };
     crate::catch_up::contract(&pooler.config().open().await.unwrap()).await;
     crate::catch_up::adoption(&pooler.config().open().await.unwrap()).await;
@@ -178,7 +178,7 @@ async fn catch_up_keeps_its_lease_and_progress() {
 /// The next transaction of a session may be another program's.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_setting_is_left_in_a_session() {
-    let server = shared();
+    let Some(server) = shared() else { return };
     let Some(pooler) = PgBouncer::start(&server) else { return };
     let inbox = pooler.config().open().await.unwrap();
     let events: Vec<_> = (0..50).map(|number| event("person.created", number)).collect();

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgTransaction};
 use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
 use twenty_webhook_inbox::{
-    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Inbox, InboxError, JobFilter, Maintenance, PostgresConfig,
-    PostgresStore, State, Store as _, WebhookEvent,
+    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Found, Inbox, InboxError, Job, JobFilter, Maintenance,
+    PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
 };
 
-use crate::support::{Running, Seen, changed, event, free_port, ok, until, verified};
+use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until, verified};
 
 /// A server of its own, which ends with it.
 pub(crate) struct Server {
@@ -25,15 +25,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start() -> Self {
-        let programs = programs();
+    /// `None` where Postgres is not installed, and then the test was [`skipped`].
+    pub(crate) fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            skipped("Postgres is not installed");
+            return None;
+        };
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         hand_over(dir.path());
         let server = Self { programs, dir, port };
         server.run("initdb", &["--username=postgres", "--auth=trust", "--encoding=UTF8"]);
         server.up();
-        server
+        Some(server)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -86,21 +90,21 @@ impl Server {
 }
 
 /// A server that tests share for as long as one of them runs.
-pub(crate) fn shared() -> Arc<Server> {
+pub(crate) fn shared() -> Option<Arc<Server>> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap();
-    shared.upgrade().unwrap_or_else(|| {
-        let server = Arc::new(Server::start());
+    shared.upgrade().or_else(|| {
+        let server = Arc::new(Server::start()?);
         *shared = Arc::downgrade(&server);
-        server
+        Some(server)
     })
 }
 
 /// A new inbox on it.
-pub(crate) async fn shared_server() -> (Arc<Server>, Inbox<PostgresStore>) {
-    let server = shared();
+pub(crate) async fn shared_server() -> Option<(Arc<Server>, Inbox<PostgresStore>)> {
+    let server = shared()?;
     let inbox = PostgresConfig::new(&server.url()).unwrap().schema(new_schema()).open().await.unwrap();
-    (server, inbox)
+    Some((server, inbox))
 }
 
 pub(crate) fn new_schema() -> String {
@@ -108,12 +112,12 @@ pub(crate) fn new_schema() -> String {
 }
 
 /// Where `initdb` and the others are. Debian has them in a folder for each version, and not on the `PATH`.
-fn programs() -> PathBuf {
+fn programs() -> Option<PathBuf> {
     if let Some(initdb) = on_path("initdb") {
-        return initdb.canonicalize().unwrap().parent().unwrap().to_owned();
+        return Some(initdb.canonicalize().unwrap().parent().unwrap().to_owned());
     }
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's `postgresql` is installed");
-    versions.map(|version| version.unwrap().path()).max().unwrap().join("bin")
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.map(|version| version.unwrap().path().join("bin"));
+    versions.filter(|programs| programs.join("initdb").is_file()).max()
 }
 
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
@@ -151,7 +155,7 @@ impl Drop for Server {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_are_stored_handled_tried_again_and_put_right() {
-    let server = Server::start();
+    let Some(server) = Server::start() else { return };
     let url = server.url();
     let (one, two) = tokio::join!(Inbox::postgres(&url), Inbox::postgres(&url));
     let [inbox, other] = [one, two].map(|inbox| inbox.unwrap().deadline(Duration::from_mins(1)));
@@ -201,7 +205,7 @@ async fn jobs_are_stored_handled_tried_again_and_put_right() {
 /// A deploy starts all receivers and workers at once, the first time on an empty database.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_programs_open_a_new_database_at_once() {
-    let server = Server::start();
+    let Some(server) = Server::start() else { return };
     let mut connection = server.connect().await;
     for round in 0..10 {
         let name = format!("round_{round}");
@@ -216,7 +220,7 @@ async fn many_programs_open_a_new_database_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_and_started() {
-    let server = Server::start();
+    let Some(server) = Server::start() else { return };
     let inbox = Inbox::postgres(&server.url()).await.unwrap();
     let seen = Seen::default();
     let handler = {
@@ -263,7 +267,7 @@ async fn stopped_and_started() {
 /// Whenever it is that somebody turns it off.
 #[tokio::test]
 async fn a_commit_waits_for_the_disk() {
-    let server = Server::start();
+    let Some(server) = Server::start() else { return };
     let off = async || {
         let mut connection = server.connect().await;
         for statement in ["synchronous_commit = off", "wal_writer_delay = '10s'"] {
@@ -299,7 +303,7 @@ async fn a_commit_waits_for_the_disk() {
 /// A program's own tables, and another inbox, may be in the same database.
 #[tokio::test]
 async fn one_database_holds_two_inboxes_and_tables_of_others() {
-    let server = Server::start();
+    let Some(server) = Server::start() else { return };
     let mut connection = server.connect().await;
     sqlx::query("CREATE TABLE jobs (invoice bigint)").execute(&mut connection).await.unwrap();
     let other = PostgresConfig::new(&server.url()).unwrap().schema("it's \"another\"");
@@ -324,7 +328,7 @@ async fn one_database_holds_two_inboxes_and_tables_of_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_depend_neither_on_the_number_of_rows_nor_on_statistics() {
     const ROWS: i64 = 20_000;
-    let server = Server::start();
+    let Some(server) = Server::start() else { return };
     let inbox = Inbox::postgres(&server.url()).await.unwrap();
     let mut connection = server.connect().await;
     sqlx::query("ALTER TABLE twenty_webhook.jobs SET (autovacuum_enabled = false)")
@@ -368,26 +372,86 @@ async fn plans_depend_neither_on_the_number_of_rows_nor_on_statistics() {
         sqlx::query(insert).bind(state).bind(run_at).bind(ROWS).execute(&mut connection).await.unwrap();
     }
     handle(2).await;
+    let read = rows_read(inbox, &mut connection).await;
+    // Each kind of statement was run dozens of times. The gauges of the metrics count all rows, a few times.
+    assert!(read < 10 * ROWS, "{read} rows or index entries were read");
+}
+
+/// How many rows and index entries of its jobs an inbox has read, the only one on its server.
+async fn rows_read(inbox: Inbox<PostgresStore>, connection: &mut PgConnection) -> i64 {
     inbox.database().close().await;
     // What a session has read is counted by the time it has ended.
     let others =
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut connection).await.unwrap() > 0 {
+    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *connection).await.unwrap() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let read =
         "SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'jobs')::bigint
         FROM pg_stat_user_tables WHERE relname = 'jobs'";
-    let read: i64 = sqlx::query_scalar(read).fetch_one(&mut connection).await.unwrap();
-    // Each kind of statement was run dozens of times. The gauges of the metrics count all rows, a few times.
-    assert!(read < 10 * ROWS, "{read} rows or index entries were read");
+    sqlx::query_scalar(read).fetch_one(connection).await.unwrap()
+}
+
+/// A page of catch-up, planned while the tables are empty.
+#[tokio::test]
+async fn records_that_are_found_are_compared_with_their_own_jobs() {
+    const ROWS: i64 = 10_000;
+    let Some(server) = Server::start() else { return };
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    let mut connection = server.connect().await;
+    let off = "ALTER TABLE twenty_webhook.jobs SET (autovacuum_enabled = false)";
+    sqlx::query(off).execute(&mut connection).await.unwrap();
+    assert!(inbox.lease("w", 1, Duration::from_mins(5)).await.unwrap());
+    let page = CatchUpCommit {
+        scope: CatchUpScope { tenant: None, workspace_id: Some("w".to_owned()) },
+        token: 1,
+        lease: Duration::from_mins(5),
+        object: "person".to_owned(),
+        found: (0..50).map(|number| Found { id: format!("found {number}"), state: Some(1) }).collect(),
+        ..CatchUpCommit::default()
+    };
+    inbox.commit(page.clone()).await.unwrap();
+    let insert =
+        "INSERT INTO twenty_webhook.jobs (key, scope, name, object, action, record_id, lane, order_at, dated, event_date, state, run_at,
+            stored_at, caught_up)
+        SELECT sha256(number::text::bytea), 'w', 'person.destroyed', 'person', 'destroyed', number::text, number, number, TRUE, 0, 3, 0,
+            0, TRUE
+        FROM generate_series(1, $1) AS number";
+    sqlx::query(insert).bind(ROWS).execute(&mut connection).await.unwrap();
+    inbox.commit(page).await.unwrap();
+    let read = rows_read(inbox, &mut connection).await;
+    assert!(read < ROWS / 2, "{read} rows or index entries were read");
+}
+
+/// A host that vanishes is noticed, and a client that stops frees its locks.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_have_the_settings_of_their_session() {
+    let Some((_server, inbox)) = shared_server().await else { return };
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let (send, mut settings) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |_: WebhookEvent, _: Job, mut tx: PgTransaction<'static>| {
+        let send = send.clone();
+        async move {
+            // On a connection over TCP these are what the system says about the socket.
+            let select = "SELECT concat_ws(' ', current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'),
+                current_setting('tcp_keepalives_count'), current_setting('tcp_user_timeout'), current_setting('lock_timeout'),
+                current_setting('idle_in_transaction_session_timeout'))";
+            let _ = send.send(sqlx::query_scalar::<_, String>(select).fetch_one(&mut *tx).await?);
+            Ok::<_, sqlx::Error>(tx)
+        }
+    };
+    let running = Running::start(inbox.run_in_transaction("test", handler));
+    let settings = tokio::time::timeout(Duration::from_secs(30), settings.recv()).await.unwrap().unwrap();
+    running.stop().await;
+    assert_eq!(settings, "10 5 3 25000 10s 15s");
 }
 
 /// The same of statements that read many rows: each row is read a few times, and not once for each other one.
 #[tokio::test]
 async fn maintenance_and_catch_up_read_each_row_a_few_times() {
     const ROWS: i64 = 30_000;
-    let (server, schema) = (shared(), new_schema());
+    let Some(server) = shared() else { return };
+    let schema = new_schema();
     let inbox = PostgresConfig::new(&server.url()).unwrap().schema(&schema).open().await.unwrap();
     let mut connection = server.connect().await;
     for off in
