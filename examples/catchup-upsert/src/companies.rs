@@ -12,12 +12,12 @@ CREATE TABLE IF NOT EXISTS companies (id TEXT PRIMARY KEY, name TEXT, updated_at
 CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ";
 
-/// What is newer stays. Whatever calls it twice changes nothing.
+/// Keeps the newer state, so writing an event twice changes nothing.
 const UPSERT: &str = "INSERT INTO companies (id, name, updated_at, is_deleted, pass, key_tag) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, is_deleted = excluded.is_deleted
     WHERE excluded.updated_at >= companies.updated_at";
 
-/// The table, and how far it was read. For one workspace and one object, so nothing here asks which.
+/// The table of companies, and the progress of catch-up. It ignores scope and object, because there is one of each.
 #[derive(Clone, Debug)]
 pub(crate) struct Companies(pub(crate) SqlitePool);
 
