@@ -55,12 +55,12 @@ pub(crate) const FIND: &str = "SELECT {info}, body FROM {jobs} WHERE seq = $1";
 pub(crate) const WAKE: &str =
     "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any} {woken} {end}";
 
-/// Wakes jobs that wait although no job of their lane is before them or running, and all waiting batches. Runs after a deletion, and as a
-/// safeguard.
+/// Wakes jobs that wait although no job of their lane that is before them or running will wake them, and all waiting batches. Runs after a
+/// deletion, and as a safeguard.
 pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any}
     SELECT w.seq FROM {jobs} w WHERE w.state = 1 AND w.lane IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM {jobs} o WHERE o.lane = w.lane AND o.scope = w.scope AND o.state <= 2 AND o.seq <> w.seq
-        AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)))
+        AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)) AND (o.has_followers OR o.state = 1))
     UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL {end}";
 
 /// `updated` jobs of one record that may be merged, in order.
