@@ -2,12 +2,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, Census, InboxError, Known, Missing};
+use twenty_webhook_inbox::{
+    CatchUpCommit, CatchUpScope, CatchUpStore, IdCounts, InboxError, KnownRecord, MissingRecord,
+};
 
 /// How many ids are read from the store at a time.
 const PAGE: u32 = 1000;
 
-/// Reads from a store, and keeps in memory what a run would write to it. So a dry run does all that a run does.
+/// Reads from a store, and keeps the writes of a run in memory. So a dry run executes the same code as a run.
 #[derive(Clone, Debug)]
 pub(crate) struct DryRun<S> {
     store: S,
@@ -47,14 +49,14 @@ impl<S: CatchUpStore> DryRun<S> {
         self.written().objects.get(object)?.found.get(id).copied()
     }
 
-    /// Whether this id counts as missing from a pass.
+    /// Whether a pass has not seen this id.
     fn is_missing(&self, object: &str, id: &str, pass: i64) -> bool {
         let written = self.written();
         let Some(ids) = written.objects.get(object) else { return true };
         !ids.gone.contains(id) && ids.found.get(id).is_none_or(|seen| seen.pass != pass)
     }
 
-    /// The next stored ids that the pass has not seen, and that no delivery said are destroyed; and the last id that was looked at.
+    /// The next stored ids that the pass has not seen, without those destroyed by a delivery; and the last id that was read.
     async fn page(
         &self,
         scope: &str,
@@ -63,7 +65,7 @@ impl<S: CatchUpStore> DryRun<S> {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> Result<(Vec<Missing>, Option<String>), InboxError> {
+    ) -> Result<(Vec<MissingRecord>, Option<String>), InboxError> {
         let page = self.store.missing(scope, object, pass, key_tag, after, limit).await?;
         let last = page.last().map(|missing| missing.id.clone());
         let ids: Vec<_> = page.iter().map(|missing| missing.id.clone()).collect();
@@ -100,7 +102,7 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         if written.is_some() { Ok(written) } else { self.store.progress(scope, name).await }
     }
 
-    async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
+    async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
         let mut known = self.store.known(scope, object, ids).await?;
         for (id, known) in ids.iter().zip(&mut known) {
             let Some(seen) = self.seen(object, id) else { continue };
@@ -128,14 +130,14 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         Ok(commit.events.len() as u64)
     }
 
-    async fn census(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<Census, InboxError> {
-        // No pass has this number, so that all ids are missing from it.
+    async fn count_ids(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<IdCounts, InboxError> {
+        // No pass has this number, so all ids are missing from it.
         let stored = self.count(scope, object, i64::MIN, None, |id| self.seen(object, id).is_none()).await?;
         let found = self.written().objects.get(object).map_or(0, |ids| ids.found.len()) as u64;
         let is_missing = |id: &str| self.is_missing(object, id, pass);
         let missing = self.count(scope, object, pass, Some(key_tag), is_missing).await?;
         let unproven = self.count(scope, object, pass, None, is_missing).await?.saturating_sub(missing);
-        Ok(Census { known: stored + found, missing, unproven })
+        Ok(IdCounts { known: stored + found, missing, unproven })
     }
 
     async fn missing(
@@ -146,13 +148,13 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<Missing>, InboxError> {
+    ) -> Result<Vec<MissingRecord>, InboxError> {
         let mut after = after.to_owned();
         loop {
             let (mut page, last) = self.page(scope, object, pass, key_tag, &after, limit).await?;
             page.retain(|missing| self.is_missing(object, &missing.id, pass));
             match last {
-                // The page has nothing that is missing; the next one may.
+                // This page has no missing ids; the next one may.
                 Some(last) if page.is_empty() => after = last,
                 _ => return Ok(page),
             }
