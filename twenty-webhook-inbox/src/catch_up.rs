@@ -21,6 +21,11 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// Whether [`adopt`](Self::adopt) would move anything to this scope. For a dry run. By default it would not.
+    fn can_adopt(&self, _scope: &CatchUpScope) -> impl Future<Output = Result<bool, InboxError>> + Send {
+        async { Ok(false) }
+    }
+
     /// Takes the scope's one lease, or extends it; a length of zero gives it back. Returns whether it is this token's now. By default it
     /// always is: that is for programs that never run twice at once.
     fn lease(
@@ -183,6 +188,10 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
 
     async fn adopt(&self, scope: &CatchUpScope) -> Result<(), InboxError> {
         self.store.adopt(scope).await
+    }
+
+    async fn can_adopt(&self, scope: &CatchUpScope) -> Result<bool, InboxError> {
+        self.store.can_adopt(scope).await
     }
 
     async fn lease(&self, scope: &str, token: i64, lease: Duration) -> Result<bool, InboxError> {
