@@ -52,6 +52,8 @@ pub struct ObjectReport {
     pub unconfirmed: u64,
     /// Whether it was the first run, which only remembers what there is.
     pub is_first: bool,
+    /// Whether Twenty left fields out: its API sends at most 200 fields of a record.
+    pub is_capped: bool,
     /// Whether all ids were compared.
     pub compared_ids: bool,
     /// What went wrong. The counts are true nevertheless.
