@@ -14,10 +14,10 @@ fn main() -> ExitCode {
     let mut limits = Limits::default();
     for len in numbers(&[300, KIB, 2 * KIB, 16 * KIB, 256 * KIB, 1024 * KIB]) {
         let medians = measure(len, if len <= 16 * KIB { 1000 } else { 200 });
-        medians.print(&format!("verify, {len} bytes"), "floor");
+        medians.print(&format!("verify, {len} bytes"), "hand-written");
         if len == 2 * KIB {
             println!();
-            limits.at_most("ours / floor, 2 KiB", medians.ratio("ours", "floor"), 1.05);
+            limits.at_most("ours / hand-written, 2 KiB", medians.ratio("ours", "hand-written"), 1.05);
             limits.at_least("svix / ours, 2 KiB", medians.ratio("svix", "ours"), 4.0);
             limits.at_least("standardwebhooks / ours, 2 KiB", medians.ratio("standardwebhooks", "ours"), 4.0);
         }
@@ -30,7 +30,7 @@ fn measure(len: usize, rounds: usize) -> Medians {
     let headers = samples::headers(&body);
 
     let ours = Verifier::new(samples::secret());
-    let floor = HandWritten::<RustCrypto>::new(SECRET);
+    let hand_written = HandWritten::<RustCrypto>::new(SECRET);
     let ring = HandWritten::<Ring>::new(SECRET);
     let aws_lc = HandWritten::<AwsLc>::new(SECRET);
     let octoevents = Octoevents::new(SECRET);
@@ -42,10 +42,10 @@ fn measure(len: usize, rounds: usize) -> Medians {
 
     Medians::of(
         vec![
-            Case::new("floor", || floor.verify(&headers, body.clone()).unwrap()),
+            Case::new("hand-written", || hand_written.verify(&headers, body.clone()).unwrap()),
             Case::new("ours", || ours.verify(&headers, body.clone()).unwrap()),
-            Case::new("floor on ring", || ring.verify(&headers, body.clone()).unwrap()),
-            Case::new("floor on aws-lc-rs", || aws_lc.verify(&headers, body.clone()).unwrap()),
+            Case::new("hand-written on ring", || ring.verify(&headers, body.clone()).unwrap()),
+            Case::new("hand-written on aws-lc-rs", || aws_lc.verify(&headers, body.clone()).unwrap()),
             Case::new("octoevents", || octoevents.authenticate(&octo_headers, body.clone()).unwrap()),
             Case::new("svix", || assert!(svix.verify(&svix_headers, &body))),
             Case::new("standardwebhooks", || assert!(standard.verify(&standard_headers, &body))),

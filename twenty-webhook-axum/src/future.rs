@@ -17,7 +17,7 @@ use crate::shared::Shared;
 /// If the sender hangs up while the handler runs, the server drops this future. The handler then continues in its own task.
 pub struct ResponseFuture<R, E> {
     /// `None` once it is done.
-    exchange: Option<Pin<Box<dyn Exchange<R, E>>>>,
+    stages: Option<Pin<Box<dyn DetachableFuture<R, E>>>>,
     /// The caller's span.
     span: Span,
 }
@@ -39,7 +39,7 @@ where
         H: Future<Output = Result<Response<R>, E>> + Send + 'static,
     {
         let stage = Stage::Receiving { receiving };
-        Self { exchange: Some(Box::pin(Stages { service, handle, stage })), span: Span::current() }
+        Self { stages: Some(Box::pin(Stages { service, handle, stage })), span: Span::current() }
     }
 }
 
@@ -48,10 +48,10 @@ impl<R, E> Future for ResponseFuture<R, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Taken out while it is polled: if it panics, dropping `self` must not poll it again.
-        let mut exchange = self.exchange.take().expect("a future is not polled after it returned Ready");
-        let polled = exchange.as_mut().poll(cx);
+        let mut stages = self.stages.take().expect("a future is not polled after it returned Ready");
+        let polled = stages.as_mut().poll(cx);
         if polled.is_pending() {
-            self.exchange = Some(exchange);
+            self.stages = Some(stages);
         }
         polled
     }
@@ -59,8 +59,8 @@ impl<R, E> Future for ResponseFuture<R, E> {
 
 impl<R, E> Drop for ResponseFuture<R, E> {
     fn drop(&mut self) {
-        if let Some(exchange) = self.exchange.take() {
-            exchange.detach(&self.span);
+        if let Some(stages) = self.stages.take() {
+            stages.detach(&self.span);
         }
     }
 }
@@ -71,8 +71,8 @@ impl<R, E> fmt::Debug for ResponseFuture<R, E> {
     }
 }
 
-/// A request on its way to a response.
-trait Exchange<R, E>: Future<Output = Result<Response<R>, E>> + Send {
+/// The future of a response, which can continue without its sender.
+trait DetachableFuture<R, E>: Future<Output = Result<Response<R>, E>> + Send {
     /// Continues in its own task if dropping it would lose a verified delivery.
     fn detach(self: Pin<Box<Self>>, span: &Span);
 }
@@ -117,7 +117,7 @@ where
     }
 }
 
-impl<S, V, H, B, R, E> Exchange<R, E> for Stages<S, V, H, B>
+impl<S, V, H, B, R, E> DetachableFuture<R, E> for Stages<S, V, H, B>
 where
     S: Send + Sync + 'static,
     B: 'static,

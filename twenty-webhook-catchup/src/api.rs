@@ -9,20 +9,21 @@ use twenty_webhook_core::escaped;
 
 use crate::api_key::ApiKey;
 use crate::dates::http_date;
-use crate::rate::Rate;
+use crate::rate::RateLimit;
 use crate::{CatchUp, CatchUpError};
 
-/// How often a request is sent that gets no usable answer.
-const ATTEMPTS: u32 = 6;
-/// How often in a row 429 is waited for.
-const PATIENCE: u32 = 10;
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
-const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
-/// 429 without `Retry-After`: so many times the first wait.
+/// The maximum number of attempts for one request without a usable response.
+const MAX_ATTEMPTS: u32 = 6;
+/// The maximum number of 429 in a row for one request.
+const MAX_RATE_LIMITED: u32 = 10;
+const MAX_WAIT: Duration = Duration::from_mins(1);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
+/// The wait after a 429 without `Retry-After`, in units of the first wait.
 const RATE_LIMIT_FACTOR: u32 = 15;
-const LONGEST_MESSAGE: usize = 300;
+/// In characters.
+const MAX_MESSAGE_LEN: usize = 300;
 
-/// Asks Twenty, at a rate, and until there is an answer.
+/// A client for Twenty's API that limits its rate and retries.
 #[derive(Debug)]
 pub(crate) struct Api {
     client: reqwest::Client,
@@ -35,39 +36,39 @@ pub(crate) struct Api {
 
 #[derive(Debug)]
 struct State {
-    rate: Rate,
+    rate: RateLimit,
     requests: u64,
 }
 
-/// A body that came with 200, and when.
+/// A response with status 200.
 pub(crate) struct Answer {
     pub(crate) body: Bytes,
-    /// By the server's clock, in Unix milliseconds.
+    /// The header `Date`, in Unix milliseconds.
     pub(crate) date: i64,
-    /// Records have more fields than Twenty sends.
+    /// Whether records have more fields than Twenty sends.
     pub(crate) is_capped: bool,
 }
 
 enum Failure {
-    /// Worth another attempt.
-    Again(String),
-    /// 429.
-    Slower(Option<Duration>),
-    No(CatchUpError),
+    /// Another attempt may succeed.
+    Transient(String),
+    /// 429, with its `Retry-After`.
+    RateLimited(Option<Duration>),
+    Permanent(CatchUpError),
 }
 
 pub(crate) fn client(url: &Url) -> Result<reqwest::Client, CatchUpError> {
-    // An error says that there is one already.
+    // An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("twenty-webhook-catchup/", env!("CARGO_PKG_VERSION")))
-            // Another server must not get the key.
+            // A redirect would send the key to another server.
             .redirect(redirect::Policy::none());
         if is_loopback(url) { builder.no_proxy() } else { builder }
     };
     let client = match builder().build() {
-        // A machine without certificates can do without them.
+        // Plain HTTP needs no root certificates.
         Err(_) if url.scheme() == "http" => builder().tls_certs_only([]).build(),
         built => built,
     };
@@ -82,7 +83,7 @@ impl Api {
             key: config.api_key.clone(),
             first_wait: config.first_wait,
             max_body: config.max_body,
-            state: Mutex::new(State { rate: Rate::per_minute(config.requests_per_minute), requests: 0 }),
+            state: Mutex::new(State { rate: RateLimit::per_minute(config.requests_per_minute), requests: 0 }),
         }
     }
 
@@ -90,7 +91,7 @@ impl Api {
         self.state.lock().await.requests
     }
 
-    /// Asks for a path below `/rest`. `deadline` is for one attempt.
+    /// Requests a path below `/rest`. `deadline` is the limit of one attempt.
     pub(crate) async fn get(
         &self,
         path: &[&str],
@@ -102,34 +103,34 @@ impl Api {
             segments.pop_if_empty().push("rest").extend(path);
         }
         url.query_pairs_mut().extend_pairs(query);
-        let (mut attempts, mut refusals) = (0, 0);
+        let (mut attempts, mut rate_limited) = (0, 0);
         loop {
             {
                 let mut state = self.state.lock().await;
                 state.rate.wait().await;
                 state.requests += 1;
             }
-            let late = || Failure::Again(format!("no answer within {deadline:?}"));
+            let late = || Failure::Transient(format!("no answer within {deadline:?}"));
             match timeout(deadline, self.attempt(&url, path)).await.unwrap_or_else(|_| Err(late())) {
                 Ok(answer) => return Ok(answer),
-                Err(Failure::No(error)) => return Err(error),
-                Err(Failure::Again(why)) => {
+                Err(Failure::Permanent(error)) => return Err(error),
+                Err(Failure::Transient(why)) => {
                     attempts += 1;
-                    if attempts >= ATTEMPTS {
-                        return Err(CatchUpError::Unanswered { attempts, why });
+                    if attempts >= MAX_ATTEMPTS {
+                        return Err(CatchUpError::NoResponse { attempts, why });
                     }
                     let wait = Self::backoff(self.first_wait, attempts);
-                    tracing::warn!(why, ?wait, "no usable answer from Twenty: asked again");
+                    tracing::warn!(why, ?wait, "no usable response from Twenty: retrying");
                     sleep(wait).await;
                 }
-                Err(Failure::Slower(retry_after)) => {
-                    refusals += 1;
+                Err(Failure::RateLimited(retry_after)) => {
+                    rate_limited += 1;
                     let wait =
-                        retry_after.unwrap_or_else(|| Self::backoff(self.first_wait * RATE_LIMIT_FACTOR, refusals));
-                    if refusals > PATIENCE || wait > LONGEST_RETRY_AFTER {
+                        retry_after.unwrap_or_else(|| Self::backoff(self.first_wait * RATE_LIMIT_FACTOR, rate_limited));
+                    if rate_limited > MAX_RATE_LIMITED || wait > MAX_RETRY_AFTER {
                         return Err(CatchUpError::RateLimited(wait));
                     }
-                    tracing::info!(?wait, "Twenty limits the rate of requests");
+                    tracing::info!(?wait, "Twenty limits the rate of requests: waiting");
                     sleep(wait).await;
                 }
             }
@@ -138,31 +139,31 @@ impl Api {
 
     async fn attempt(&self, url: &Url, path: &[&str]) -> Result<Answer, Failure> {
         let request = self.client.get(url.clone()).header(header::AUTHORIZATION, self.key.header());
-        let again = |error: reqwest::Error| Failure::Again(last_cause(&error));
+        let again = |error: reqwest::Error| Failure::Transient(last_cause(&error));
         let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(again)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(Failure::Slower(retry_after(&headers)));
+            return Err(Failure::RateLimited(retry_after(&headers)));
         }
         let most = if status == StatusCode::OK { self.max_body } else { 16 * 1024 };
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(again)? {
             if body.len() + chunk.len() > most {
                 if status == StatusCode::OK {
-                    return Err(Failure::No(CatchUpError::TooLarge(most)));
+                    return Err(Failure::Permanent(CatchUpError::ResponseTooLarge(most)));
                 }
                 break;
             }
             body.extend_from_slice(&chunk);
         }
         if status == StatusCode::OK {
-            // What a proxy makes up in a bad moment is not an answer of Twenty's.
+            // A proxy may answer 200 with an error page.
             let is_json = body.trim_ascii_start().first() == Some(&b'{') && body.trim_ascii_end().last() == Some(&b'}');
             if !is_json {
-                return Err(Failure::Again("a body that is not JSON".to_owned()));
+                return Err(Failure::Transient("a body that is not JSON".to_owned()));
             }
             let date = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
-            let no_date = || Failure::No(CatchUpError::Answer("it has no header `Date`".to_owned()));
+            let no_date = || Failure::Permanent(CatchUpError::InvalidResponse("it has no header `Date`".to_owned()));
             return Ok(Answer {
                 body: body.freeze(),
                 date: date.ok_or_else(no_date)?,
@@ -170,21 +171,21 @@ impl Api {
             });
         }
         Err(match status {
-            StatusCode::UNAUTHORIZED => Failure::No(CatchUpError::Unauthorized),
-            StatusCode::PAYMENT_REQUIRED => Failure::No(CatchUpError::AllowanceSpent),
-            StatusCode::FORBIDDEN => Failure::No(CatchUpError::Forbidden(path.join("/"))),
-            StatusCode::REQUEST_TIMEOUT => Failure::Again(format!("status {status}")),
-            status if status.is_server_error() => Failure::Again(format!("status {status}")),
+            StatusCode::UNAUTHORIZED => Failure::Permanent(CatchUpError::Unauthorized),
+            StatusCode::PAYMENT_REQUIRED => Failure::Permanent(CatchUpError::PaymentRequired),
+            StatusCode::FORBIDDEN => Failure::Permanent(CatchUpError::Forbidden(path.join("/"))),
+            StatusCode::REQUEST_TIMEOUT => Failure::Transient(format!("status {status}")),
+            status if status.is_server_error() => Failure::Transient(format!("status {status}")),
             status => {
                 let message = message(&body);
-                Failure::No(CatchUpError::Refused { status: status.as_u16(), message })
+                Failure::Permanent(CatchUpError::Rejected { status: status.as_u16(), message })
             }
         })
     }
 
-    /// Doubles, up to a minute, and is less by up to a quarter, so that two programs do not ask in step.
+    /// Doubles with each failure, up to a minute, less a random part of up to a quarter.
     fn backoff(first: Duration, failures: u32) -> Duration {
-        let wait = first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_WAIT.max(first));
+        let wait = first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_WAIT.max(first));
         let jitter = getrandom::u32().unwrap_or_default() % 256;
         wait.saturating_sub(wait / 1024 * jitter)
     }
@@ -192,14 +193,14 @@ impl Api {
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    // Not at the very moment when the window ends.
+    // A wait of zero would be too early.
     Some(Duration::from_secs(seconds).max(Duration::from_millis(100)))
 }
 
-/// What an error says of itself, in one line and not too long.
+/// The body of an error response, shortened and escaped.
 fn message(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let short: String = text.chars().take(LONGEST_MESSAGE).collect();
+    let short: String = text.chars().take(MAX_MESSAGE_LEN).collect();
     escaped(&short).to_string()
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::CatchUpError;
 
-/// An API key. It is shown nowhere.
+/// An API key. Its `Debug` does not contain the key.
 #[derive(Clone)]
 pub(crate) struct ApiKey {
     header: HeaderValue,
@@ -20,9 +20,9 @@ impl ApiKey {
     pub(crate) fn new(key: &str) -> Result<Self, CatchUpError> {
         let key = key.trim();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CatchUpError::ApiKey);
+            return Err(CatchUpError::InvalidApiKey);
         }
-        let mut header = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| CatchUpError::ApiKey)?;
+        let mut header = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| CatchUpError::InvalidApiKey)?;
         header.set_sensitive(true);
         let mut hash = Sha256::new();
         hash.update("twenty-webhook-catchup key tag\0");
@@ -35,12 +35,12 @@ impl ApiKey {
         self.header.clone()
     }
 
-    /// Tells keys apart. 64 bits of a hash of a long random text give nothing away.
+    /// Identifies the key: 64 bits of its hash, which do not reveal it.
     pub(crate) fn tag(&self) -> &str {
         &self.tag
     }
 
-    /// The workspace that the key says it is of.
+    /// The workspace that the key names.
     pub(crate) fn workspace_id(&self) -> Option<&str> {
         self.workspace_id.as_deref()
     }
@@ -52,7 +52,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Twenty's API keys are JSON Web Tokens, which name their workspace. Nothing is verified: only Twenty can, and does.
+/// Twenty's API keys are JSON Web Tokens, which name their workspace. The signature is not verified: only Twenty can verify it, and does so on each request.
 fn workspace_id(key: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claims {

@@ -13,18 +13,35 @@ use crate::changes::millis;
 use crate::handler::Handler;
 use crate::{CatchUpError, Progress, api};
 
-/// A callback.
+/// A callback that shows something.
 type Show<T> = Arc<dyn Fn(&T) + Send + Sync>;
 
-/// Reads what changed in a workspace, and stores what is not known. Settings, until [`run_until`](Self::run_until) or
-/// [`run_once`](Self::run_once).
+/// Reads the changes of a workspace through Twenty's API, and stores those that no delivery has brought.
+///
+/// Set it up, then call [`run_until`](Self::run_until) in a receiver, or [`run_once`](Self::run_once) from cron.
 ///
 /// ```
+/// use std::time::Duration;
 /// use twenty_webhook_catchup::CatchUp;
 ///
-/// let catch_up = CatchUp::new("https://crm.example.com", "your-api-key")?.objects(["person", "company"]);
+/// let catch_up = CatchUp::new("https://crm.example.com", "your-api-key")?
+///     .objects(["person", "company"])
+///     .every(Duration::from_secs(5 * 60));
 /// # Ok::<(), twenty_webhook_catchup::CatchUpError>(())
 /// ```
+///
+/// | setting | default |
+/// |---|---|
+/// | [`every`](Self::every) | 15 minutes |
+/// | [`overlap`](Self::overlap) | 5 minutes |
+/// | [`settle`](Self::settle) | 10 seconds |
+/// | [`destroyed_every`](Self::destroyed_every) | 24 hours |
+/// | [`requests_per_minute`](Self::requests_per_minute) | 40 |
+/// | [`request_timeout`](Self::request_timeout) | 30 seconds |
+/// | [`retry_wait`](Self::retry_wait) | 1 second |
+/// | [`max_body`](Self::max_body) | 64 MiB |
+/// | [`lease`](Self::lease) | 1 minute |
+/// | [`early_run_at`](Self::early_run_at) | 55 deliveries in a minute |
 #[derive(Clone)]
 #[must_use = "it does nothing until it is run"]
 pub struct CatchUp {
@@ -45,7 +62,7 @@ pub struct CatchUp {
     pub(crate) accepts_destroys: bool,
     pub(crate) backfill: bool,
     pub(crate) since: Option<Duration>,
-    pub(crate) ceiling: Option<u64>,
+    pub(crate) early_run_at: Option<u64>,
     pub(crate) scope: CatchUpScope,
     pub(crate) dry_run: bool,
     pub(crate) handler: Option<Handler>,
@@ -54,14 +71,15 @@ pub struct CatchUp {
 }
 
 impl CatchUp {
-    /// Reads from this Twenty: the URL of the workspace, or `https://api.twenty.com`. The key is one of *Settings → API & Webhooks*; its role
-    /// must be allowed to read the objects. It is shown in no log and no error. Over plain `http` it can be read on the way.
+    /// Reads from this Twenty server: the URL of the workspace, or `https://api.twenty.com`. Create the key under *Settings → API & Webhooks*;
+    /// its role must be allowed to read the objects. No log and no error contains the key. With plain `http` it is sent unencrypted.
     ///
     /// # Errors
-    /// If the URL is not one of `http` or `https`, or carries a user name, a query or a fragment; if the key is empty or no header can carry
-    /// it; or if there is no HTTPS client.
+    /// [`InvalidUrl`](CatchUpError::InvalidUrl) unless the URL is `http` or `https`, without a user name, a query or a fragment.
+    /// [`InvalidApiKey`](CatchUpError::InvalidApiKey) if the key is empty, or not printable ASCII.
+    /// [`Client`](CatchUpError::Client) if the HTTPS client cannot be created.
     pub fn new(url: impl AsRef<str>, api_key: impl AsRef<str>) -> Result<Self, CatchUpError> {
-        let url = base(url.as_ref())?;
+        let url = base_url(url.as_ref())?;
         Ok(Self {
             client: api::client(&url)?,
             url,
@@ -79,7 +97,7 @@ impl CatchUp {
             accepts_destroys: false,
             backfill: false,
             since: None,
-            ceiling: Some(55),
+            early_run_at: Some(55),
             scope: CatchUpScope::default(),
             dry_run: false,
             handler: None,
@@ -88,8 +106,8 @@ impl CatchUp {
         })
     }
 
-    /// Sets the objects, by the singular names that events have: `person`, or a custom object's. The names that the API needs are read from
-    /// the data model.
+    /// Sets the objects, by their singular names as in an event's name, for example `person`. Custom objects have such names too. Without
+    /// this call and [`all_objects`](Self::all_objects), nothing is read.
     pub fn objects<O: Into<String>>(mut self, objects: impl IntoIterator<Item = O>) -> Self {
         let mut seen = BTreeSet::new();
         let objects = objects.into_iter().map(Into::into).filter(|object: &String| seen.insert(object.clone()));
@@ -97,149 +115,163 @@ impl CatchUp {
         self
     }
 
-    /// All objects of the data model, but those that are switched off or Twenty's own. An object that the key's role may not read is an
-    /// error in the [report](crate::ObjectReport::error), and the others go on.
+    /// Selects all objects of the data model, except deactivated and system objects. An object that the key's role may not read is an error
+    /// in the [report](crate::ObjectReport::error); the run continues with the others.
     pub fn all_objects(mut self) -> Self {
         self.objects = None;
         self
     }
 
-    /// Sets the time from the beginning of a run to that of the next. The default is 15 minutes, the least is a second. A run costs one
-    /// request for each object where nothing changed, and one for the data model.
+    /// Sets the time from the start of a run to the start of the next. The default is 15 minutes, the minimum is 1 second. A run makes one
+    /// request for each object without changes, and one for the data model.
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = interval.max(Duration::from_secs(1));
         self
     }
 
-    /// Sets how far a run looks back behind the watermark. A record becomes visible when its transaction commits, later than it is dated. The
-    /// default is 5 minutes, the least is 2 seconds more than [`settle`](Self::settle).
+    /// Sets how far before the watermark a run starts to read. A record becomes visible when its transaction commits, which is later than its
+    /// date. The default is 5 minutes, the minimum is 2 seconds more than [`settle`](Self::settle).
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.overlap = overlap;
         self
     }
 
-    /// Sets for how long after a change a record is left to its webhook, and to the next run. The default is 10 seconds. It is also what
-    /// keeps a second change in the same millisecond from being taken for the first: a least of 2 seconds is safe.
+    /// Sets the minimum age of a change. A younger change is left to its delivery and to the next run. The default is 10 seconds. Use at least
+    /// 2 seconds: a record may change twice in the same millisecond, and the second change would be taken for the first.
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self
     }
 
-    /// Sets how many requests are made in any minute, for all objects together. The default is 40: Twenty allows 100, and users of its cloud
-    /// report 50.
+    /// Sets the maximum number of requests in any minute, for all objects together. The default is 40, the minimum is 1. Twenty allows 100,
+    /// and users of its cloud report 50.
     pub fn requests_per_minute(mut self, requests: u32) -> Self {
         self.requests_per_minute = requests.max(1);
         self
     }
 
-    /// Sets the deadline of one request, its answer read. The default is 30 seconds.
+    /// Sets the deadline of one request, from sending it to the last byte of the response. The default is 30 seconds.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// Sets how long to wait before a request is repeated that timed out, broke off, or was answered with a status of 500 to 599: this, and
-    /// then twice as long each time, up to a minute; six attempts in all. After a 429 without `Retry-After` it is fifteen times as long. The
-    /// default is a second.
+    /// Sets the wait before a request is repeated after a timeout, a broken connection, a 408 or a 5xx. The wait doubles with each attempt, up
+    /// to 1 minute, less a random part of up to a quarter; there are 6 attempts. After a 429 without `Retry-After` the wait is 15 times as
+    /// long. The default is 1 second.
     pub fn retry_wait(mut self, wait: Duration) -> Self {
         self.first_wait = wait;
         self
     }
 
-    /// Sets how large an answer may be, in bytes. A page that is larger is asked for in smaller parts, down to one record. The default is
-    /// 64 MiB: Twenty has sent notes of 18 MB.
+    /// Sets the largest response, in bytes. A larger page is requested in smaller parts, down to one record. The default is 64 MiB: Twenty has
+    /// sent notes of 18 MB.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// Sets how long after the end of a process that was killed another one takes its run over. A run holds a lease of this length, and renews
-    /// it three times as often. The default is a minute, the least is a second.
+    /// Sets the length of a run's lease. The run renews it after a third of that time. If its process is killed, another process can start a
+    /// run when the lease expires. The default is 1 minute, the minimum is 1 second.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_secs(1));
         self
     }
 
-    /// Sets how often all ids are listed, to find what was destroyed. The default is a day. It costs a request for each 200 records, at the
-    /// rate of all requests, and gives way to the runs that look for changes.
+    /// Sets how often all ids are listed, to find destroyed records. The default is 24 hours. A listing makes one request for each 200 records,
+    /// within [`requests_per_minute`](Self::requests_per_minute), and pauses while a run looks for changes.
     ///
-    /// A wrong `destroyed` makes handlers delete, so none is emitted on doubt:
+    /// A wrong `destroyed` event makes handlers delete data, so it needs proof:
     ///
-    /// - Only an id that the same API key had read before counts. One that only a delivery told of, or that another key read, may be hidden
-    ///   from this key: such ids are [counted](crate::ObjectReport::unproven) and warned of.
-    /// - A record that the pass did not list is asked for once more, those in the trash included, together with one that is there: only an
-    ///   answer with the other one alone says that it is gone.
-    /// - An error proves nothing: after a 403 (the role was narrowed), a 404 or a 400 (the object was hidden or switched off) the pass is given
-    ///   up.
-    /// - If more than 5 % of an object's known ids are missing, or more than 100, nothing is emitted, and
-    ///   [`TooManyMissing`](CatchUpError::TooManyMissing) says so, until [`accept_destroys`](Self::accept_destroys).
+    /// - The same API key must have read the id before. An id that is known only from a delivery or from another key may be hidden from this
+    ///   key. Such ids are [counted](crate::ObjectReport::unproven), and logged as a warning.
+    /// - A record missing from the listing is requested once more, together with a record that exists. The trash is included. Only a response
+    ///   that contains the other record, and not this one, proves that it was destroyed.
+    /// - An error proves nothing. After a 403 (the role lost a permission), a 404 or a 400 (the object was hidden or deactivated), the listing
+    ///   ends without events.
+    /// - If more than 5 % of an object's known ids are missing, or more than 100, no event is emitted. The report then has the error
+    ///   [`TooManyMissing`](CatchUpError::TooManyMissing), unless [`accept_destroys`](Self::accept_destroys) is set.
     ///
-    /// One thing the API cannot tell: a record that was made private, or that a row-level permission hides from the key from now on, looks
-    /// like one that was destroyed. Use a key whose role reads all records.
+    /// The API does not distinguish a destroyed record from one that was made private, or that a row-level permission now hides from the key.
+    /// Use a key whose role reads all records.
     pub fn destroyed_every(mut self, interval: Duration) -> Self {
         self.destroyed_every = Some(interval);
         self
     }
 
-    /// Does not look for what was destroyed.
+    /// Does not look for destroyed records.
     pub fn without_destroyed(mut self) -> Self {
         self.destroyed_every = None;
         self
     }
 
-    /// Believes that what is missing was destroyed, however much it is, and also what only deliveries or another key told of. Each record is
-    /// confirmed all the same. Meant for one run, after a look at Twenty; a pass that was refused is made again at once.
+    /// Emits `destroyed` for missing records without a limit on their number, and also for those that are known only from deliveries or from
+    /// another key. Each record is still confirmed. Set it for one run, after you have checked in Twenty that the records are gone. A listing
+    /// that ended with [`TooManyMissing`](CatchUpError::TooManyMissing) is repeated at once.
     pub fn accept_destroys(mut self) -> Self {
         self.accepts_destroys = true;
         self
     }
 
-    /// Handles every record that the inbox has not handled, however old. Only the first run of a [`run_until`](Self::run_until) does.
+    /// Emits an event for each record whose state the inbox has not handled, of any age. [`run_until`](Self::run_until) does so only until a
+    /// run succeeds.
     pub fn backfill(mut self) -> Self {
         self.backfill = true;
         self
     }
 
-    /// Looks back at least this far, on a first run too: what was not handled is handled.
+    /// Reads the changes of at least this long ago, also on a first run, and emits events for those that were not handled.
     pub fn since(mut self, age: Duration) -> Self {
         self.since = Some(age);
         self
     }
 
-    /// Sets how many deliveries in a minute are suspicious: Twenty drops what is over about 60, so the next run starts at once. It also
-    /// starts at once when a receiver could not store a delivery, or has begun to receive after it was down. All of this is read from the
-    /// store, so the receiver may be another process. The default is 55.
-    pub fn suspicious_at(mut self, deliveries_per_minute: u64) -> Self {
-        self.ceiling = Some(deliveries_per_minute.max(1));
+    /// Sets how many deliveries within a minute start the next run early, because Twenty drops deliveries over its limit of about 60 a minute.
+    /// A run also starts early when a receiver could not store a delivery, or has started after downtime. All of this is read from the store,
+    /// so the receiver may be another process. Runs start at least a minute apart. The default is 55, the minimum is 1.
+    pub fn early_run_at(mut self, deliveries_per_minute: u64) -> Self {
+        self.early_run_at = Some(deliveries_per_minute.max(1));
         self
     }
 
-    /// Runs only at intervals, whatever the inbox says.
-    pub fn without_suspicion(mut self) -> Self {
-        self.ceiling = None;
+    /// Starts no run early: runs start only at [intervals](Self::every).
+    pub fn without_early_runs(mut self) -> Self {
+        self.early_run_at = None;
         self
     }
 
-    /// Sets the workspace that the key is of. It is needed only if the key does not say so itself, and the inbox has deliveries of several.
+    /// Sets the id of the key's workspace. It is needed only if the inbox has deliveries of several workspaces, and the key does not contain
+    /// the id. (Twenty's keys are JSON Web Tokens that contain it.)
     pub fn workspace_id(mut self, id: impl Into<String>) -> Self {
         self.scope.workspace_id = Some(id.into());
         self
     }
 
-    /// Sets the tenant, if the receiver's verifiers have tenants: what is caught up is the tenant's, as the deliveries are.
+    /// Sets the tenant whose events are caught up, if the receiver's verifiers have [tenants](twenty_webhook_core::Verifier::tenant).
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.scope.tenant = Some(tenant.into());
         self
     }
 
-    /// Calls a handler for each event, before the page that it came with is saved. For a [store](crate::CatchUpStore) of your own that is no
-    /// inbox: an inbox has its worker.
+    /// Calls a handler for each event, before the event's page is saved. For your own implementation of [`CatchUpStore`](crate::CatchUpStore):
+    /// with an inbox, its worker calls the handler.
     ///
-    /// If the handler fails, nothing of the page is saved, and the next run begins with that page. So the handler may be called twice for
-    /// the same event. The other objects go on.
+    /// If the handler fails, nothing of the page is saved, and the next run starts with that page. So the handler may be called twice for the
+    /// same event. The run continues with the other objects.
     ///
-    /// A handler that writes to the store's own database needs none of this: write the events in
+    /// A handler that writes to the store's own database does not need this: write the events in
     /// [`CatchUpStore::commit`](crate::CatchUpStore::commit), in the same transaction.
+    ///
+    /// ```
+    /// # use twenty_webhook_catchup::{CatchUp, WebhookEvent};
+    /// async fn handle(event: WebhookEvent) -> Result<(), std::io::Error> {
+    ///     println!("{} {:?}", event.name(), event.record_id());
+    ///     Ok(())
+    /// }
+    ///
+    /// let catch_up = CatchUp::new("https://crm.example.com", "your-api-key")?.all_objects().handle_with(handle);
+    /// # Ok::<(), twenty_webhook_catchup::CatchUpError>(())
+    /// ```
     pub fn handle_with<F, E>(mut self, handler: impl Fn(WebhookEvent) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -249,20 +281,21 @@ impl CatchUp {
         self
     }
 
-    /// Only looks: nothing is stored, saved or handled, and no lease is taken. All ids are listed if that is [due](Self::destroyed_every). Ids
-    /// that only deliveries told of are not among the known ones. See [`on_event`](Self::on_event).
+    /// Reads and reports, but stores nothing, calls no handler and takes no lease. All ids are listed if that is [due](Self::destroyed_every).
+    /// Ids that are known only from deliveries do not count as known. [`on_event`](Self::on_event) shows what would be stored.
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self
     }
 
-    /// Calls `show` for every event that is about to be stored, or would be. It must not block. After a kill an event may be shown twice.
+    /// Calls `show` for each event before it is stored, and in a [dry run](Self::dry_run). `show` must not block. It may see an event twice if
+    /// the process is killed.
     pub fn on_event(mut self, show: impl Fn(&WebhookEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Arc::new(show));
         self
     }
 
-    /// Calls `show` after every page. It must not block.
+    /// Calls `show` after each page. `show` must not block.
     pub fn on_progress(mut self, show: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(show));
         self
@@ -270,13 +303,14 @@ impl CatchUp {
 }
 
 impl CatchUp {
-    /// In milliseconds. What is left to the next run because it is recent must be read by it; HTTP dates have whole seconds.
+    /// How far before the watermark a run reads, in milliseconds. It covers `settle`, so that the next run reads what this one left to it, and
+    /// two seconds more, because HTTP dates have whole seconds.
     pub(crate) fn look_back(&self) -> i64 {
         millis(self.overlap.max(self.settle + Duration::from_secs(2)))
     }
 }
 
-/// Settings, without the key.
+/// Without the API key.
 impl fmt::Debug for CatchUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CatchUp")
@@ -287,8 +321,8 @@ impl fmt::Debug for CatchUp {
     }
 }
 
-fn base(text: &str) -> Result<Url, CatchUpError> {
-    let invalid = |why: &str| CatchUpError::Url(why.to_owned());
+fn base_url(text: &str) -> Result<Url, CatchUpError> {
+    let invalid = |why: &str| CatchUpError::InvalidUrl(why.to_owned());
     let url = Url::parse(text.trim()).map_err(|error| invalid(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(invalid("it must begin with https:// or http://"));

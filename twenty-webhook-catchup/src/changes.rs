@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use twenty_webhook_inbox::{CatchUpStore, Found, Known};
+use twenty_webhook_inbox::{CatchUpStore, FoundRecord, KnownRecord};
 
 use crate::dates::iso;
 use crate::event::event;
@@ -11,36 +11,36 @@ use crate::page::Row;
 use crate::session::{Pages, Session, saved};
 use crate::{CatchUpError, ObjectReport, Phase};
 
-/// Twenty's servers agree on the time to within this.
-const CLOCKS_DIFFER: i64 = 60_000;
+/// The largest difference between the clocks of Twenty's servers, in milliseconds.
+const MAX_CLOCK_SKEW: i64 = 60_000;
 
-/// A clock that was set by more was not set, but wrong.
-const MOST_SET_BACK: i64 = 60 * 60 * 1000;
+/// The largest correction for a clock that was set back, in milliseconds. A larger difference is an error of the local clock.
+const MAX_SET_BACK: i64 = 60 * 60 * 1000;
 
-/// How far an object was read.
+/// The saved progress of reading an object's changes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Changes {
     pub(crate) watermark: Option<Watermark>,
-    /// One that did not end yet.
+    /// An unfinished run.
     run: Option<Run>,
 }
 
-/// All that was dated before this, less the overlap, was read.
+/// All records dated before this, less the overlap, were read.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Watermark {
     /// By the server's clock, in Unix milliseconds.
     pub(crate) date: i64,
-    /// At the same time, by ours.
+    /// The same time by the local clock, in Unix milliseconds.
     local: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Run {
-    /// What was written at this time or later is read; `None` for all.
+    /// Records written at this time or later are read; `None` for all.
     since: Option<i64>,
-    /// What was written at this time or later is handled; `None` for nothing.
+    /// Records written at this time or later get an event; `None` for no events.
     handles_since: Option<i64>,
-    /// The watermark when it has ended.
+    /// The watermark after the run.
     watermark: Option<Watermark>,
     cursor: Option<String>,
 }
@@ -49,7 +49,7 @@ pub(crate) fn name(object: &Object) -> String {
     format!("changes {}", object.singular)
 }
 
-/// Reads what changed, and stores what is not known.
+/// Reads changed records, and stores an event for each unknown state.
 pub(crate) async fn run<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -60,10 +60,10 @@ pub(crate) async fn run<S: CatchUpStore>(
     let mut ids: Ids = session.load(&ids::name(object)).await?;
     #[cfg(feature = "metrics")]
     crate::metrics::lag(&object.singular, state.watermark.map(|watermark| model.date - watermark.date));
-    let wanted = wanted(session, state.watermark, model.date);
+    let due = due_run(session, state.watermark, model.date);
     let mut run = match state.run.take() {
-        Some(run) if run.reads_as_much_as(&wanted) => run,
-        _ => wanted,
+        Some(run) if run.covers(&due) => run,
+        _ => due,
     };
     report.is_first = state.watermark.is_none();
     let filter = filter(run.since);
@@ -72,7 +72,7 @@ pub(crate) async fn run<S: CatchUpStore>(
         let (page, date) = pages.next(session).await?;
         report.is_capped |= pages.is_capped;
         let watermark = *run.watermark.get_or_insert(Watermark { date, local: local_now() });
-        let mut commit = session.commit_of(object, &ids);
+        let mut commit = session.commit_for(object, &ids);
         let (candidates, others): (Vec<_>, Vec<_>) = page.rows.into_iter().partition(|row| run.handles(row));
         report.read += (candidates.len() + others.len()) as u64;
         let candidate_ids: Vec<_> = candidates.iter().map(|row| row.id.clone()).collect();
@@ -105,12 +105,12 @@ pub(crate) async fn run<S: CatchUpStore>(
                     Some(row.updated_at)
                 }
             };
-            commit.found.push(Found { id: row.id, state });
+            commit.found.push(FoundRecord { id: row.id, state });
         }
         commit.are_handled = run.handles_since.is_some();
-        // What a first run finds is accounted for, unless the next run has to look at it.
+        // The records of a first run count as known, except those that the next run must read again.
         let before = watermark.date - millis(session.config.settle);
-        commit.found.extend(others.into_iter().map(|row| Found {
+        commit.found.extend(others.into_iter().map(|row| FoundRecord {
             state: (!commit.are_handled && row.changed_at() <= before).then_some(row.updated_at),
             id: row.id,
         }));
@@ -138,7 +138,7 @@ pub(crate) async fn run<S: CatchUpStore>(
 }
 
 /// The run that is due.
-fn wanted<S>(session: &Session<'_, S>, watermark: Option<Watermark>, now: i64) -> Run {
+fn due_run<S>(session: &Session<'_, S>, watermark: Option<Watermark>, now: i64) -> Run {
     let config = session.config;
     let asked = config.since.map(|age| now.saturating_sub(millis(age)));
     let run = |since, handles_since| Run { since, handles_since, watermark: None, cursor: None };
@@ -146,22 +146,22 @@ fn wanted<S>(session: &Session<'_, S>, watermark: Option<Watermark>, now: i64) -
         return run(None, Some(i64::MIN));
     }
     let Some(watermark) = watermark else { return run(None, asked) };
-    // The server's clock was set back by this much: what changed since may be dated before the watermark.
-    let set_back = ((watermark.date - watermark.local) - (now - local_now())).clamp(0, MOST_SET_BACK);
+    // How far the server's clock was set back. Later changes may be dated before the watermark.
+    let set_back = ((watermark.date - watermark.local) - (now - local_now())).clamp(0, MAX_SET_BACK);
     let since = watermark.date.saturating_sub(config.look_back()).saturating_sub(set_back);
     let since = asked.map_or(since, |asked| asked.min(since));
     run(Some(since), Some(since))
 }
 
 impl Run {
-    /// Whether one that was interrupted reads and handles what is wanted now. One that looks for changes always does: it began earlier.
-    fn reads_as_much_as(&self, wanted: &Self) -> bool {
-        let handles = match (self.handles_since, wanted.handles_since) {
-            (Some(own), Some(wanted)) => own <= wanted,
-            (own, wanted) => own.is_some() || wanted.is_none(),
+    /// Whether this interrupted run reads and handles all that the due run would.
+    fn covers(&self, due: &Self) -> bool {
+        let handles = match (self.handles_since, due.handles_since) {
+            (Some(own), Some(due)) => own <= due,
+            (own, due) => own.is_some() || due.is_none(),
         };
-        let reads = match (self.since, wanted.since) {
-            (Some(own), Some(wanted)) => own <= wanted,
+        let reads = match (self.since, due.since) {
+            (Some(own), Some(due)) => own <= due,
             (own, _) => own.is_none(),
         };
         handles && reads
@@ -179,7 +179,7 @@ enum Judgement {
     New(&'static str),
 }
 
-fn judge(row: &Row, known: &Known, backfill: bool, since: Option<i64>) -> Judgement {
+fn judge(row: &Row, known: &KnownRecord, backfill: bool, since: Option<i64>) -> Judgement {
     let is_as_new = |state: i64| state >= row.updated_at;
     if known.handled.is_some_and(is_as_new) {
         return Judgement::Known;
@@ -195,8 +195,8 @@ fn judge(row: &Row, known: &Known, backfill: bool, since: Option<i64>) -> Judgem
     Judgement::New(action(row, known, since))
 }
 
-/// What to call a state that is not known.
-fn action(row: &Row, known: &Known, since: Option<i64>) -> &'static str {
+/// The action of an event for an unknown state.
+fn action(row: &Row, known: &KnownRecord, since: Option<i64>) -> &'static str {
     let is_new = row.created_at.is_some_and(|created_at| since.is_some_and(|since| created_at >= since));
     if row.is_deleted {
         "deleted"
@@ -207,13 +207,13 @@ fn action(row: &Row, known: &Known, since: Option<i64>) -> &'static str {
     }
 }
 
-/// A record that changed in the last seconds may change again in the same millisecond, and its delivery may be on the way.
+/// Whether a change is old enough to be read. A younger record may change again in the same millisecond, and its delivery may still arrive.
 pub(crate) fn is_settled(changed_at: i64, date: i64, settle: Duration) -> bool {
-    // An import may date records into the future.
-    changed_at <= date - millis(settle) || changed_at > date + CLOCKS_DIFFER
+    // An import may give records future dates.
+    changed_at <= date - millis(settle) || changed_at > date + MAX_CLOCK_SKEW
 }
 
-/// Both dates, because an import may date `updatedAt` back. `deletedAt` stands there so that the trash is not left out.
+/// Both dates, because an import may give `updatedAt` an old date. The condition on `deletedAt` includes the trash.
 fn filter(since: Option<i64>) -> String {
     const WITH_DELETED: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
     match since {

@@ -3,19 +3,19 @@ use twenty_webhook_core::jiff::civil::DateTime;
 use twenty_webhook_core::jiff::fmt::rfc2822;
 use twenty_webhook_core::jiff::tz::Offset;
 
-/// A record's date in Unix milliseconds, as any version of Twenty writes it; without an offset it is UTC.
+/// Parses a record's date from any version of Twenty, in Unix milliseconds. A date without an offset is in UTC.
 pub(crate) fn millis(text: &str) -> Option<i64> {
     let date = text.parse::<Timestamp>().ok();
     let date = date.or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())?;
     Some(date.as_millisecond())
 }
 
-/// An HTTP `Date`, which has whole seconds.
+/// Parses an HTTP `Date`, in Unix milliseconds. It has whole seconds.
 pub(crate) fn http_date(text: &str) -> Option<i64> {
     rfc2822::parse(text).ok().map(|date| date.timestamp().as_millisecond())
 }
 
-/// As Twenty writes dates.
+/// Formats a date as Twenty does.
 pub(crate) fn iso(millis: i64) -> String {
     let date = Timestamp::from_millisecond(millis).unwrap_or(if millis < 0 { Timestamp::MIN } else { Timestamp::MAX });
     date.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()

@@ -2,12 +2,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, Census, InboxError, Known, Missing};
+use twenty_webhook_inbox::{
+    CatchUpCommit, CatchUpScope, CatchUpStore, IdCounts, InboxError, KnownRecord, MissingRecord,
+};
 
 /// How many ids are read from the store at a time.
 const PAGE: u32 = 1000;
 
-/// Reads from a store, and keeps in memory what a run would write to it. So a dry run does all that a run does.
+/// Reads from a store, and keeps the writes of a run in memory. So a dry run executes the same code as a run.
 #[derive(Clone, Debug)]
 pub(crate) struct DryRun<S> {
     store: S,
@@ -55,7 +57,7 @@ impl<S: CatchUpStore> DryRun<S> {
     }
 
     /// What the store knows: from the deliveries of this scope, and from what catch-up saved.
-    async fn stored(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
+    async fn stored(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
         let known = self.store.known(scope, object, ids).await?;
         let saved_under = self.saved_under(scope);
         if saved_under == scope {
@@ -65,14 +67,14 @@ impl<S: CatchUpStore> DryRun<S> {
         Ok(known.into_iter().zip(saved).map(|(one, other)| merged(&one, &other)).collect())
     }
 
-    /// Whether this id counts as missing from a pass.
+    /// Whether a pass has not seen this id.
     fn is_missing(&self, object: &str, id: &str, pass: i64) -> bool {
         let written = self.written();
         let Some(ids) = written.objects.get(object) else { return true };
         !ids.gone.contains(id) && ids.found.get(id).is_none_or(|seen| seen.pass != pass)
     }
 
-    /// The next stored ids that the pass has not seen, and that no delivery said are destroyed; and the last id that was looked at.
+    /// The next stored ids that the pass has not seen, without those destroyed by a delivery; and the last id that was read.
     async fn page(
         &self,
         scope: &str,
@@ -81,7 +83,7 @@ impl<S: CatchUpStore> DryRun<S> {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> Result<(Vec<Missing>, Option<String>), InboxError> {
+    ) -> Result<(Vec<MissingRecord>, Option<String>), InboxError> {
         let page = self.store.missing(self.saved_under(scope), object, pass, key_tag, after, limit).await?;
         let last = page.last().map(|missing| missing.id.clone());
         let ids: Vec<_> = page.iter().map(|missing| missing.id.clone()).collect();
@@ -124,7 +126,7 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         if written.is_some() { Ok(written) } else { self.store.progress(self.saved_under(scope), name).await }
     }
 
-    async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
+    async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
         let mut known = self.stored(scope, object, ids).await?;
         for (id, known) in ids.iter().zip(&mut known) {
             let Some(seen) = self.seen(object, id) else { continue };
@@ -152,14 +154,14 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         Ok(commit.events.len() as u64)
     }
 
-    async fn census(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<Census, InboxError> {
-        // No pass has this number, so that all ids are missing from it.
+    async fn count_ids(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<IdCounts, InboxError> {
+        // No pass has this number, so all ids are missing from it.
         let stored = self.count(scope, object, i64::MIN, None, |id| self.seen(object, id).is_none()).await?;
         let found = self.written().objects.get(object).map_or(0, |ids| ids.found.len()) as u64;
         let is_missing = |id: &str| self.is_missing(object, id, pass);
         let missing = self.count(scope, object, pass, Some(key_tag), is_missing).await?;
         let unproven = self.count(scope, object, pass, None, is_missing).await?.saturating_sub(missing);
-        Ok(Census { known: stored + found, missing, unproven })
+        Ok(IdCounts { known: stored + found, missing, unproven })
     }
 
     async fn missing(
@@ -170,13 +172,13 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<Missing>, InboxError> {
+    ) -> Result<Vec<MissingRecord>, InboxError> {
         let mut after = after.to_owned();
         loop {
             let (mut page, last) = self.page(scope, object, pass, key_tag, &after, limit).await?;
             page.retain(|missing| self.is_missing(object, &missing.id, pass));
             match last {
-                // The page has nothing that is missing; the next one may.
+                // This page has no missing ids; the next one may.
                 Some(last) if page.is_empty() => after = last,
                 _ => return Ok(page),
             }
@@ -193,9 +195,9 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
 }
 
 /// What two scopes know of one record.
-fn merged(one: &Known, other: &Known) -> Known {
+fn merged(one: &KnownRecord, other: &KnownRecord) -> KnownRecord {
     let (state, is_handled) = (one.state, one.is_handled).max((other.state, other.is_handled));
-    Known {
+    KnownRecord {
         state,
         is_handled,
         is_seen: one.is_seen || other.is_seen,

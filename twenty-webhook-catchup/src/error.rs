@@ -4,63 +4,68 @@ use std::time::Duration;
 
 use twenty_webhook_inbox::InboxError;
 
-/// Why a run, or the part of it that is about one object, did not succeed. What was read before is saved, and the next run goes on there.
+/// Why a run, or its part for one object, failed. What was read before the failure is saved, and the next run continues there.
 ///
-/// Never holds the API key or a record.
+/// It never contains the API key or a record.
+///
+/// | variant | ends |
+/// |---|---|
+/// | `Forbidden`, `NoSuchObject`, `Rejected`, `InvalidResponse`, `RepeatedCursor`, `ResponseTooLarge`, `TooManyMissing`, `Handler` | the part for one object, unless the data model itself could not be read |
+/// | all others | the whole run |
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatchUpError {
-    /// The base URL is not one.
+    /// The base URL is invalid; the text says why.
     #[error("not a URL of a Twenty server: {0}")]
-    Url(String),
-    /// The API key has characters that no header can have, or is empty.
+    InvalidUrl(String),
+    /// The API key is empty, or has characters that an HTTP header cannot contain.
     #[error("the API key is empty, or has characters that an API key cannot have")]
-    ApiKey,
-    /// There is no client: no certificates, for example.
+    InvalidApiKey,
+    /// The HTTPS client could not be created, for example because the machine has no root certificates.
     #[error("cannot make an HTTPS client: {0}")]
     Client(String),
-    /// 401: the key is revoked, expired or of another server.
+    /// 401: the key is revoked, has expired, or belongs to another server.
     #[error("Twenty does not know the API key (401)")]
     Unauthorized,
-    /// 402: asking again makes it worse.
-    #[error("the allowance of the workspace is spent (402): no request is made for at least an hour")]
-    AllowanceSpent,
-    /// 403: the key's role may not read this.
+    /// 402: the workspace has used up its allowance of requests.
+    #[error("the workspace has used up its allowance of requests (402): no request is made for at least an hour")]
+    PaymentRequired,
+    /// 403: the key's role may not read this path below `/rest`.
     #[error("the role of the API key may not read this (403): {0}")]
     Forbidden(String),
-    /// The data model that the key sees has no such object, or it is switched off.
+    /// The data model that the key can read has no such object, or the object is deactivated. Contains the name.
     #[error("Twenty shows this API key no object {0:?}; use the singular name, as in an event's name")]
     NoSuchObject(String),
-    /// Another status that says no.
-    #[error("Twenty refused a request with {status}: {message}")]
+    /// Another status: neither 200 nor one that is tried again.
+    #[error("Twenty rejected a request with {status}: {message}")]
     #[non_exhaustive]
-    Refused {
+    Rejected {
         /// The HTTP status.
         status: u16,
-        /// What it said, shortened.
+        /// The first 300 characters of the response's body, escaped.
         message: String,
     },
-    /// 429 again and again, or for longer than ten minutes.
-    #[error("Twenty limits the rate of requests, and says to wait for {0:?}")]
+    /// More than ten 429 in a row for one request, or one that demands a wait of more than 10 minutes. Contains the last wait.
+    #[error("Twenty limits the rate of requests, and demands a wait of {0:?}")]
     RateLimited(Duration),
-    /// No usable answer, however often it was asked.
+    /// No usable response to one request, after all attempts.
     #[error("no answer from Twenty after {attempts} attempts: {why}")]
     #[non_exhaustive]
-    Unanswered {
-        /// How often.
+    NoResponse {
+        /// The number of attempts.
         attempts: u32,
-        /// What went wrong the last time.
+        /// Why the last attempt failed.
         why: String,
     },
-    /// An answer that is not one of Twenty's.
-    #[error("Twenty's answer is not understood: {0}")]
-    Answer(String),
-    /// The same page would be read for ever.
+    /// A response with status 200 that is not what Twenty sends; the text says why.
+    #[error("Twenty's response is invalid: {0}")]
+    InvalidResponse(String),
+    /// Twenty returned a cursor twice, so the listing would never end.
     #[error("Twenty repeats the cursor of a page")]
     RepeatedCursor,
-    /// An answer is larger than [`CatchUp::max_body`](crate::CatchUp::max_body), though it has one record only.
-    #[error("the answer with one record is larger than {0} bytes")]
-    TooLarge(usize),
+    /// A response with a single record is larger than [`CatchUp::max_body`](crate::CatchUp::max_body). Contains that limit, in bytes.
+    #[error("the response with one record is larger than {0} bytes")]
+    ResponseTooLarge(usize),
     /// Too many records are missing. Nothing was emitted. If they are gone, run once with
     /// [`CatchUp::accept_destroys`](crate::CatchUp::accept_destroys).
     #[error(
@@ -69,22 +74,23 @@ pub enum CatchUpError {
     )]
     #[non_exhaustive]
     TooManyMissing {
-        /// The object.
+        /// The singular name of the object.
         object: String,
-        /// How many ids are known.
+        /// The number of known ids.
         known: u64,
-        /// How many of them are missing, of those that this key had read.
+        /// The number of missing ids that this API key had read before.
         missing: u64,
-        /// How many more are missing, of those that only deliveries or another key told of.
+        /// The number of missing ids that are known only from deliveries or from another key.
         unproven: u64,
     },
-    /// Another process has the lease.
+    /// Another process holds the lease.
     #[error("another process catches up on the same inbox")]
     Busy,
-    /// The inbox has deliveries of several workspaces, and the API key does not say which it is of.
-    #[error("the inbox has deliveries of several workspaces or tenants: say which this API key is of")]
-    WhichWorkspace,
-    /// The handler of [`CatchUp::handle_with`](crate::CatchUp::handle_with) failed. The next run begins with the same page.
+    /// The inbox has deliveries of several workspaces or tenants, and the API key does not name its own. Set
+    /// [`CatchUp::tenant`](crate::CatchUp::tenant) or [`CatchUp::workspace_id`](crate::CatchUp::workspace_id).
+    #[error("the inbox has deliveries of several workspaces or tenants: set the one that this API key belongs to")]
+    AmbiguousWorkspace,
+    /// The handler of [`CatchUp::handle_with`](crate::CatchUp::handle_with) failed. The next run starts with the same page.
     #[error("the handler failed on {event}")]
     #[non_exhaustive]
     Handler {
@@ -93,32 +99,32 @@ pub enum CatchUpError {
         /// The handler's error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(InboxError),
 }
 
 impl CatchUpError {
-    /// Whether this says something about one object only, so that the others go on.
+    /// Whether the error concerns one object only, so that the run continues with the others.
     pub(crate) fn is_of_one_object(&self) -> bool {
         match self {
             Self::Forbidden(_)
             | Self::NoSuchObject(_)
-            | Self::Refused { .. }
-            | Self::Answer(_)
+            | Self::Rejected { .. }
+            | Self::InvalidResponse(_)
             | Self::RepeatedCursor
-            | Self::TooLarge(_)
+            | Self::ResponseTooLarge(_)
             | Self::TooManyMissing { .. }
             | Self::Handler { .. } => true,
-            Self::Url(_)
-            | Self::ApiKey
+            Self::InvalidUrl(_)
+            | Self::InvalidApiKey
             | Self::Client(_)
             | Self::Unauthorized
-            | Self::AllowanceSpent
+            | Self::PaymentRequired
             | Self::RateLimited(_)
-            | Self::Unanswered { .. }
+            | Self::NoResponse { .. }
             | Self::Busy
-            | Self::WhichWorkspace
+            | Self::AmbiguousWorkspace
             | Self::Store(_) => false,
         }
     }

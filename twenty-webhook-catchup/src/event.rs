@@ -6,7 +6,7 @@ use crate::CatchUpError;
 use crate::dates::iso;
 use crate::objects::Object;
 
-/// A body of today's form, marked.
+/// A body in the current form, marked as caught up.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -27,7 +27,7 @@ struct Metadata<'a> {
     name_singular: &'a str,
 }
 
-/// What was found out about a record at `date`, by the server's clock.
+/// The event for a record that was read at `date`, in Unix milliseconds by the server's clock.
 pub(crate) fn event(
     object: &Object,
     action: &str,
@@ -43,12 +43,14 @@ pub(crate) fn event(
         caught_up: true,
         record,
     };
-    let invalid = |error: &dyn std::fmt::Display| CatchUpError::Answer(format!("a record makes no event: {error}"));
+    let invalid = |error: &dyn std::fmt::Display| {
+        CatchUpError::InvalidResponse(format!("a record cannot be made into an event: {error}"))
+    };
     let body = serde_json::to_vec(&body).map_err(|error| invalid(&error))?;
     WebhookEvent::from_stored(body).map_err(|error| invalid(&error))
 }
 
-/// `destroyed`: all that is left is the id, and the last date if one is known.
+/// A `destroyed` event. It contains the id, and the last `updatedAt` if it is known.
 pub(crate) fn destroyed(
     object: &Object,
     id: &str,
@@ -60,6 +62,7 @@ pub(crate) fn destroyed(
     if let Some(state) = state {
         record["updatedAt"] = iso(state).into();
     }
-    let record = serde_json::value::to_raw_value(&record).map_err(|error| CatchUpError::Answer(error.to_string()))?;
+    let record =
+        serde_json::value::to_raw_value(&record).map_err(|error| CatchUpError::InvalidResponse(error.to_string()))?;
     event(object, "destroyed", &record, date, workspace_id)
 }

@@ -6,10 +6,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use twenty_webhook_core::WebhookEvent;
 
-/// A handler's own error.
+/// The error of a handler.
 pub(crate) type HandlerFailure = Arc<dyn Error + Send + Sync>;
 
-/// What [`CatchUp::handle_with`](crate::CatchUp::handle_with) was given, of whatever type.
+/// The handler of [`CatchUp::handle_with`](crate::CatchUp::handle_with), type-erased.
 #[derive(Clone)]
 pub(crate) struct Handler(Arc<dyn Fn(WebhookEvent) -> BoxFuture<'static, Result<(), HandlerFailure>> + Send + Sync>);
 

@@ -1,47 +1,47 @@
-//! Finds what was destroyed: lists all ids, compares, and confirms.
+//! Finds destroyed records: lists all ids, compares them with the known ones, and confirms each missing one.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twenty_webhook_inbox::{CatchUpStore, Census, Found, Missing};
+use twenty_webhook_inbox::{CatchUpStore, FoundRecord, IdCounts, MissingRecord};
 
 use crate::changes::{self, Changes, is_settled, millis};
 use crate::event::{destroyed, event};
-use crate::look_up::{LookUp, look_for};
+use crate::look_up::{LookUp, look_up};
 use crate::objects::{Model, Object};
 use crate::page::Page;
 use crate::session::{Pages, Session, saved};
 use crate::{CatchUpError, ObjectReport, Phase};
 
-/// Soft-deleted records are there, too.
+/// A filter that matches soft-deleted records too.
 pub(crate) const ALL: &str = "or(deletedAt[is]:NULL,deletedAt[is]:NOT_NULL)";
 
-/// More than this, or than one of so many known ids, is not believed.
-const MOST_MISSING: u64 = 100;
-const ONE_OF: u64 = 20;
+/// If more ids are missing, or more than one of `MIN_KNOWN_PER_MISSING` known ids, no event is emitted.
+const MAX_MISSING: u64 = 100;
+const MIN_KNOWN_PER_MISSING: u64 = 20;
 
 /// How many missing ids are read from the store at a time.
-const AT_A_TIME: u32 = 50;
+const STORE_PAGE_SIZE: u32 = 50;
 
-/// How far the passes of an object are.
+/// The saved progress of an object's passes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ids {
     /// The running or last pass.
     pub(crate) pass: i64,
-    /// When the last one ended, by the server's clock.
+    /// When the last pass ended, in Unix milliseconds by the server's clock.
     pub(crate) done: Option<i64>,
-    /// It found more missing than is believed.
+    /// The last pass found too many missing ids.
     #[serde(default)]
-    is_refused: bool,
+    found_too_many: bool,
     pub(crate) run: Option<Run>,
 }
 
-/// A pass that did not end yet.
+/// The step of an unfinished pass.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Run {
-    /// From this cursor on.
+    /// Listing all ids, from this cursor on.
     Listing(Option<String>),
-    /// What is missing, after this id.
+    /// Confirming missing ids, after this one.
     Confirming(String),
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn name(object: &Object) -> String {
     format!("ids {}", object.singular)
 }
 
-/// Goes on with the pass, if one is due, until it has ended or must give way. Returns whether there is none any more.
+/// Starts or continues a pass, if one is due. Returns `false` if it paused before its end.
 pub(crate) async fn run<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -59,21 +59,21 @@ pub(crate) async fn run<S: CatchUpStore>(
 ) -> Result<bool, CatchUpError> {
     let mut ids: Ids = session.load(&name(object)).await?;
     let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
-    let is_accepted = ids.is_refused && session.config.accepts_destroys;
+    let is_accepted = ids.found_too_many && session.config.accepts_destroys;
     if ids.run.is_none() && !is_old && !is_accepted {
         return Ok(true);
     }
     if ids.run.is_none() {
-        session.store.learn(session.scope.key(), &object.singular).await?;
-        // What is found from here on is of this pass, also by runs that look for changes.
-        ids = Ids { pass: ids.pass + 1, done: ids.done, is_refused: false, run: Some(Run::Listing(None)) };
+        session.store.add_delivered_ids(session.scope.key(), &object.singular).await?;
+        // Ids that runs for changes find from here on belong to this pass too.
+        ids = Ids { pass: ids.pass + 1, done: ids.done, found_too_many: false, run: Some(Run::Listing(None)) };
         save(session, object, &ids, report).await?;
     }
-    match go_on(session, object, model, &mut ids, report).await {
-        // The role, the object or the data model is not what it was: what was not listed need not be gone.
+    match continue_pass(session, object, model, &mut ids, report).await {
+        // The role, the object or the data model may have changed, so a record that was not listed may still exist.
         Err(error) if error.is_of_one_object() => {
-            let is_refused = matches!(error, CatchUpError::TooManyMissing { .. });
-            ids = Ids { run: None, done: Some(model.date), is_refused, ..ids };
+            let found_too_many = matches!(error, CatchUpError::TooManyMissing { .. });
+            ids = Ids { run: None, done: Some(model.date), found_too_many, ..ids };
             save(session, object, &ids, report).await?;
             Err(error)
         }
@@ -81,7 +81,7 @@ pub(crate) async fn run<S: CatchUpStore>(
     }
 }
 
-async fn go_on<S: CatchUpStore>(
+async fn continue_pass<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     model: &Model,
@@ -96,13 +96,13 @@ async fn go_on<S: CatchUpStore>(
         save(session, object, ids, report).await?;
     }
     if let Some(Run::Confirming(after)) = ids.run.clone() {
-        judge(session, object, ids, &after, report).await?;
+        check_counts(session, object, ids, &after, report).await?;
         if !confirm(session, object, ids, after, report).await? {
             return Ok(false);
         }
     }
     report.compared_ids = true;
-    *ids = Ids { run: None, done: Some(model.date), is_refused: false, ..ids.clone() };
+    *ids = Ids { run: None, done: Some(model.date), found_too_many: false, ..ids.clone() };
     save(session, object, ids, report).await?;
     tracing::info!(
         object = object.singular,
@@ -114,8 +114,8 @@ async fn go_on<S: CatchUpStore>(
     Ok(true)
 }
 
-/// Marks what is there. A record that was never seen, though it is older than what runs look at, is news: one that an import dated back, or
-/// that the key may read from now on.
+/// Marks the listed ids as found. Emits an event for a record that was never seen and is older than what runs for changes read: an import may
+/// have given it an old date, or the key's role may read it only now.
 async fn list<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -126,7 +126,7 @@ async fn list<S: CatchUpStore>(
     let mut pages = Pages::from(object, ALL, cursor);
     let mut listed = 0;
     loop {
-        if session.must_give_way() {
+        if session.must_pause() {
             return Ok(false);
         }
         let changes: Changes = session.load(&changes::name(object)).await?;
@@ -135,19 +135,19 @@ async fn list<S: CatchUpStore>(
         listed += rows.len() as u64;
         let of_page: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
         let known = session.store.known(session.scope.key(), &object.singular, &of_page).await?;
-        let mut commit = session.commit_of(object, ids);
+        let mut commit = session.commit_for(object, ids);
         for (row, known) in rows.into_iter().zip(known) {
-            let is_news = !known.is_seen && known.handled.is_none() && known.dead.is_none();
-            // Runs look at what is newer.
+            let is_unseen = !known.is_seen && known.handled.is_none() && known.dead.is_none();
+            // Runs for changes read newer records.
             let is_old = changes
                 .watermark
                 .is_some_and(|watermark| row.changed_at() < watermark.date - session.config.look_back());
-            let is_news = is_news && is_old && is_settled(row.changed_at(), date, session.config.settle);
-            if is_news {
+            let needs_event = is_unseen && is_old && is_settled(row.changed_at(), date, session.config.settle);
+            if needs_event {
                 let action = if row.is_deleted { "deleted" } else { "created" };
                 commit.events.push(event(object, action, &row.json, date, session.scope.workspace_id.as_deref())?);
             }
-            commit.found.push(Found { state: is_news.then_some(row.updated_at), id: row.id });
+            commit.found.push(FoundRecord { state: needs_event.then_some(row.updated_at), id: row.id });
         }
         commit.are_handled = true;
         let is_last = next.is_none();
@@ -163,16 +163,16 @@ async fn list<S: CatchUpStore>(
     }
 }
 
-/// What is missing, if it is little enough to be believed.
-fn believe(object: &Object, census: Census) -> Result<(), CatchUpError> {
-    let Census { known, missing, unproven } = census;
-    if missing <= MOST_MISSING && missing * ONE_OF <= known {
+/// Fails if too many ids are missing.
+fn check_missing(object: &Object, counts: IdCounts) -> Result<(), CatchUpError> {
+    let IdCounts { known, missing, unproven } = counts;
+    if missing <= MAX_MISSING && missing * MIN_KNOWN_PER_MISSING <= known {
         return Ok(());
     }
     Err(CatchUpError::TooManyMissing { object: object.singular.clone(), known, missing, unproven })
 }
 
-async fn judge<S: CatchUpStore>(
+async fn check_counts<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     ids: &Ids,
@@ -180,21 +180,21 @@ async fn judge<S: CatchUpStore>(
     report: &mut ObjectReport,
 ) -> Result<(), CatchUpError> {
     let tag = session.config.api_key.tag();
-    let census = session.store.census(session.scope.key(), &object.singular, ids.pass, tag).await?;
+    let counts = session.store.count_ids(session.scope.key(), &object.singular, ids.pass, tag).await?;
     if session.config.accepts_destroys {
         return Ok(());
     }
-    report.unproven = census.unproven;
-    // One that goes on was judged when it began.
+    report.unproven = counts.unproven;
+    // A continued pass was checked when it began.
     if after.is_empty() {
-        believe(object, census)?;
+        check_missing(object, counts)?;
     }
-    if census.unproven > 0 {
+    if counts.unproven > 0 {
         tracing::warn!(
             object = object.singular,
-            records = census.unproven,
-            "records that only deliveries or another API key told of are missing, and may be hidden from this key: nothing is said about them \
-             (`accept_destroys` believes that they are gone)"
+            records = counts.unproven,
+            "missing records are known only from deliveries or from another API key, and may be hidden from this key: no event is emitted \
+             (unless `accept_destroys` is set)"
         );
     }
     Ok(())
@@ -212,23 +212,23 @@ async fn confirm<S: CatchUpStore>(
     let mut asked = 0;
     loop {
         let (scope, pass) = (session.scope.key(), ids.pass);
-        let missing = session.store.missing(scope, &object.singular, pass, tag, &after, AT_A_TIME).await?;
+        let missing = session.store.missing(scope, &object.singular, pass, tag, &after, STORE_PAGE_SIZE).await?;
         if missing.is_empty() {
             return Ok(true);
         }
-        for Missing { id, state } in missing {
-            if session.must_give_way() {
+        for MissingRecord { id, state } in missing {
+            if session.must_pause() {
                 return Ok(false);
             }
-            let found = look_for(session, object, &id, &mut control).await?;
-            let mut commit = session.commit_of(object, ids);
+            let found = look_up(session, object, &id, &mut control).await?;
+            let mut commit = session.commit_for(object, ids);
             match found {
                 LookUp::Gone(date) => {
                     let workspace_id = session.scope.workspace_id.as_deref();
                     commit.events.push(destroyed(object, &id, state, date, workspace_id)?);
                     commit.gone.push(id.clone());
                 }
-                LookUp::There => commit.found.push(Found { id: id.clone(), state: None }),
+                LookUp::Exists => commit.found.push(FoundRecord { id: id.clone(), state: None }),
                 LookUp::Unknown => report.unconfirmed += 1,
             }
             after.clone_from(&id);
@@ -247,7 +247,7 @@ async fn save<S: CatchUpStore>(
     ids: &Ids,
     report: &mut ObjectReport,
 ) -> Result<(), CatchUpError> {
-    let mut commit = session.commit_of(object, ids);
+    let mut commit = session.commit_for(object, ids);
     commit.progress.push(saved(name(object), ids)?);
     session.commit(commit, report).await
 }

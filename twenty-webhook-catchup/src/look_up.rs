@@ -7,9 +7,9 @@ use crate::page::Page;
 use crate::session::Session;
 
 pub(crate) enum LookUp {
-    /// At this time, by the server's clock.
+    /// The record does not exist at this time, in Unix milliseconds by the server's clock.
     Gone(i64),
-    There,
+    Exists,
     Unknown,
 }
 
@@ -20,15 +20,15 @@ pub(crate) enum Control {
     None,
 }
 
-/// Asks for one record, together with one that is there: without that one the answer proves nothing, because the role or the filter may hide
-/// both.
-pub(crate) async fn look_for<S: CatchUpStore>(
+/// Requests one record together with a control, a record that exists. A response without the control proves nothing, because the role or the
+/// filter may hide both.
+pub(crate) async fn look_up<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     id: &str,
     control: &mut Option<Control>,
 ) -> Result<LookUp, CatchUpError> {
-    // The one that is there may be destroyed, too: then another one is chosen, once.
+    // The control may have been destroyed meanwhile. Then another one is chosen, once.
     for _ in 0..2 {
         if control.is_none() {
             let (page, _) = read(session, object, ALL, 1).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn look_for<S: CatchUpStore>(
             Some(Control::Record(known)) => {
                 (format!("and(or(id[eq]:\"{id}\",id[eq]:\"{known}\"),{ALL})"), Some(known.as_str()))
             }
-            // Nothing of the object is left, or nothing is shown.
+            // The object has no records, or the role hides them all.
             _ if !session.config.accepts_destroys => return Ok(LookUp::Unknown),
             _ => (format!("and(id[eq]:\"{id}\",{ALL})"), None),
         };
@@ -48,10 +48,10 @@ pub(crate) async fn look_for<S: CatchUpStore>(
         let has_control = expected.is_none_or(|known| page.rows.iter().any(|row| row.id == known));
         let has_others = page.rows.iter().any(|row| row.id != id && Some(row.id.as_str()) != expected);
         if has_others {
-            return Err(CatchUpError::Answer("it holds records that the filter leaves out".to_owned()));
+            return Err(CatchUpError::InvalidResponse("it contains records that the filter excludes".to_owned()));
         }
         if is_there {
-            return Ok(LookUp::There);
+            return Ok(LookUp::Exists);
         }
         if has_control {
             return Ok(LookUp::Gone(date));

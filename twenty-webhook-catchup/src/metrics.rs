@@ -1,10 +1,10 @@
-//! What catch-up tells the `metrics` facade.
+//! Metrics, for the `metrics` facade.
 
 use metrics::{counter, gauge};
 
 use crate::ObjectReport;
 
-/// How far the watermark is behind the server's clock. `None`: nothing was read yet.
+/// Sets how far the watermark is behind the server's clock. `None` before the first run.
 pub(crate) fn lag(object: &str, millis: Option<i64>) {
     if let Some(millis) = millis {
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
@@ -12,7 +12,7 @@ pub(crate) fn lag(object: &str, millis: Option<i64>) {
     }
 }
 
-/// At the end of a run.
+/// Counts the results of a run.
 pub(crate) fn records(report: &ObjectReport) {
     let counts = [
         ("created", report.created),

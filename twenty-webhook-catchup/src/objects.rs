@@ -12,20 +12,20 @@ pub(crate) struct Object {
     pub(crate) singular: String,
     #[serde(rename = "namePlural")]
     pub(crate) plural: String,
-    #[serde(rename = "isActive", default = "yes")]
+    #[serde(rename = "isActive", default = "default_true")]
     is_active: bool,
     #[serde(rename = "isSystem", default)]
     is_system: bool,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
-/// A data model of more pages than this is none.
-const MOST_PAGES: usize = 100;
+/// More pages mean that Twenty repeats them.
+const MAX_PAGES: usize = 100;
 
-/// The objects to catch up on, and the date of the first answer.
+/// The data model, and the date of its first response.
 pub(crate) struct Model {
     objects: Vec<Object>,
     pub(crate) date: i64,
@@ -34,14 +34,15 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) async fn read<S>(session: &Session<'_, S>) -> Result<Self, CatchUpError> {
         let (mut objects, mut cursor, mut date) = (Vec::new(), None::<String>, None);
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let mut query = vec![("limit", "200")];
             query.extend(cursor.as_deref().map(|cursor| ("starting_after", cursor)));
             let answer = session.get(&["metadata", "objects"], &query).await?;
             let (items, next, _) = read_list(&answer.body, "objects")?;
             for item in items {
-                let object: Object = serde_json::from_str(item.get())
-                    .map_err(|_| CatchUpError::Answer("an object of the data model has no names".to_owned()))?;
+                let object: Object = serde_json::from_str(item.get()).map_err(|_| {
+                    CatchUpError::InvalidResponse("an object of the data model has no names".to_owned())
+                })?;
                 objects.push(object);
             }
             let date = *date.get_or_insert(answer.date);
@@ -54,13 +55,13 @@ impl Model {
         Err(CatchUpError::RepeatedCursor)
     }
 
-    /// By the singular name.
+    /// Finds an active object by its singular name.
     pub(crate) fn find(&self, singular: &str) -> Result<Object, CatchUpError> {
         let found = self.objects.iter().find(|object| object.singular == singular && object.is_active);
         found.cloned().ok_or_else(|| CatchUpError::NoSuchObject(singular.to_owned()))
     }
 
-    /// All but those that are switched off, or Twenty's own.
+    /// The singular names of all objects, except deactivated and system objects.
     pub(crate) fn names(&self) -> Vec<String> {
         let shown = self.objects.iter().filter(|object| object.is_active && !object.is_system);
         shown.map(|object| object.singular.clone()).collect()

@@ -6,15 +6,15 @@ use serde_json::value::RawValue;
 use crate::CatchUpError;
 use crate::dates;
 
-/// A part of a list.
+/// A page of a list.
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
-    /// Where the next part begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub(crate) next: Option<String>,
     pub(crate) total: Option<u64>,
 }
 
-/// A record, as far as catch-up reads it. Dates are in Unix milliseconds.
+/// A record with the fields that catch-up reads. Dates are in Unix milliseconds.
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) updated_at: i64,
@@ -24,7 +24,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// When it was last written: an import may date `updatedAt` back.
+    /// When it was last written. An import may give `updatedAt` an old date.
     pub(crate) fn changed_at(&self) -> i64 {
         self.created_at.map_or(self.updated_at, |created_at| created_at.max(self.updated_at))
     }
@@ -71,34 +71,34 @@ impl Page {
 pub(crate) type Items = (Vec<Box<RawValue>>, Option<String>, Option<u64>);
 
 pub(crate) fn read_list(body: &[u8], name: &str) -> Result<Items, CatchUpError> {
-    let invalid = |what: &str| CatchUpError::Answer(what.to_owned());
-    let list: List = serde_json::from_slice(body).map_err(|_| invalid("it is no list"))?;
-    let items = list.data.get(name).ok_or_else(|| invalid("the list is not in it"))?;
+    let invalid = |what: &str| CatchUpError::InvalidResponse(what.to_owned());
+    let list: List = serde_json::from_slice(body).map_err(|_| invalid("it is not a list"))?;
+    let items = list.data.get(name).ok_or_else(|| invalid("it does not contain the list"))?;
     let items: Vec<Box<RawValue>> =
-        serde_json::from_str(items.get()).map_err(|_| invalid("the list is not one of records"))?;
-    // Some versions have both inside `data`.
+        serde_json::from_str(items.get()).map_err(|_| invalid("its list does not contain records"))?;
+    // Some versions of Twenty send both inside `data`.
     let inside = |name: &str| list.data.get(name).map(|json| json.get());
     let page_info = match (list.page_info, inside("pageInfo")) {
         (Some(page_info), _) => page_info,
-        (None, Some(json)) => serde_json::from_str(json).map_err(|_| invalid("its `pageInfo` is none"))?,
+        (None, Some(json)) => serde_json::from_str(json).map_err(|_| invalid("its `pageInfo` is malformed"))?,
         (None, None) => return Err(invalid("it has no `pageInfo`")),
     };
     let total = list.total_count.or_else(|| serde_json::from_str(inside("totalCount")?).ok());
     let next = match (page_info.has_next_page, page_info.end_cursor) {
         (false, _) => None,
         (true, Some(cursor)) if !cursor.is_empty() && !items.is_empty() => Some(cursor),
-        (true, _) => return Err(invalid("another page is to follow, and there is no way to it")),
+        (true, _) => return Err(invalid("it announces another page without a cursor")),
     };
     Ok((items, next, total))
 }
 
 impl Row {
     fn read(json: Box<RawValue>) -> Result<Self, CatchUpError> {
-        let invalid = |what: &str| CatchUpError::Answer(what.to_owned());
+        let invalid = |what: &str| CatchUpError::InvalidResponse(what.to_owned());
         let head: Head =
-            serde_json::from_str(json.get()).map_err(|_| invalid("a record has no id, or dates that are none"))?;
+            serde_json::from_str(json.get()).map_err(|_| invalid("a record has no id, or malformed dates"))?;
         if !is_id(&head.id) {
-            return Err(invalid("a record's id is none"));
+            return Err(invalid("a record's id is malformed"));
         }
         let updated_at = head.updated_at.as_deref().and_then(dates::millis);
         let updated_at = updated_at.ok_or_else(|| invalid("a record has no date `updatedAt`"))?;
@@ -107,7 +107,7 @@ impl Row {
     }
 }
 
-/// Ids are UUIDs. What is none of that kind could not be put into a filter.
+/// Ids are UUIDs. Other characters could change the filter that contains the id.
 fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_say_that_it_is_the_last_page_is_refused() {
+    fn a_list_without_a_valid_end_is_an_error() {
         for text in [
             "{}",
             r#"{"data":[]}"#,
@@ -153,7 +153,7 @@ mod tests {
             r#"{"data":{"people":[{"id":"\"),x","updatedAt":"2026-09-14T09:02:12.004Z"}]},"pageInfo":{"hasNextPage":false}}"#,
             r#"{"data":{"people":[{"id":7,"updatedAt":"2026-09-14T09:02:12.004Z"}]},"pageInfo":{"hasNextPage":false}}"#,
         ] {
-            assert!(matches!(read(text), Err(CatchUpError::Answer(_))), "{text}");
+            assert!(matches!(read(text), Err(CatchUpError::InvalidResponse(_))), "{text}");
         }
         assert!(read(r#"{"data":{"people":[]},"pageInfo":{"hasNextPage":false}}"#).unwrap().rows.is_empty());
     }

@@ -5,21 +5,21 @@ use tokio::time::{Instant, sleep_until};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// At most so many requests in any minute.
+/// Limits the number of requests in any minute.
 #[derive(Debug)]
-pub(crate) struct Rate {
-    most: usize,
+pub(crate) struct RateLimit {
+    max: usize,
     sent: VecDeque<Instant>,
 }
 
-impl Rate {
+impl RateLimit {
     pub(crate) fn per_minute(requests: u32) -> Self {
-        Self { most: requests.max(1) as usize, sent: VecDeque::new() }
+        Self { max: requests.max(1) as usize, sent: VecDeque::new() }
     }
 
     /// Waits until another request may be sent, and counts it.
     pub(crate) async fn wait(&mut self) {
-        if self.sent.len() >= self.most
+        if self.sent.len() >= self.max
             && let Some(oldest) = self.sent.pop_front()
         {
             sleep_until(oldest + WINDOW).await;
@@ -33,8 +33,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn no_minute_has_more() {
-        let (start, mut rate, mut sent) = (Instant::now(), Rate::per_minute(3), Vec::new());
+    async fn no_minute_has_more_requests() {
+        let (start, mut rate, mut sent) = (Instant::now(), RateLimit::per_minute(3), Vec::new());
         for _ in 0..8 {
             rate.wait().await;
             sent.push(start.elapsed().as_secs());

@@ -2,66 +2,66 @@ use twenty_webhook_inbox::JobId;
 
 use crate::CatchUpError;
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// Object by object, in the order in which they were asked for.
+    /// One report for each object, in the order of [`CatchUp::objects`](crate::CatchUp::objects).
     pub objects: Vec<ObjectReport>,
-    /// How many requests were made, repeated ones too.
+    /// The number of HTTP requests, including repeated ones.
     pub requests: u64,
 }
 
 impl Report {
-    /// Whether nothing went wrong.
+    /// Whether no object has an error.
     pub fn is_ok(&self) -> bool {
         self.objects.iter().all(|object| object.error.is_none())
     }
 
-    /// How many events were found, and stored unless it was a dry run.
+    /// The number of events that were found. They are stored, unless it was a dry run.
     pub fn events(&self) -> u64 {
         self.objects.iter().map(ObjectReport::events).sum()
     }
 }
 
-/// What a run did about one object.
+/// The result of a run for one object. The counts are of this run.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ObjectReport {
-    /// Its singular name.
+    /// The singular name of the object.
     pub object: String,
-    /// How many records were read.
+    /// Records read while looking for changes.
     pub read: u64,
-    /// `created` events.
+    /// `created` events found.
     pub created: u64,
-    /// `updated` events.
+    /// `updated` events found.
     pub updated: u64,
-    /// `deleted` events.
+    /// `deleted` events found.
     pub deleted: u64,
-    /// `destroyed` events.
+    /// `destroyed` events found.
     pub destroyed: u64,
-    /// Changed records whose state was known.
+    /// Changed records whose state was already handled, or is waiting to be handled.
     pub known: u64,
-    /// Changed records that are left to the next run, because they changed in the last seconds.
+    /// Records left to the next run, because they changed within [`CatchUp::settle`](crate::CatchUp::settle).
     pub too_recent: u64,
-    /// Changed records whose state is a dead letter.
+    /// The dead letters among the changed records: their handler failed for good. Retry them in the inbox.
     pub dead: Vec<JobId>,
-    /// Missing records that this API key never read, so that nothing is said about them.
+    /// Missing records that this API key never read. They may only be hidden from it, so no event is emitted.
     pub unproven: u64,
-    /// Missing records that could not be confirmed to be gone.
+    /// Missing records whose deletion could not be confirmed. No event is emitted.
     pub unconfirmed: u64,
-    /// Whether it was the first run, which only remembers what there is.
+    /// Whether it was the first run for this object, which stores the existing records as known and emits no events.
     pub is_first: bool,
     /// Whether Twenty left fields out: its API sends at most 200 fields of a record.
     pub is_capped: bool,
-    /// Whether all ids were compared.
+    /// Whether this run finished a [listing of all ids](crate::CatchUp::destroyed_every).
     pub compared_ids: bool,
-    /// What went wrong. The counts are true nevertheless.
+    /// Why this object failed, if it did. The counts are of what was done before.
     pub error: Option<CatchUpError>,
 }
 
 impl ObjectReport {
-    /// How many events were found, and stored unless it was a dry run.
+    /// The number of events that were found. They are stored, unless it was a dry run.
     pub fn events(&self) -> u64 {
         self.created + self.updated + self.deleted + self.destroyed
     }
@@ -81,19 +81,19 @@ impl ObjectReport {
     }
 }
 
-/// How far a run is: for a progress bar.
+/// The progress of a run, for a progress bar.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The object, by its singular name.
+    /// The singular name of the object.
     pub object: String,
-    /// What is done about it.
+    /// What the run does now.
     pub phase: Phase,
-    /// How many records were read, or confirmed, in this phase.
+    /// The number of records read, or confirmed, in this phase.
     pub done: u64,
-    /// How many there are, as far as Twenty says.
+    /// The number of records in this phase, if Twenty reports it.
     pub total: Option<u64>,
-    /// How many events were found for this object so far.
+    /// The number of events found for this object so far.
     pub events: u64,
 }
 
@@ -101,10 +101,10 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Reading what changed.
+    /// Reading changed records.
     Changes,
     /// Listing all ids.
     Ids,
-    /// Confirming that missing records are gone.
+    /// Confirming that missing records no longer exist.
     Confirming,
 }

@@ -12,39 +12,39 @@ use crate::session::Session;
 use crate::{CatchUp, CatchUpError, Report};
 
 /// How often the store is asked whether deliveries were lost.
-const LOOK: Duration = Duration::from_secs(15);
-/// The window of Twenty's ceiling, and the least time between runs on suspicion.
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
+/// The window of Twenty's rate limit, and the minimum time between early runs.
 const MINUTE: Duration = Duration::from_mins(1);
-/// After 402.
-const ALLOWANCE: Duration = Duration::from_hours(1);
+/// The wait after a 402.
+const PAYMENT_REQUIRED_WAIT: Duration = Duration::from_hours(1);
 
-/// The lease that is held, to give it back.
-type Held = Mutex<Option<(String, i64)>>;
+/// The scope and token of the lease to release.
+type HeldLease = Mutex<Option<(String, i64)>>;
 
 impl CatchUp {
-    /// Runs once: looks for changes, and for what was destroyed if that is [due](Self::destroyed_every), to the end.
+    /// Runs once: reads all changes, and finds destroyed records if that is [due](Self::destroyed_every).
     ///
     /// # Errors
-    /// What stopped the run as a whole. What is about one object is in its [report](crate::ObjectReport::error), and the others go on.
-    /// [`CatchUpError::Busy`] if a run is under way on the same store.
+    /// If the whole run failed. [`CatchUpError::Busy`] if another run has the lease of the same scope in this store. An error of one object is
+    /// in its [report](crate::ObjectReport::error), and the run continues with the others.
     pub async fn run_once(&self, store: &impl CatchUpStore) -> Result<Report, CatchUpError> {
-        let (api, held) = (Api::new(self), Held::default());
+        let (api, held) = (Api::new(self), HeldLease::default());
         let run = self.run(&api, store, &held, self.backfill, None).await;
         release(store, &held).await;
         run.map(|(report, _)| report)
     }
 
-    /// Runs once, as [`run_once`](Self::run_once), or until `shutdown` completes, whatever it completes with. Returns `None` if it did: what was
-    /// read so far is saved, and the next run goes on there at once.
+    /// Like [`run_once`](Self::run_once), but stops when `shutdown` completes, and then returns `None`. What was read before is saved, and the
+    /// next run continues there.
     ///
     /// # Errors
-    /// The same.
+    /// Those of [`run_once`](Self::run_once).
     pub async fn run_once_until(
         &self,
         store: &impl CatchUpStore,
         shutdown: impl Future,
     ) -> Result<Option<Report>, CatchUpError> {
-        let (api, held) = (Api::new(self), Held::default());
+        let (api, held) = (Api::new(self), HeldLease::default());
         let ended = tokio::select! {
             biased;
             _ = shutdown => None,
@@ -54,12 +54,12 @@ impl CatchUp {
         Ok(ended.transpose()?.map(|(report, _)| report))
     }
 
-    /// Runs at once, and then at [intervals](Self::every), until `shutdown` completes, whatever it completes with. What goes wrong is in the
-    /// log, and the next run goes on there. Any number of processes may do so on one store: one of them runs.
+    /// Runs at once, and then at [intervals](Self::every), until `shutdown` completes. An error is logged, and the next run continues where
+    /// the failed one stopped. Any number of processes may call this on one store: one of them runs at a time.
     ///
-    /// Run it in the receiver's process: what was sent while that was down is then found when it is up.
+    /// Run it in the receiver's process. A start then finds what Twenty sent while the process was down.
     pub async fn run_until(self, store: &impl CatchUpStore, shutdown: impl Future) {
-        let (api, held) = (Api::new(&self), Held::default());
+        let (api, held) = (Api::new(&self), HeldLease::default());
         let run = async {
             let mut backfill = self.backfill;
             loop {
@@ -68,25 +68,25 @@ impl CatchUp {
                 release(store, &held).await;
                 let scope = held_scope(&held);
                 let next = match &ended {
-                    Ok((_, goes_on)) => {
+                    Ok((_, has_unfinished_pass)) => {
                         backfill = false;
-                        if *goes_on { started } else { started + self.every }
+                        if *has_unfinished_pass { started } else { started + self.every }
                     }
                     Err(CatchUpError::Busy) => {
-                        tracing::debug!("another process catches up");
+                        tracing::debug!("another process runs catch-up");
                         started + self.every.min(self.lease / 2)
                     }
                     Err(error) => {
-                        tracing::error!(%error, "catch-up was stopped, and goes on later");
+                        tracing::error!(%error, "catch-up failed; the next run continues where it stopped");
                         match error {
-                            CatchUpError::AllowanceSpent => started + self.every.max(ALLOWANCE),
-                            CatchUpError::Unauthorized | CatchUpError::WhichWorkspace => started + self.every,
+                            CatchUpError::PaymentRequired => started + self.every.max(PAYMENT_REQUIRED_WAIT),
+                            CatchUpError::Unauthorized | CatchUpError::AmbiguousWorkspace => started + self.every,
                             _ => Instant::now() + self.every.min(MINUTE),
                         }
                     }
                 };
-                let may_hurry = !matches!(ended, Err(CatchUpError::AllowanceSpent));
-                self.wait(store, &scope, started, next, losses, may_hurry).await;
+                let may_start_early = !matches!(ended, Err(CatchUpError::PaymentRequired));
+                self.wait(store, &scope, started, next, losses, may_start_early).await;
             }
         };
         let mut run = pin!(run);
@@ -106,15 +106,16 @@ impl CatchUp {
         started: Instant,
         next: Instant,
         losses: Option<u64>,
-        may_hurry: bool,
+        may_start_early: bool,
     ) {
         loop {
             let now = Instant::now();
             if now >= next {
                 return;
             }
-            sleep_until(next.min(now + LOOK)).await;
-            let Some(ceiling) = self.ceiling.filter(|_| may_hurry && started.elapsed() >= MINUTE.min(self.every))
+            sleep_until(next.min(now + POLL_INTERVAL)).await;
+            let Some(limit) =
+                self.early_run_at.filter(|_| may_start_early && started.elapsed() >= MINUTE.min(self.every))
             else {
                 continue;
             };
@@ -124,14 +125,14 @@ impl CatchUp {
                     tracing::warn!("a receiver was down, or could not store a delivery: catching up now");
                     return;
                 }
-                Err(error) => tracing::warn!(%error, "cannot tell whether deliveries were lost"),
+                Err(error) => tracing::warn!(%error, "cannot read whether deliveries were lost"),
             }
-            // All that arrived in one minute, whenever that was since the last look.
-            match store.deliveries_within(scope, MINUTE + LOOK).await {
-                Ok(deliveries) if deliveries >= ceiling => {
+            // Covers any minute since the last poll.
+            match store.deliveries_within(scope, MINUTE + POLL_INTERVAL).await {
+                Ok(deliveries) if deliveries >= limit => {
                     tracing::warn!(
                         deliveries,
-                        "as many deliveries in a minute as Twenty lets through: catching up now"
+                        "deliveries arrived at Twenty's rate limit, so it may have dropped others: catching up now"
                     );
                     return;
                 }
@@ -145,24 +146,24 @@ impl CatchUp {
         &self,
         api: &Api,
         store: &impl CatchUpStore,
-        held: &Held,
+        held: &HeldLease,
         backfill: bool,
-        until: Option<Instant>,
+        pass_deadline: Option<Instant>,
     ) -> Result<(Report, bool), CatchUpError> {
         if self.dry_run {
-            // It takes no lease, so there is none to give back.
-            return self.run_on(api, &DryRun::on(store.clone()), &Held::default(), backfill, until).await;
+            // It takes no lease, so there is none to release.
+            return self.run_on(api, &DryRun::on(store.clone()), &HeldLease::default(), backfill, pass_deadline).await;
         }
-        self.run_on(api, store, held, backfill, until).await
+        self.run_on(api, store, held, backfill, pass_deadline).await
     }
 
     async fn run_on(
         &self,
         api: &Api,
         store: &impl CatchUpStore,
-        held: &Held,
+        held: &HeldLease,
         backfill: bool,
-        until: Option<Instant>,
+        pass_deadline: Option<Instant>,
     ) -> Result<(Report, bool), CatchUpError> {
         let scope = self.scope_in(store).await?;
         let token =
@@ -172,11 +173,11 @@ impl CatchUp {
             return Err(CatchUpError::Busy);
         }
         store.adopt(&scope).await?;
-        let session = Session { config: self, api, store, scope: scope.clone(), token, backfill, until };
-        let lost = async {
+        let session = Session { config: self, api, store, scope: scope.clone(), token, backfill, pass_deadline };
+        let lease_lost = async {
             loop {
                 sleep(self.lease / 3).await;
-                // An error changes nothing: each commit checks the lease, too.
+                // After an error the run continues: each commit checks the lease too.
                 if matches!(store.lease(scope.key(), token, self.lease).await, Ok(false)) {
                     return;
                 }
@@ -184,12 +185,12 @@ impl CatchUp {
         };
         tokio::select! {
             ended = session.run() => ended,
-            () = lost => Err(CatchUpError::Busy),
+            () = lease_lost => Err(CatchUpError::Busy),
         }
     }
 
-    /// The workspace that deliveries of this key's workspace are stored under: as it was set, else as the key says, else the one that the
-    /// store knows.
+    /// The scope under which the deliveries of the key's workspace are stored: the configured one, else the one that the key contains, else
+    /// the only one in the store.
     async fn scope_in(&self, store: &impl CatchUpStore) -> Result<CatchUpScope, CatchUpError> {
         let mut scope = self.scope.clone();
         if scope.workspace_id.is_none() {
@@ -200,25 +201,25 @@ impl CatchUp {
         }
         match &store.scopes().await?[..] {
             [one] if scope.workspace_id.is_none() => Ok(one.clone()),
-            // Where deliveries are a tenant's, the workspace is not what they are stored under.
+            // Deliveries with a tenant are stored under the tenant, not under the workspace.
             [one] if one.tenant.is_some() => Ok(CatchUpScope { tenant: one.tenant.clone(), ..scope }),
-            several if several.iter().any(|scope| scope.tenant.is_some()) => Err(CatchUpError::WhichWorkspace),
-            [_, _, ..] if scope.workspace_id.is_none() => Err(CatchUpError::WhichWorkspace),
+            several if several.iter().any(|scope| scope.tenant.is_some()) => Err(CatchUpError::AmbiguousWorkspace),
+            [_, _, ..] if scope.workspace_id.is_none() => Err(CatchUpError::AmbiguousWorkspace),
             _ => Ok(scope),
         }
     }
 }
 
-async fn release(store: &impl CatchUpStore, held: &Held) {
+async fn release(store: &impl CatchUpStore, held: &HeldLease) {
     let lease = held.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some((scope, token)) = lease
         && let Err(error) = store.lease(&scope, token, Duration::ZERO).await
     {
-        tracing::warn!(%error, "cannot give the lease back: it runs out by itself");
+        tracing::warn!(%error, "cannot release the lease; it will expire");
     }
 }
 
-fn held_scope(held: &Held) -> String {
+fn held_scope(held: &HeldLease) -> String {
     held.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(scope, _)| scope.clone()).unwrap_or_default()
 }
 
@@ -227,11 +228,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use twenty_webhook_inbox::{CatchUpCommit, Census, InboxError, Known, Missing};
+    use twenty_webhook_inbox::{CatchUpCommit, IdCounts, InboxError, KnownRecord, MissingRecord};
 
     use super::*;
 
-    /// Says how many deliveries there were.
+    /// A store that reports these numbers.
     #[derive(Clone, Default)]
     struct Deliveries {
         arrived: Arc<AtomicU64>,
@@ -243,16 +244,16 @@ mod tests {
             Ok(None)
         }
 
-        async fn known(&self, _: &str, _: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
-            Ok(vec![Known::default(); ids.len()])
+        async fn known(&self, _: &str, _: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
+            Ok(vec![KnownRecord::default(); ids.len()])
         }
 
         async fn commit(&self, _: CatchUpCommit) -> Result<u64, InboxError> {
             Ok(0)
         }
 
-        async fn census(&self, _: &str, _: &str, _: i64, _: &str) -> Result<Census, InboxError> {
-            Ok(Census::default())
+        async fn count_ids(&self, _: &str, _: &str, _: i64, _: &str) -> Result<IdCounts, InboxError> {
+            Ok(IdCounts::default())
         }
 
         async fn missing(
@@ -263,7 +264,7 @@ mod tests {
             _: Option<&str>,
             _: &str,
             _: u32,
-        ) -> Result<Vec<Missing>, InboxError> {
+        ) -> Result<Vec<MissingRecord>, InboxError> {
             Ok(Vec::new())
         }
 
@@ -277,9 +278,9 @@ mod tests {
     }
 
     /// How many seconds after the last run the next one begins.
-    async fn waited(catch_up: &CatchUp, store: &Deliveries, may_hurry: bool) -> u64 {
+    async fn waited(catch_up: &CatchUp, store: &Deliveries, may_start_early: bool) -> u64 {
         let started = Instant::now();
-        catch_up.wait(store, "", started, started + catch_up.every, Some(0), may_hurry).await;
+        catch_up.wait(store, "", started, started + catch_up.every, Some(0), may_start_early).await;
         started.elapsed().as_secs()
     }
 
@@ -292,8 +293,8 @@ mod tests {
         store.arrived.store(55, Ordering::Relaxed);
         assert_eq!(waited(&catch_up, &store, true).await, 60, "not more often than once a minute");
         assert_eq!(waited(&catch_up, &store, false).await, 15 * 60, "not when the allowance is spent");
-        assert_eq!(waited(&catch_up.clone().without_suspicion(), &store, true).await, 15 * 60);
-        assert_eq!(waited(&catch_up.clone().suspicious_at(56), &store, true).await, 15 * 60);
+        assert_eq!(waited(&catch_up.clone().without_early_runs(), &store, true).await, 15 * 60);
+        assert_eq!(waited(&catch_up.clone().early_run_at(56), &store, true).await, 15 * 60);
         store.arrived.store(0, Ordering::Relaxed);
         store.losses.store(1, Ordering::Relaxed);
         assert_eq!(waited(&catch_up, &store, true).await, 60);

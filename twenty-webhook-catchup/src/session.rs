@@ -12,8 +12,8 @@ use crate::objects::{Model, Object};
 use crate::page::Page;
 use crate::{CatchUp, CatchUpError, ObjectReport, Phase, Progress, Report, changes, ids};
 
-/// Twenty gives no more to a page.
-pub(crate) const PAGE: u32 = 200;
+/// The largest page that Twenty returns.
+pub(crate) const PAGE_SIZE: u32 = 200;
 
 /// One run, under the lease.
 pub(crate) struct Session<'a, S> {
@@ -23,8 +23,8 @@ pub(crate) struct Session<'a, S> {
     pub(crate) scope: CatchUpScope,
     pub(crate) token: i64,
     pub(crate) backfill: bool,
-    /// When passes give way to the next run.
-    pub(crate) until: Option<Instant>,
+    /// When a pass pauses for the next run.
+    pub(crate) pass_deadline: Option<Instant>,
 }
 
 impl<S> Session<'_, S> {
@@ -34,7 +34,7 @@ impl<S> Session<'_, S> {
 }
 
 impl<S: CatchUpStore> Session<'_, S> {
-    /// Returns what was done, and whether a pass is to go on.
+    /// Returns the report, and whether a pass is unfinished.
     pub(crate) async fn run(&self) -> Result<(Report, bool), CatchUpError> {
         let before = self.api.requests().await;
         let model = Model::read(self).await?;
@@ -57,11 +57,11 @@ impl<S: CatchUpStore> Session<'_, S> {
             }
             reports.push(report);
         }
-        let mut goes_on = false;
+        let mut has_unfinished_pass = false;
         if let Some(every) = self.config.destroyed_every {
             for (at, object) in objects {
                 match ids::run(self, &object, &model, every, &mut reports[at]).await {
-                    Ok(is_done) => goes_on |= !is_done,
+                    Ok(is_done) => has_unfinished_pass |= !is_done,
                     Err(error) => failed(&mut reports[at], error)?,
                 }
             }
@@ -69,11 +69,12 @@ impl<S: CatchUpStore> Session<'_, S> {
         #[cfg(feature = "metrics")]
         reports.iter().for_each(crate::metrics::records);
         let requests = self.api.requests().await - before;
-        Ok((Report { objects: reports, requests }, goes_on))
+        Ok((Report { objects: reports, requests }, has_unfinished_pass))
     }
 
-    pub(crate) fn must_give_way(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() >= until)
+    /// Whether a pass must pause, because the next run is due.
+    pub(crate) fn must_pause(&self) -> bool {
+        self.pass_deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     pub(crate) async fn load<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, CatchUpError> {
@@ -81,8 +82,8 @@ impl<S: CatchUpStore> Session<'_, S> {
         serde_json::from_str(&text).map_err(|error| InboxError::database(error).into())
     }
 
-    /// A commit that is about this object, with nothing in it yet.
-    pub(crate) fn commit_of(&self, object: &Object, ids: &Ids) -> CatchUpCommit {
+    /// An empty commit for this object.
+    pub(crate) fn commit_for(&self, object: &Object, ids: &Ids) -> CatchUpCommit {
         CatchUpCommit {
             scope: self.scope.clone(),
             token: self.token,
@@ -151,10 +152,10 @@ pub(crate) struct Pages<'a> {
 impl<'a> Pages<'a> {
     pub(crate) fn from(object: &'a Object, filter: &'a str, cursor: Option<String>) -> Self {
         let is_resumed = cursor.is_some();
-        Self { object, filter, cursor, limit: PAGE, seen: HashSet::new(), is_resumed, is_capped: false }
+        Self { object, filter, cursor, limit: PAGE_SIZE, seen: HashSet::new(), is_resumed, is_capped: false }
     }
 
-    /// The next page, and the server's date of its answer.
+    /// The next page, and the server's date of the response.
     pub(crate) async fn next<S>(&mut self, session: &Session<'_, S>) -> Result<(Page, i64), CatchUpError> {
         loop {
             let limit = self.limit.to_string();
@@ -162,13 +163,10 @@ impl<'a> Pages<'a> {
                 vec![("filter", self.filter), ("order_by", "id[AscNullsFirst]"), ("limit", &limit), ("depth", "0")];
             query.extend(self.cursor.as_deref().map(|cursor| ("starting_after", cursor)));
             match session.get(&[&self.object.plural], &query).await {
-                Err(CatchUpError::TooLarge(_)) if self.limit > 1 => self.limit = (self.limit / 4).max(1),
-                // A cursor that was saved long ago, or by another version of Twenty.
-                Err(CatchUpError::Refused { status: 400, .. }) if self.is_resumed => {
-                    tracing::warn!(
-                        object = self.object.singular,
-                        "a saved cursor is not valid any more: from the start"
-                    );
+                Err(CatchUpError::ResponseTooLarge(_)) if self.limit > 1 => self.limit = (self.limit / 4).max(1),
+                // The cursor may be old, or from another version of Twenty.
+                Err(CatchUpError::Rejected { status: 400, .. }) if self.is_resumed => {
+                    tracing::warn!(object = self.object.singular, "a saved cursor is no longer valid: starting over");
                     (self.cursor, self.is_resumed) = (None, false);
                 }
                 Err(error) => return Err(error),
@@ -176,10 +174,7 @@ impl<'a> Pages<'a> {
                     if answer.is_capped && !self.is_capped {
                         self.is_capped = true;
                         let object = &self.object.singular;
-                        tracing::warn!(
-                            object,
-                            "records have more than 200 fields: Twenty leaves the others out of what is caught up"
-                        );
+                        tracing::warn!(object, "records have more than 200 fields, and Twenty leaves out the others");
                     }
                     let page = Page::read(&answer.body, &self.object.plural)?;
                     if let Some(next) = &page.next

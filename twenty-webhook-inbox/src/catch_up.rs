@@ -4,30 +4,46 @@ use twenty_webhook_core::WebhookEvent;
 
 use crate::{Inbox, InboxError, JobId, Store};
 
-/// Where `twenty-webhook-catchup` keeps its progress: an [`Inbox`] on SQLite or Postgres, or a database of your own.
+/// The storage of `twenty-webhook-catchup`: an [`Inbox`] on SQLite or Postgres, or your own database.
 ///
-/// A *state* of a record is its `updatedAt` in Unix milliseconds. A *pass* is one listing of all ids of an object. Everything is kept apart
-/// by the key of the scope (a tenant or a workspace).
+/// A *state* of a record is its `updatedAt` in Unix milliseconds. A *pass* is one listing of all ids of an object, and passes are numbered
+/// from 1. A *scope* is a tenant or a workspace; `scope` is its [key](CatchUpScope::key). The data of different scopes is independent. An
+/// `object` is named by its singular name, such as `person`.
+///
+/// Six methods have a default, for programs with one workspace that never run twice at once. The example `catchup-upsert` implements the
+/// others on SQLite.
 pub trait CatchUpStore: Clone + Send + Sync + 'static {
-    /// The scopes that deliveries came from, at most two of them. Where nothing else tells which workspace an API key is of, one that is
-    /// alone does.
+    /// The scopes that have deliveries, at most two of them. If there is only one, it is the scope of an API key that names no workspace. The
+    /// default returns none.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn scopes(&self) -> impl Future<Output = Result<Vec<CatchUpScope>, InboxError>> + Send {
         async { Ok(Vec::new()) }
     }
 
-    /// Moves what was saved under the empty scope, before anything said which workspace it is of, to this one; unless that has progress of
-    /// its own. By default nothing is: that is for databases of one workspace.
+    /// Moves what was saved under the empty scope, before its workspace was known, to this scope, unless this scope has progress already. The
+    /// default does nothing.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn adopt(&self, _scope: &CatchUpScope) -> impl Future<Output = Result<(), InboxError>> + Send {
         async { Ok(()) }
     }
 
-    /// Whether [`adopt`](Self::adopt) would move anything to this scope. For a dry run. By default it would not.
+    /// Whether [`adopt`](Self::adopt) would move anything to this scope. For dry runs. The default returns `false`.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn can_adopt(&self, _scope: &CatchUpScope) -> impl Future<Output = Result<bool, InboxError>> + Send {
         async { Ok(false) }
     }
 
-    /// Takes the scope's one lease, or extends it; a length of zero gives it back. Returns whether it is this token's now. By default it
-    /// always is: that is for programs that never run twice at once.
+    /// Acquires the scope's lease for `token`, or renews it, for `lease` from now. Zero releases it. Returns whether `token` has the lease. The
+    /// default always returns `true`.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn lease(
         &self,
         _scope: &str,
@@ -37,40 +53,55 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(true) }
     }
 
-    /// What [`commit`](Self::commit) saved under this name.
+    /// The progress that [`commit`](Self::commit) saved under this name.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn progress(&self, scope: &str, name: &str) -> impl Future<Output = Result<Option<String>, InboxError>> + Send;
 
-    /// What is known of these records; in the same order.
+    /// What is known about these records, in the order of `ids`. A record without data is `KnownRecord::default()`.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn known(
         &self,
         scope: &str,
         object: &str,
         ids: &[String],
-    ) -> impl Future<Output = Result<Vec<Known>, InboxError>> + Send;
+    ) -> impl Future<Output = Result<Vec<KnownRecord>, InboxError>> + Send;
 
-    /// Saves one page: its events, ids and the progress, all or nothing. An event whose state, or a newer one, is known by now is left out.
-    /// Returns how many events are new.
+    /// Saves a page in one transaction: its events, ids and progress. Leaves out an event if its state, or a newer one, is stored by now. Returns
+    /// the number of new events.
     ///
     /// # Errors
-    /// [`InboxError::CatchUpLeaseLost`] if the lease is not this token's, or ran out.
+    /// [`InboxError::CatchUpLeaseLost`] if the token does not have the lease, or it has expired; or if the database fails.
     fn commit(&self, commit: CatchUpCommit) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Before a pass: adds the ids that are known only from deliveries, with an empty key tag. By default there are none.
-    fn learn(&self, _scope: &str, _object: &str) -> impl Future<Output = Result<(), InboxError>> + Send {
+    /// Adds the ids that are known only from deliveries, with an empty key tag. Called before a pass. The default does nothing.
+    ///
+    /// # Errors
+    /// If the database fails.
+    fn add_delivered_ids(&self, _scope: &str, _object: &str) -> impl Future<Output = Result<(), InboxError>> + Send {
         async { Ok(()) }
     }
 
-    /// Counts the ids of an object, after leaving out those that a delivery said are destroyed.
-    fn census(
+    /// Counts the known ids of an object. First removes those that a delivery reported as destroyed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    fn count_ids(
         &self,
         scope: &str,
         object: &str,
         pass: i64,
         key_tag: &str,
-    ) -> impl Future<Output = Result<Census, InboxError>> + Send;
+    ) -> impl Future<Output = Result<IdCounts, InboxError>> + Send;
 
-    /// A page of the ids that this pass has not seen, in order, after `after`. With `key_tag`, only those that this API key has read
-    /// before.
+    /// The known ids that this pass has not seen, in ascending order: at most `limit` of those after `after`. With `key_tag`, only ids that
+    /// this API key has read before.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn missing(
         &self,
         scope: &str,
@@ -79,57 +110,64 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<Missing>, InboxError>> + Send;
+    ) -> impl Future<Output = Result<Vec<MissingRecord>, InboxError>> + Send;
 
-    /// How many deliveries, at most a thousand, arrived within this time: at Twenty's ceiling more were dropped. By default none.
+    /// The number of deliveries that arrived within this time until now; it may stop counting at 1,000. Near Twenty's rate limit, Twenty drops
+    /// deliveries. The default returns 0.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn deliveries_within(&self, _scope: &str, _time: Duration) -> impl Future<Output = Result<u64, InboxError>> + Send {
         async { Ok(0) }
     }
 
-    /// How often deliveries may have been lost so far: because one could not be stored, or because a receiver was down. When the number
-    /// grows, a run starts. By default it never does.
+    /// A counter of possible losses: a delivery that could not be stored, or a receiver's downtime. When it grows, a run starts early. The
+    /// default returns 0.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn losses(&self) -> impl Future<Output = Result<u64, InboxError>> + Send {
         async { Ok(0) }
     }
 }
 
-/// What keeps workspaces apart, as deliveries do: the tenant whose secret signs, or else the workspace.
+/// Identifies the workspace of stored data, as for deliveries: by the tenant whose secret signs, or else by the workspace's id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatchUpScope {
-    /// The tenant of the verifier.
+    /// The [tenant](twenty_webhook_core::Verifier::tenant) of the verifier.
     pub tenant: Option<String>,
-    /// The workspace's id.
+    /// The workspace's id, a UUID.
     pub workspace_id: Option<String>,
 }
 
 impl CatchUpScope {
-    /// The tenant, or else the workspace, or else nothing.
+    /// The tenant, else the workspace's id, else an empty string.
     pub fn key(&self) -> &str {
         self.tenant.as_deref().or(self.workspace_id.as_deref()).unwrap_or_default()
     }
 }
 
-/// What is known of a record.
+/// What is known about a record. States are in Unix milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// The newest state that catch-up has accounted for; `None` if its id was not seen, or not in a state that counts.
+pub struct KnownRecord {
+    /// The newest state that catch-up has seen and need not read again. `None` if there is none.
     pub state: Option<i64>,
-    /// Whether an event was made of that state, or was known: not so for what the first run found.
+    /// Whether an event exists for that state. There is none for a state that the first run found.
     pub is_handled: bool,
-    /// Whether its id was seen before, by the API or in a delivery.
+    /// Whether the id was seen before, through the API or in a delivery.
     pub is_seen: bool,
-    /// The newest state that is pending, running or done; [`i64::MAX`] for `destroyed` by a delivery.
+    /// The newest state whose event is pending, running or done; [`i64::MAX`] if a delivery reported the record as destroyed.
     pub handled: Option<i64>,
-    /// The dead letter with the newest state, and that state.
+    /// The dead letter with the newest state: its job, and the state.
     pub dead: Option<(JobId, i64)>,
 }
 
-/// An id that the API has shown.
+/// A record that the API returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundRecord {
     /// The record's id.
     pub id: String,
-    /// Its state, if it is accounted for from now on.
+    /// Its state in Unix milliseconds, if later runs need not read this state again.
     pub state: Option<i64>,
 }
 
@@ -138,49 +176,49 @@ pub struct Found {
 pub struct CatchUpCommit {
     /// The workspace.
     pub scope: CatchUpScope,
-    /// The lease that must still hold.
+    /// The token that must have the lease.
     pub token: i64,
-    /// It is extended to this long from now.
+    /// The lease is renewed for this long from now.
     pub lease: Duration,
-    /// The object, by its singular name.
+    /// The singular name of the object.
     pub object: String,
-    /// The running or last pass.
+    /// The number of the running or last pass.
     pub pass: i64,
-    /// Tells API keys apart; not secret.
+    /// Identifies the API key: the first 64 bits of a hash, in hex. Not secret.
     pub key_tag: String,
-    /// Caught-up events.
+    /// The events to store.
     pub events: Vec<WebhookEvent>,
-    /// Ids of records that exist.
-    pub found: Vec<Found>,
-    /// Whether their states are handled, by these events or by earlier ones: [`Known::is_handled`].
+    /// Records that exist.
+    pub found: Vec<FoundRecord>,
+    /// The value of [`KnownRecord::is_handled`] for the states in `found`.
     pub are_handled: bool,
-    /// Ids of records that do not.
+    /// Ids of records that no longer exist.
     pub gone: Vec<String>,
-    /// Names and values.
+    /// Progress to save: names and values, both opaque text.
     pub progress: Vec<(String, String)>,
 }
 
-/// How many ids of an object are known.
+/// Numbers of known ids of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
-    /// All.
+pub struct IdCounts {
+    /// All known ids.
     pub known: u64,
-    /// Those that the pass has not seen, and that the same API key had read before.
+    /// Ids that the pass has not seen, and that the same API key has read before.
     pub missing: u64,
-    /// Those that the pass has not seen, and that this API key never read.
+    /// Ids that the pass has not seen, and that this API key has never read.
     pub unproven: u64,
 }
 
-/// An id that a pass has not seen.
+/// A known record that a pass has not seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingRecord {
     /// The record's id.
     pub id: String,
-    /// Its last state, if one is known.
+    /// Its last known state, in Unix milliseconds.
     pub state: Option<i64>,
 }
 
-/// Wakes its workers for new events.
+/// Wakes the workers of this inbox for new events.
 impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
     async fn scopes(&self) -> Result<Vec<CatchUpScope>, InboxError> {
         self.store.scopes().await
@@ -202,7 +240,7 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
         self.store.progress(scope, name).await
     }
 
-    async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
+    async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
         self.store.known(scope, object, ids).await
     }
 
@@ -214,12 +252,12 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
         Ok(new)
     }
 
-    async fn learn(&self, scope: &str, object: &str) -> Result<(), InboxError> {
-        self.store.learn(scope, object).await
+    async fn add_delivered_ids(&self, scope: &str, object: &str) -> Result<(), InboxError> {
+        self.store.add_delivered_ids(scope, object).await
     }
 
-    async fn census(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<Census, InboxError> {
-        self.store.census(scope, object, pass, key_tag).await
+    async fn count_ids(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<IdCounts, InboxError> {
+        self.store.count_ids(scope, object, pass, key_tag).await
     }
 
     async fn missing(
@@ -230,7 +268,7 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<Missing>, InboxError> {
+    ) -> Result<Vec<MissingRecord>, InboxError> {
         self.store.missing(scope, object, pass, key_tag, after, limit).await
     }
 

@@ -1,13 +1,13 @@
 //! The statements of catch-up, for both databases. Lists are bound as JSON: `[[id, number], …]`.
 
 use crate::new_job::lane;
-use crate::{CatchUpScope, Found};
+use crate::{CatchUpScope, FoundRecord};
 
-/// A scope stays known when its last delivery is deleted, if it was caught up.
+/// A scope that was caught up stays known after its last delivery is deleted.
 pub(crate) const SCOPES: &str = "SELECT tenant, scope FROM {jobs} WHERE NOT caught_up
     UNION SELECT tenant, scope FROM {catch_up} WHERE scope <> '' AND name <> 'lease' LIMIT 2";
 
-/// Moves what was saved before any delivery named the workspace, unless that has progress of its own.
+/// Moves data that was saved before its workspace was known, unless the workspace has progress already.
 pub(crate) const ADOPT_JOBS: &str =
     "UPDATE {jobs} SET tenant = $2, scope = $1 WHERE caught_up AND scope = '' AND scope <> $1
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
@@ -23,7 +23,7 @@ pub(crate) const ADOPTABLE: &str =
     "SELECT COUNT(*) FROM {catch_up} WHERE scope = '' AND scope <> $1 AND name <> 'lease'
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
-/// A lease that ends too far in the future is free too: the clock was set back.
+/// A lease that ends too far in the future is free too, because the clock was set back.
 pub(crate) const LEASE: &str = "INSERT INTO {catch_up} AS c (scope, name, value, lease_token, lease_until)
     VALUES ($1, 'lease', '', $2, {now} + $3) ON CONFLICT (scope, name)
     DO UPDATE SET lease_token = excluded.lease_token, lease_until = excluded.lease_until
@@ -55,8 +55,8 @@ pub(crate) const KNOWN: &str =
         AND b.state <= 3 AND b.scope = $1 AND b.object = $2) AS batch_at
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
-/// A record that was found disproves an earlier `destroyed` of catch-up: that is no longer its newest state. Its key is
-/// free again, because the record may be destroyed later.
+/// Corrects an earlier `destroyed` event of catch-up for a record that exists: it is no longer the newest state, and its key
+/// becomes free, because the record may be destroyed later.
 pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET key = {another_key}, dated = FALSE, order_at = stored_at,
     state = CASE WHEN state <= 1 THEN 3 ELSE state END, finished_at = coalesce(finished_at, {now})
     WHERE caught_up AND lane {any} SELECT number FROM {pairs} AS p {end} AND action = 'destroyed' AND dated AND scope = $1 AND object = $2
@@ -86,19 +86,19 @@ pub(crate) const FORGET: &str =
     "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any} SELECT id FROM {pairs} AS p {end}";
 
 /// Runs once before a pass, because it reads all jobs.
-pub(crate) const LEARN: &str = "INSERT INTO {known} (scope, object, id, updated_at, pass, key_tag, handled)
+pub(crate) const ADD_DELIVERED: &str = "INSERT INTO {known} (scope, object, id, updated_at, pass, key_tag, handled)
     SELECT $1, $2, record_id, -1, 0, '', FALSE FROM (
         SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action <> 'destroyed' AND NOT caught_up
         UNION SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
-            WHERE b.scope = $1 AND b.object = $2 AND b.action <> 'destroyed') AS told
+            WHERE b.scope = $1 AND b.object = $2 AND b.action <> 'destroyed') AS delivered
     WHERE record_id IS NOT NULL ON CONFLICT (scope, object, id) DO NOTHING";
 
-pub(crate) const LEARN_DESTROYED: &str = "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any}
+pub(crate) const REMOVE_DESTROYED: &str = "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any}
     SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action = 'destroyed' AND dated AND state <= 3
     UNION ALL SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
         WHERE b.scope = $1 AND b.object = $2 AND b.action = 'destroyed' AND b.dated AND b.state <= 3 {end}";
 
-pub(crate) const CENSUS: &str = "SELECT count(*) AS known,
+pub(crate) const COUNT_IDS: &str = "SELECT count(*) AS known,
     coalesce(sum(CASE WHEN pass <> $3 AND key_tag = $4 THEN 1 ELSE 0 END), 0) AS missing,
     coalesce(sum(CASE WHEN pass <> $3 AND key_tag <> $4 THEN 1 ELSE 0 END), 0) AS unproven
     FROM {known} WHERE scope = $1 AND object = $2";
@@ -122,8 +122,8 @@ pub(crate) fn lanes(object: &str, ids: &[String]) -> String {
     pairs.to_string()
 }
 
-/// -1 stands for no state: any state is newer.
-pub(crate) fn states(found: &[Found]) -> String {
+/// -1 means no state: any state is newer.
+pub(crate) fn states(found: &[FoundRecord]) -> String {
     let pairs: serde_json::Value =
         found.iter().map(|found| serde_json::json!([found.id, found.state.unwrap_or(-1)])).collect();
     pairs.to_string()

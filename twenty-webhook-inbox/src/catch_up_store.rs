@@ -82,29 +82,38 @@ macro_rules! impl_catch_up_store {
                 Ok(())
             }
 
-            async fn run_learn(&self, tx: &mut $connection, scope: &str, object: &str) -> Result<(), sqlx::Error> {
+            async fn run_add_delivered_ids(
+                &self,
+                tx: &mut $connection,
+                scope: &str,
+                object: &str,
+            ) -> Result<(), sqlx::Error> {
                 use $crate::catch_up_sql as sql;
-                for statement in [sql::LEARN, sql::LEARN_DESTROYED] {
+                for statement in [sql::ADD_DELIVERED, sql::REMOVE_DESTROYED] {
                     self.dialect.query(statement).bind(scope).bind(object).execute(&mut *tx).await?;
                 }
                 Ok(())
             }
 
-            async fn run_census(
+            async fn run_count_ids(
                 &self,
                 tx: &mut $connection,
                 (scope, object): (&str, &str),
                 pass: i64,
                 key_tag: &str,
-            ) -> Result<$crate::Census, sqlx::Error> {
+            ) -> Result<$crate::IdCounts, sqlx::Error> {
                 use sqlx::Row as _;
                 use $crate::catch_up_sql as sql;
-                let forget = self.dialect.query(sql::LEARN_DESTROYED).bind(scope).bind(object);
+                let forget = self.dialect.query(sql::REMOVE_DESTROYED).bind(scope).bind(object);
                 forget.execute(&mut *tx).await?;
-                let census = self.dialect.query(sql::CENSUS).bind(scope).bind(object);
-                let row = census.bind(pass).bind(key_tag).fetch_one(&mut *tx).await?;
+                let count_ids = self.dialect.query(sql::COUNT_IDS).bind(scope).bind(object);
+                let row = count_ids.bind(pass).bind(key_tag).fetch_one(&mut *tx).await?;
                 let count = |name| row.try_get::<i64, _>(name).map(i64::unsigned_abs);
-                Ok($crate::Census { known: count("known")?, missing: count("missing")?, unproven: count("unproven")? })
+                Ok($crate::IdCounts {
+                    known: count("known")?,
+                    missing: count("missing")?,
+                    unproven: count("unproven")?,
+                })
             }
         }
 
@@ -149,7 +158,12 @@ macro_rules! impl_catch_up_store {
                     .map_err(InboxError::database)
             }
 
-            async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<$crate::Known>, InboxError> {
+            async fn known(
+                &self,
+                scope: &str,
+                object: &str,
+                ids: &[String],
+            ) -> Result<Vec<$crate::KnownRecord>, InboxError> {
                 use sqlx::Row as _;
                 let known = self.dialect.query($crate::catch_up_sql::KNOWN);
                 let known = known.bind(scope).bind(object).bind($crate::catch_up_sql::lanes(object, ids));
@@ -164,7 +178,7 @@ macro_rules! impl_catch_up_store {
                     let is_seen = row.try_get("is_known")?;
                     let state = $crate::catch_up_sql::state(row.try_get("updated_at")?);
                     let is_handled = row.try_get::<Option<bool>, _>("handled")?.unwrap_or(false);
-                    Ok((row.try_get("id")?, $crate::Known { state, is_handled, is_seen, handled, dead }))
+                    Ok((row.try_get("id")?, $crate::KnownRecord { state, is_handled, is_seen, handled, dead }))
                 };
                 for row in &rows {
                     let (id, known): (String, _) =
@@ -183,22 +197,24 @@ macro_rules! impl_catch_up_store {
                 new.ok_or(InboxError::CatchUpLeaseLost)
             }
 
-            async fn learn(&self, scope: &str, object: &str) -> Result<(), InboxError> {
+            async fn add_delivered_ids(&self, scope: &str, object: &str) -> Result<(), InboxError> {
                 let (scope, object) = (scope.to_owned(), object.to_owned());
-                self.in_transaction(move |this, tx| Box::pin(async move { this.run_learn(tx, &scope, &object).await }))
-                    .await
+                self.in_transaction(move |this, tx| {
+                    Box::pin(async move { this.run_add_delivered_ids(tx, &scope, &object).await })
+                })
+                .await
             }
 
-            async fn census(
+            async fn count_ids(
                 &self,
                 scope: &str,
                 object: &str,
                 pass: i64,
                 key_tag: &str,
-            ) -> Result<$crate::Census, InboxError> {
+            ) -> Result<$crate::IdCounts, InboxError> {
                 let (scope, object, key_tag) = (scope.to_owned(), object.to_owned(), key_tag.to_owned());
                 self.in_transaction(move |this, tx| {
-                    Box::pin(async move { this.run_census(tx, (&scope, &object), pass, &key_tag).await })
+                    Box::pin(async move { this.run_count_ids(tx, (&scope, &object), pass, &key_tag).await })
                 })
                 .await
             }
@@ -211,7 +227,7 @@ macro_rules! impl_catch_up_store {
                 key_tag: Option<&str>,
                 after: &str,
                 limit: u32,
-            ) -> Result<Vec<$crate::Missing>, InboxError> {
+            ) -> Result<Vec<$crate::MissingRecord>, InboxError> {
                 use sqlx::Row as _;
                 let missing = self
                     .dialect
@@ -227,7 +243,7 @@ macro_rules! impl_catch_up_store {
                 let read = |row: &_| {
                     let row: &$row = row;
                     let state = $crate::catch_up_sql::state(row.try_get("updated_at")?);
-                    Ok($crate::Missing { id: row.try_get("id")?, state })
+                    Ok($crate::MissingRecord { id: row.try_get("id")?, state })
                 };
                 rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(InboxError::database)
             }

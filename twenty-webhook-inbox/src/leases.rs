@@ -8,31 +8,31 @@ use crate::JobId;
 
 /// The leases that a worker holds: what its heartbeat renews.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Leases(Arc<Mutex<HashMap<JobId, Held>>>);
+pub(crate) struct Leases(Arc<Mutex<HashMap<JobId, Lease>>>);
 
 #[derive(Debug)]
-struct Held {
+struct Lease {
     token: i64,
-    /// A handler that blocks its thread cannot be cancelled, so renewal of its lease has an end.
-    renew_until: Option<Instant>,
+    /// No renewal after this time: a handler that blocks its thread cannot be cancelled.
+    renewal_deadline: Option<Instant>,
     handler: Option<AbortHandle>,
 }
 
 impl Leases {
-    fn held(&self) -> MutexGuard<'_, HashMap<JobId, Held>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<JobId, Lease>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn insert(&self, id: JobId, token: i64) {
-        self.held().insert(id, Held { token, renew_until: None, handler: None });
+        self.held().insert(id, Lease { token, renewal_deadline: None, handler: None });
     }
 
     /// Records that the handler of these jobs has begun. Returns `false` if a lease was lost already.
-    pub(crate) fn begin(&self, ids: &[JobId], token: i64, handler: &AbortHandle, renew_until: Instant) -> bool {
+    pub(crate) fn begin(&self, ids: &[JobId], token: i64, handler: &AbortHandle, renewal_deadline: Instant) -> bool {
         let mut held = self.held();
         ids.iter().all(|id| match held.get_mut(id).filter(|held| held.token == token) {
             Some(held) => {
-                (held.handler, held.renew_until) = (Some(handler.clone()), Some(renew_until));
+                (held.handler, held.renewal_deadline) = (Some(handler.clone()), Some(renewal_deadline));
                 true
             }
             None => false,
@@ -44,7 +44,7 @@ impl Leases {
         let mut held = self.held();
         ids.iter().all(|id| match held.get_mut(id).filter(|held| held.token == token) {
             Some(held) => {
-                (held.handler, held.renew_until) = (None, None);
+                (held.handler, held.renewal_deadline) = (None, None);
                 true
             }
             None => false,
@@ -61,7 +61,7 @@ impl Leases {
     /// The leases to renew, and the jobs past their limit. Forgets the latter and cancels their handlers.
     pub(crate) fn to_renew(&self, now: Instant) -> (Vec<(JobId, i64)>, Vec<JobId>) {
         let mut held = self.held();
-        let overdue = |held: &Held| held.renew_until.is_some_and(|until| until < now);
+        let overdue = |lease: &Lease| lease.renewal_deadline.is_some_and(|deadline| deadline < now);
         let blocked: Vec<_> = held.iter().filter(|(_, held)| overdue(held)).map(|(id, _)| *id).collect();
         for id in &blocked {
             if let Some(handler) = held.remove(id).and_then(|held| held.handler) {
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// After that the job may run twice at once, so not a moment earlier.
+    /// After the deadline the job may run twice at the same time.
     #[tokio::test(start_paused = true)]
     async fn a_handler_that_blocks_is_not_renewed_for_ever() {
         let (leases, id) = (Leases::default(), JobId::new(1));

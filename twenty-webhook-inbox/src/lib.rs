@@ -126,7 +126,7 @@ mod worker;
 
 pub use backoff::Backoff;
 pub use bytes::Bytes;
-pub use catch_up::{CatchUpCommit, CatchUpScope, CatchUpStore, Census, Found, Known, Missing};
+pub use catch_up::{CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, IdCounts, KnownRecord, MissingRecord};
 pub use error::InboxError;
 pub use handler::{Handler, with_state};
 pub use handler_error::HandlerError;

@@ -1,6 +1,8 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Row, SqliteConnection};
-use twenty_webhook_catchup::{CatchUpCommit, CatchUpStore, Census, InboxError, Known, Missing, WebhookEvent};
+use twenty_webhook_catchup::{
+    CatchUpCommit, CatchUpStore, IdCounts, InboxError, KnownRecord, MissingRecord, WebhookEvent,
+};
 use twenty_webhook_core::records::Company;
 use twenty_webhook_core::{Action, jiff};
 
@@ -10,12 +12,12 @@ CREATE TABLE IF NOT EXISTS companies (id TEXT PRIMARY KEY, name TEXT, updated_at
 CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ";
 
-/// What is newer stays. Whatever calls it twice changes nothing.
+/// Keeps the newer state, so writing an event twice changes nothing.
 const UPSERT: &str = "INSERT INTO companies (id, name, updated_at, is_deleted, pass, key_tag) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, is_deleted = excluded.is_deleted
     WHERE excluded.updated_at >= companies.updated_at";
 
-/// The table, and how far it was read. For one workspace and one object, so nothing here asks which.
+/// The table of companies, and the progress of catch-up. It ignores scope and object, because there is one of each.
 #[derive(Clone, Debug)]
 pub(crate) struct Companies(pub(crate) SqlitePool);
 
@@ -67,12 +69,17 @@ impl CatchUpStore for Companies {
         value.fetch_optional(&self.0).await.map_err(InboxError::database)
     }
 
-    async fn known(&self, _: &str, _: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
+    async fn known(&self, _: &str, _: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
         let mut all = Vec::new();
         for id in ids {
             let state = sqlx::query_scalar("SELECT updated_at FROM companies WHERE id = $1").bind(id);
             let state: Option<i64> = state.fetch_optional(&self.0).await.map_err(InboxError::database)?;
-            all.push(Known { state, is_handled: state.is_some(), is_seen: state.is_some(), ..Known::default() });
+            all.push(KnownRecord {
+                state,
+                is_handled: state.is_some(),
+                is_seen: state.is_some(),
+                ..KnownRecord::default()
+            });
         }
         Ok(all)
     }
@@ -84,12 +91,12 @@ impl CatchUpStore for Companies {
         Ok(commit.events.len() as u64)
     }
 
-    async fn census(&self, _: &str, _: &str, pass: i64, key_tag: &str) -> Result<Census, InboxError> {
+    async fn count_ids(&self, _: &str, _: &str, pass: i64, key_tag: &str) -> Result<IdCounts, InboxError> {
         let count = "SELECT count(*) AS known, coalesce(sum(pass <> $1 AND key_tag = $2), 0) AS missing,
             coalesce(sum(pass <> $1 AND key_tag <> $2), 0) AS unproven FROM companies";
         let row = sqlx::query(count).bind(pass).bind(key_tag).fetch_one(&self.0).await.map_err(InboxError::database)?;
         let count = |name| row.get::<i64, _>(name).unsigned_abs();
-        Ok(Census { known: count("known"), missing: count("missing"), unproven: count("unproven") })
+        Ok(IdCounts { known: count("known"), missing: count("missing"), unproven: count("unproven") })
     }
 
     async fn missing(
@@ -100,12 +107,12 @@ impl CatchUpStore for Companies {
         key_tag: Option<&str>,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<Missing>, InboxError> {
+    ) -> Result<Vec<MissingRecord>, InboxError> {
         let missing = sqlx::query(
             "SELECT id, updated_at FROM companies WHERE pass <> $1 AND id > $2 AND ($3 IS NULL OR key_tag = $3) ORDER BY id LIMIT $4",
         );
         let rows = missing.bind(pass).bind(after).bind(key_tag).bind(limit).fetch_all(&self.0).await;
-        let read = |row: &SqliteRow| Missing { id: row.get("id"), state: Some(row.get("updated_at")) };
+        let read = |row: &SqliteRow| MissingRecord { id: row.get("id"), state: Some(row.get("updated_at")) };
         Ok(rows.map_err(InboxError::database)?.iter().map(read).collect())
     }
 }

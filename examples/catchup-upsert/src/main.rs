@@ -1,5 +1,5 @@
-//! Keeps a table of companies in step with Twenty, without an inbox and without webhooks: every page is written in one transaction with the
-//! place to go on from. Webhooks may write to the same table, with the same upsert.
+//! Take this when a table must follow Twenty, and you need no events: it copies Twenty's companies into SQLite, without an inbox and without
+//! webhooks. Each page is written in one transaction with the cursor of the next. A webhook handler may use the same upsert.
 //!
 //! ```sh
 //! TWENTY_URL=https://crm.example.com TWENTY_API_KEY=… cargo run -p catchup-upsert

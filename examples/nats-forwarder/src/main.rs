@@ -1,25 +1,23 @@
-//! Take this when other services consume Twenty's events from NATS: every delivery is published to JetStream, on `twenty.person.created`
-//! for instance.
+//! Take this when other services consume Twenty's events from NATS: it publishes each delivery to JetStream, for example on the subject
+//! `twenty.person.created`.
 //!
 //! ```sh
 //! NATS_URL=nats://127.0.0.1:4222 cargo run -p nats-forwarder
 //! ```
 //!
-//! A delivery is answered with 202 only after JetStream has stored it, and with 503 otherwise. Twenty does not retry: to lose nothing while
-//! NATS is down, use the inbox and publish from its worker.
-//! The replay key is the message's id, so JetStream stores a delivery once, even if two of these forwarders receive it.
+//! A delivery is answered with 202 after JetStream has stored it, and with 503 otherwise. Twenty does not retry: to lose nothing while NATS
+//! is down, use the inbox and publish from its worker. The replay key is the message's id (`Nats-Msg-Id`), so JetStream stores a delivery
+//! once, even if two of these forwarders receive it.
 
 use std::env;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::Config;
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::post;
-use twenty_webhook_axum::{Delivery, TwentyWebhookLayer, Webhook, WebhookEvent, listener, serve, shutdown_signal};
+use axum::{Router, extract::State, http::StatusCode, routing::post};
+use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookEvent, listener, serve, shutdown_signal};
 
 #[cfg(test)]
 mod tests;
@@ -66,17 +64,14 @@ async fn forward(State(jetstream): State<Context>, Webhook(event): Webhook) -> S
 }
 
 async fn publish(jetstream: &Context, event: &WebhookEvent) -> anyhow::Result<()> {
-    let message = PublishMessage::build().payload(event.body().clone());
-    let message = match event.delivery().map(Delivery::replay_key) {
-        Some(key) => message.message_id(key.to_string()),
-        None => message,
-    };
+    let delivery = event.delivery().context("the event is not from the layer")?;
+    let message = PublishMessage::build().payload(event.body().clone()).message_id(delivery.replay_key().to_string());
     // The first `await` sends the message, the second one waits for the acknowledgement.
     jetstream.send_publish(subject(event), message).await?.await?;
     Ok(())
 }
 
-/// A name that is not a valid subject goes to `twenty.other`.
+/// An event whose name is not a valid subject goes to `twenty.other`.
 fn subject(event: &WebhookEvent) -> String {
     let name = event.name().as_str();
     let is_token = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -3,7 +3,9 @@
 /// Needs a tokio runtime with I/O enabled.
 pub async fn shutdown_signal() {
     if let Err(error) = signalled().await {
-        tracing::error!(target: "twenty_webhook", %error, "cannot listen for signals: this server stops only when it is killed"
+        tracing::error!(
+            target: "twenty_webhook", %error,
+            "cannot listen for signals: this server stops only when it is killed"
         );
         std::future::pending::<()>().await;
     }

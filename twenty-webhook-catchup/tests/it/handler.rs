@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use twenty_webhook_catchup::{
-    CatchUpCommit, CatchUpError, CatchUpStore, Census, InboxError, Known, Missing, WebhookEvent,
+    CatchUpCommit, CatchUpError, CatchUpStore, IdCounts, InboxError, KnownRecord, MissingRecord, WebhookEvent,
 };
 
 use crate::support::Place;
@@ -22,11 +22,11 @@ impl CatchUpStore for Memory {
         Ok(self.progress.lock().unwrap().get(name).cloned())
     }
 
-    async fn known(&self, _: &str, object: &str, ids: &[String]) -> Result<Vec<Known>, InboxError> {
+    async fn known(&self, _: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
         let states = self.states.lock().unwrap();
         let known = |id: &String| {
             let state = states.get(&(object.to_owned(), id.clone())).copied();
-            Known { state, is_handled: state.is_some(), is_seen: state.is_some(), ..Known::default() }
+            KnownRecord { state, is_handled: state.is_some(), is_seen: state.is_some(), ..KnownRecord::default() }
         };
         Ok(ids.iter().map(known).collect())
     }
@@ -39,8 +39,8 @@ impl CatchUpStore for Memory {
         Ok(commit.events.len() as u64)
     }
 
-    async fn census(&self, _: &str, _: &str, _: i64, _: &str) -> Result<Census, InboxError> {
-        Ok(Census::default())
+    async fn count_ids(&self, _: &str, _: &str, _: i64, _: &str) -> Result<IdCounts, InboxError> {
+        Ok(IdCounts::default())
     }
 
     async fn missing(
@@ -51,7 +51,7 @@ impl CatchUpStore for Memory {
         _: Option<&str>,
         _: &str,
         _: u32,
-    ) -> Result<Vec<Missing>, InboxError> {
+    ) -> Result<Vec<MissingRecord>, InboxError> {
         Ok(Vec::new())
     }
 }

@@ -48,8 +48,7 @@ async fn neither_the_api_key_nor_a_record_is_in_it() {
     place.twenty.set_role(place.twenty.api_key(), Role::default().forbid("person"));
     place.report(place.catch_up()).await;
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for line in
-        ["caught up", "all ids were compared", "asked again", "limits the rate", "cannot catch up on this object"]
+    for line in ["caught up", "all ids were compared", "retrying", "limits the rate", "cannot catch up on this object"]
     {
         assert!(text.contains(line), "{line:?} is not in the log");
     }

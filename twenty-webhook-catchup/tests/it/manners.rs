@@ -35,7 +35,7 @@ async fn it_gives_up_in_the_end_and_goes_on_the_next_time() {
     let place = place().await;
     place.twenty.fail_next([ApiFailure::Status(500); 6]);
     let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
-    assert!(matches!(error, CatchUpError::Unanswered { attempts: 6, .. }), "{error}");
+    assert!(matches!(error, CatchUpError::NoResponse { attempts: 6, .. }), "{error}");
     assert_eq!(place.run(place.catch_up()).await.read, 450);
 }
 
@@ -43,10 +43,10 @@ async fn it_gives_up_in_the_end_and_goes_on_the_next_time() {
 async fn a_refusal_is_not_asked_again() {
     for (status, is_it) in [
         (401, (|error| matches!(error, CatchUpError::Unauthorized)) as fn(&CatchUpError) -> bool),
-        (402, |error| matches!(error, CatchUpError::AllowanceSpent)),
+        (402, |error| matches!(error, CatchUpError::PaymentRequired)),
         (403, |error| matches!(error, CatchUpError::Forbidden(_))),
-        (400, |error| matches!(error, CatchUpError::Refused { status: 400, .. })),
-        (302, |error| matches!(error, CatchUpError::Refused { status: 302, .. })),
+        (400, |error| matches!(error, CatchUpError::Rejected { status: 400, .. })),
+        (302, |error| matches!(error, CatchUpError::Rejected { status: 302, .. })),
     ] {
         let place = place().await;
         let before = place.twenty.api_requests().len();
@@ -131,7 +131,7 @@ async fn an_answer_without_end_is_cut_off() {
     let place = place().await;
     place.twenty.fail_next([ApiFailure::Endless]);
     let error = place.catch_up().max_body(1 << 20).run_once(&place.inbox).await.unwrap_err();
-    assert!(matches!(error, CatchUpError::TooLarge(_)), "{error}");
+    assert!(matches!(error, CatchUpError::ResponseTooLarge(_)), "{error}");
 }
 
 #[tokio::test]
@@ -185,9 +185,9 @@ async fn a_run_that_lost_its_lease_saves_nothing() {
 #[test]
 fn urls_and_keys_are_checked() {
     for url in ["crm", "ftp://crm", "https://", "https://user@crm", "https://crm?x=1", "https://crm#x", "file:///etc"] {
-        assert!(matches!(CatchUp::new(url, "key"), Err(CatchUpError::Url(_))), "{url}");
+        assert!(matches!(CatchUp::new(url, "key"), Err(CatchUpError::InvalidUrl(_))), "{url}");
     }
-    assert!(matches!(CatchUp::new("https://crm", "a\nb"), Err(CatchUpError::ApiKey)));
+    assert!(matches!(CatchUp::new("https://crm", "a\nb"), Err(CatchUpError::InvalidApiKey)));
     let catch_up = CatchUp::new("https://crm.example.com/", "s3cret-key").unwrap();
     assert!(!format!("{catch_up:?}").contains("s3cret"));
 }

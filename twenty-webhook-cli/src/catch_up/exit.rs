@@ -24,8 +24,12 @@ pub(super) fn of_report(report: &Report) -> ExitCode {
 pub(super) fn of_error(error: &CatchUpError) -> ExitCode {
     use CatchUpError as E;
     ExitCode::from(match error {
-        E::Unauthorized | E::AllowanceSpent | E::Forbidden(_) | E::Refused { .. } => REFUSED,
-        E::RateLimited(_) | E::Unanswered { .. } | E::Answer(_) | E::RepeatedCursor | E::TooLarge(_) => UNREACHABLE,
+        E::Unauthorized | E::PaymentRequired | E::Forbidden(_) | E::Rejected { .. } => REFUSED,
+        E::RateLimited(_)
+        | E::NoResponse { .. }
+        | E::InvalidResponse(_)
+        | E::RepeatedCursor
+        | E::ResponseTooLarge(_) => UNREACHABLE,
         E::Busy => BUSY,
         E::TooManyMissing { .. } => TOO_MANY_MISSING,
         _ => FAILED,
@@ -51,9 +55,9 @@ pub(super) fn message(error: &CatchUpError) -> String {
     let fix = match error {
         E::Unauthorized => "Make a new API key in Twenty, in Settings → API & Webhooks.",
         E::Forbidden(_) => "Give the key's role the permission to read the data model.",
-        E::Answer(_) | E::Refused { .. } => "Is --url the address of Twenty's server, without /rest?",
-        E::Unanswered { .. } => "Check the address, and whether Twenty runs.",
-        E::WhichWorkspace => "--tenant or --workspace says it.",
+        E::InvalidResponse(_) | E::Rejected { .. } => "Is --url the address of Twenty's server, without /rest?",
+        E::NoResponse { .. } => "Check the address, and whether Twenty runs.",
+        E::AmbiguousWorkspace => "--tenant or --workspace says it.",
         E::Busy => "If its process was killed, the next run can start a minute later.",
         _ => return error.to_string(),
     };

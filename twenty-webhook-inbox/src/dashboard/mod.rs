@@ -24,10 +24,10 @@ use crate::dashboard::params::{Action, Params};
 use crate::{Inbox, InboxError, Store};
 
 impl<S: Store> Inbox<S> {
-    /// A web page that shows the jobs, their payloads and their errors. It changes nothing:
-    /// [`dashboard_with_actions`](Self::dashboard_with_actions) does.
+    /// A read-only web page that shows the jobs, their payloads and their errors. To change jobs, use
+    /// [`dashboard_with_actions`](Self::dashboard_with_actions).
     ///
-    /// *It shows customers' data, and has no login.* Put it behind yours, at any path:
+    /// *It shows customers' data, and has no login.* Put it behind your own login, at any path:
     ///
     /// ```no_run
     /// use axum::Router;
@@ -53,13 +53,13 @@ impl<S: Store> Inbox<S> {
     }
 
     /// The [`dashboard`](Self::dashboard), with buttons to retry, rerun and delete jobs. Each asks for a confirmation, and a request that
-    /// another site made the browser send is refused.
+    /// another site made the browser send is rejected.
     pub fn dashboard_with_actions(&self) -> Router {
         router(self.clone(), true)
     }
 }
 
-/// All pages have one address and differ in the query, so links do not depend on the path that it is served at.
+/// All pages have the same path and differ in the query, so links do not depend on where the dashboard is mounted.
 fn router<S: Store>(inbox: Inbox<S>, acts: bool) -> Router {
     Router::new().fallback(answer::<S>).with_state(Dashboard { inbox, acts })
 }
@@ -70,22 +70,22 @@ struct Dashboard<S> {
     acts: bool,
 }
 
-/// A filter without a match does not read a million jobs to the end.
-const LONGEST: Duration = Duration::from_secs(10);
-const LARGEST_FORM: usize = 16 << 10;
+/// Stops a filter that matches nothing from reading a million jobs.
+const DEADLINE: Duration = Duration::from_secs(10);
+const MAX_FORM_BYTES: usize = 16 << 10;
 
 async fn answer<S: Store>(State(dashboard): State<Dashboard<S>>, request: Request) -> Response {
-    let answered = timeout(LONGEST, dashboard.answer(request)).await;
+    let answered = timeout(DEADLINE, dashboard.answer(request)).await;
     let mut response = match answered {
         Ok(Ok(response)) => response,
-        Ok(Err(refusal)) => refusal.into_response(),
+        Ok(Err(error)) => error.into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "It took too long. Narrow the filter.\n").into_response(),
     };
     response.headers_mut().extend(HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }
 
-/// Only its own style and script, no frame, no cache.
+/// They allow the page's own style and script, and no frame or cache.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         CONTENT_SECURITY_POLICY,
@@ -99,9 +99,9 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (CACHE_CONTROL, "no-store"),
 ];
 
-/// A request that is not answered with a page.
+/// Why a request gets no page.
 #[derive(Debug)]
-enum Refusal {
+enum DashboardError {
     Bad(String),
     NotFound,
     Forbidden(&'static str),
@@ -109,19 +109,21 @@ enum Refusal {
     Database(InboxError),
 }
 
-impl From<InboxError> for Refusal {
+impl From<InboxError> for DashboardError {
     fn from(error: InboxError) -> Self {
         Self::Database(error)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for DashboardError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::Bad(why) => (StatusCode::BAD_REQUEST, "Not understood", why),
+            Self::Bad(why) => (StatusCode::BAD_REQUEST, "Bad request", why),
             Self::NotFound => (StatusCode::NOT_FOUND, "No such job", "It may have been deleted.".to_owned()),
-            Self::Forbidden(why) => (StatusCode::FORBIDDEN, "Refused", why.to_owned()),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Refused", "This only shows.".to_owned()),
+            Self::Forbidden(why) => (StatusCode::FORBIDDEN, "Forbidden", why.to_owned()),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", "This dashboard is read-only.".to_owned())
+            }
             Self::Database(error) => {
                 tracing::error!(%error, "the dashboard cannot reach the inbox");
                 (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer", "See the log.".to_owned())
@@ -132,7 +134,7 @@ impl IntoResponse for Refusal {
 }
 
 impl<S: Store> Dashboard<S> {
-    async fn answer(&self, request: Request) -> Result<Response, Refusal> {
+    async fn answer(&self, request: Request) -> Result<Response, DashboardError> {
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or_default();
         match parts.method {
@@ -142,19 +144,19 @@ impl<S: Store> Dashboard<S> {
                 let page = self.show(&Params::read(query.as_bytes())?).await?;
                 Ok(Html(page.into_string()).into_response())
             }
-            Method::POST if !self.acts => Err(Refusal::MethodNotAllowed),
+            Method::POST if !self.acts => Err(DashboardError::MethodNotAllowed),
             Method::POST => {
                 check_origin(&parts.headers, &parts.uri)?;
-                let form: Bytes = axum::body::to_bytes(body, LARGEST_FORM)
+                let form: Bytes = axum::body::to_bytes(body, MAX_FORM_BYTES)
                     .await
-                    .map_err(|_| Refusal::Bad("The form is too large.".to_owned()))?;
+                    .map_err(|_| DashboardError::Bad("The form is too large.".to_owned()))?;
                 self.act(&Params::read(&form)?).await
             }
-            _ => Err(Refusal::MethodNotAllowed),
+            _ => Err(DashboardError::MethodNotAllowed),
         }
     }
 
-    async fn show(&self, params: &Params) -> Result<Markup, Refusal> {
+    async fn show(&self, params: &Params) -> Result<Markup, DashboardError> {
         if params.counts.is_some() {
             return Ok(page::counts(&self.inbox.counts().await?, self.inbox.is_paused().await?));
         }
@@ -162,7 +164,7 @@ impl<S: Store> Dashboard<S> {
             return self.confirm(action, params).await;
         }
         if let Some(id) = params.job()? {
-            let (job, body) = self.inbox.store.find(id).await?.ok_or(Refusal::NotFound)?;
+            let (job, body) = self.inbox.store.find(id).await?.ok_or(DashboardError::NotFound)?;
             return Ok(page::page(&format!("Job {id}"), &one::page(&job, body.as_deref(), self.acts)));
         }
         let filter = params.filter()?.limit(list::ROWS);
@@ -172,17 +174,17 @@ impl<S: Store> Dashboard<S> {
     }
 
     /// How many jobs a change would affect.
-    async fn confirm(&self, action: Action, params: &Params) -> Result<Markup, Refusal> {
+    async fn confirm(&self, action: Action, params: &Params) -> Result<Markup, DashboardError> {
         if !self.acts {
-            return Err(Refusal::Forbidden("This dashboard only shows."));
+            return Err(DashboardError::Forbidden("This dashboard is read-only."));
         }
         let jobs = self.inbox.jobs(&params.filter_to_change()?).await?;
         let jobs = jobs.iter().filter(|job| action.applies_to(job.state)).count();
         Ok(page::page("Confirm", &one::confirm(action, params, jobs)))
     }
 
-    async fn act(&self, params: &Params) -> Result<Response, Refusal> {
-        let action = params.confirm.ok_or_else(|| Refusal::Bad("Which action?".to_owned()))?;
+    async fn act(&self, params: &Params) -> Result<Response, DashboardError> {
+        let action = params.confirm.ok_or_else(|| DashboardError::Bad("Which action?".to_owned()))?;
         let filter = params.filter_to_change()?;
         let changed = match action {
             Action::Retry => self.inbox.retry(&filter).await?,
@@ -196,14 +198,14 @@ impl<S: Store> Dashboard<S> {
 }
 
 /// Another site can make a browser send a form with the user's cookies. The browser's `Origin` names that site.
-fn check_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+fn check_origin(headers: &HeaderMap, uri: &Uri) -> Result<(), DashboardError> {
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let origin = origin.ok_or(Refusal::Forbidden("The request has no Origin."))?;
+    let origin = origin.ok_or(DashboardError::Forbidden("The request has no Origin."))?;
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(Authority::as_str));
     if authority.is_some() && authority == host {
         Ok(())
     } else {
-        Err(Refusal::Forbidden("The request comes from another site."))
+        Err(DashboardError::Forbidden("The request comes from another site."))
     }
 }

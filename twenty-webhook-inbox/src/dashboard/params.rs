@@ -2,7 +2,7 @@ use axum::extract::Query;
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
-use crate::dashboard::Refusal;
+use crate::dashboard::DashboardError;
 use crate::{JobFilter, JobId, State};
 
 /// The fields of a query or a form, as a browser sent them.
@@ -56,48 +56,48 @@ impl Action {
 }
 
 impl Params {
-    pub(super) fn read(encoded: &[u8]) -> Result<Self, Refusal> {
-        let encoded = str::from_utf8(encoded).map_err(|_| Refusal::Bad("It is not UTF-8.".to_owned()))?;
+    pub(super) fn read(encoded: &[u8]) -> Result<Self, DashboardError> {
+        let encoded = str::from_utf8(encoded).map_err(|_| DashboardError::Bad("It is not UTF-8.".to_owned()))?;
         let uri = Uri::builder().path_and_query(format!("/?{encoded}")).build();
-        let uri = uri.map_err(|_| Refusal::Bad("It is no query.".to_owned()))?;
-        let Query(params) = Query::try_from_uri(&uri).map_err(|error| Refusal::Bad(error.body_text()))?;
+        let uri = uri.map_err(|_| DashboardError::Bad("It is no query.".to_owned()))?;
+        let Query(params) = Query::try_from_uri(&uri).map_err(|error| DashboardError::Bad(error.body_text()))?;
         Ok(params)
     }
 
-    pub(super) fn job(&self) -> Result<Option<JobId>, Refusal> {
+    pub(super) fn job(&self) -> Result<Option<JobId>, DashboardError> {
         id(&self.job)
     }
 
-    pub(super) fn before(&self) -> Result<Option<JobId>, Refusal> {
+    pub(super) fn before(&self) -> Result<Option<JobId>, DashboardError> {
         id(&self.before)
     }
 
-    pub(super) fn filter(&self) -> Result<JobFilter, Refusal> {
+    pub(super) fn filter(&self) -> Result<JobFilter, DashboardError> {
         if let Some(id) = self.job()? {
             return Ok(JobFilter::id(id));
         }
         let mut filter = match State::ALL.into_iter().find(|state| state.as_str() == self.state) {
             Some(state) => JobFilter::in_state(state),
             None if self.state.is_empty() => JobFilter::all(),
-            None => return Err(Refusal::Bad("There is no such state.".to_owned())),
+            None => return Err(DashboardError::Bad("There is no such state.".to_owned())),
         };
         let name = self.name.trim();
         if !name.is_empty() {
-            filter = filter.named(name.parse().map_err(|error| Refusal::Bad(format!("The name: {error}")))?);
+            filter = filter.named(name.parse().map_err(|error| DashboardError::Bad(format!("The name: {error}")))?);
         }
         let (object, record) = (self.object.trim(), self.record.trim());
         match (object, record) {
             ("", "") => {}
-            ("", _) | (_, "") => return Err(Refusal::Bad("A record is an object and an id.".to_owned())),
+            ("", _) | (_, "") => return Err(DashboardError::Bad("A record is an object and an id.".to_owned())),
             _ => filter = filter.record(object, record),
         }
         Ok(filter)
     }
 
     /// One job, or jobs in one state: a form that lacks fields must not change all jobs.
-    pub(super) fn filter_to_change(&self) -> Result<JobFilter, Refusal> {
+    pub(super) fn filter_to_change(&self) -> Result<JobFilter, DashboardError> {
         if self.job.is_empty() && self.state.is_empty() {
-            return Err(Refusal::Bad("Of which jobs? Say a job, or a state.".to_owned()));
+            return Err(DashboardError::Bad("Of which jobs? Say a job, or a state.".to_owned()));
         }
         self.filter()
     }
@@ -122,11 +122,11 @@ impl Params {
     }
 }
 
-fn id(text: &str) -> Result<Option<JobId>, Refusal> {
+fn id(text: &str) -> Result<Option<JobId>, DashboardError> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| Refusal::Bad("An id is a number.".to_owned()))
+    text.parse().map(Some).map_err(|_| DashboardError::Bad("An id is a number.".to_owned()))
 }
 
 fn percent_encoded(text: &str) -> String {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use twenty_webhook_inbox::{
-    CatchUpCommit, CatchUpScope, CatchUpStore, Census, Found, Inbox, InboxError, JobFilter, Known, Missing, State,
-    Store, WebhookEvent,
+    CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, IdCounts, Inbox, InboxError, JobFilter, KnownRecord,
+    MissingRecord, State, Store, WebhookEvent,
 };
 
 use crate::support::{Place, changed};
@@ -43,8 +43,8 @@ fn commit(pass: i64) -> CatchUpCommit {
     }
 }
 
-fn found(id: &str, state: Option<i64>) -> Found {
-    Found { id: id.to_owned(), state }
+fn found(id: &str, state: Option<i64>) -> FoundRecord {
+    FoundRecord { id: id.to_owned(), state }
 }
 
 #[tokio::test]
@@ -116,11 +116,11 @@ async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
         let page = CatchUpCommit { events: vec![caught_up("updated", record, second)], ..commit(1) };
         assert_eq!(inbox.commit(page).await.unwrap(), new, "{record} {second}");
     }
-    inbox.learn("w", "person").await.unwrap();
-    assert_eq!(inbox.census("w", "person", 2, "key").await.unwrap(), Census { known: 2, missing: 0, unproven: 2 });
+    inbox.add_delivered_ids("w", "person").await.unwrap();
+    assert_eq!(inbox.count_ids("w", "person", 2, "key").await.unwrap(), IdCounts { known: 2, missing: 0, unproven: 2 });
     inbox.store(&batch("destroyed", &[("1", 5), ("2", 9)])).await.unwrap();
     assert_eq!(known(inbox, "1").await.handled, Some(i64::MAX));
-    assert_eq!(inbox.census("w", "person", 2, "key").await.unwrap().known, 0);
+    assert_eq!(inbox.count_ids("w", "person", 2, "key").await.unwrap().known, 0);
 }
 
 #[cfg(feature = "postgres")]
@@ -224,7 +224,7 @@ async fn on_postgres_what_an_operator_asks_for_is_handled_again() {
     assert_eq!(calls.load(Ordering::SeqCst), 5);
 }
 
-async fn known(inbox: &impl CatchUpStore, id: &str) -> Known {
+async fn known(inbox: &impl CatchUpStore, id: &str) -> KnownRecord {
     inbox.known("w", "person", &[id.to_owned()]).await.unwrap().remove(0)
 }
 
@@ -242,7 +242,7 @@ pub(crate) async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());
 
     // Events, ids and progress in one.
-    assert_eq!(known(inbox, "1").await, Known::default());
+    assert_eq!(known(inbox, "1").await, KnownRecord::default());
     let progress = vec![("watermark".to_owned(), "a".to_owned())];
     let events = vec![caught_up("updated", "1", 5), caught_up("created", "2", 5)];
     let page =
@@ -254,7 +254,7 @@ pub(crate) async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     let one = known(inbox, "1").await;
     assert_eq!(
         one,
-        Known { state: Some(state(5)), is_handled: true, is_seen: true, handled: Some(state(5)), dead: None }
+        KnownRecord { state: Some(state(5)), is_handled: true, is_seen: true, handled: Some(state(5)), dead: None }
     );
     assert_eq!(known(inbox, "2").await.state, None);
 
@@ -279,18 +279,18 @@ pub(crate) async fn contract<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert_eq!((known(inbox, "1").await.state, known(inbox, "1").await.is_handled), (Some(state(5)), true));
 
     // A pass: 3 is known from a delivery alone, 2 is not seen.
-    inbox.learn("w", "person").await.unwrap();
+    inbox.add_delivered_ids("w", "person").await.unwrap();
     inbox.commit(CatchUpCommit { found: vec![found("1", None)], ..commit(2) }).await.unwrap();
-    let census = inbox.census("w", "person", 2, "key").await.unwrap();
-    assert_eq!(census, Census { known: 3, missing: 1, unproven: 1 });
+    let count_ids = inbox.count_ids("w", "person", 2, "key").await.unwrap();
+    assert_eq!(count_ids, IdCounts { known: 3, missing: 1, unproven: 1 });
     let missing = inbox.missing("w", "person", 2, Some("key"), "", 10).await.unwrap();
-    assert_eq!(missing, [Missing { id: "2".to_owned(), state: None }]);
+    assert_eq!(missing, [MissingRecord { id: "2".to_owned(), state: None }]);
     assert_eq!(inbox.missing("w", "person", 2, None, "", 10).await.unwrap().len(), 2);
     assert_eq!(inbox.missing("w", "person", 2, None, "2", 10).await.unwrap().len(), 1);
-    assert_eq!(inbox.census("w", "company", 2, "key").await.unwrap(), Census::default());
+    assert_eq!(inbox.count_ids("w", "company", 2, "key").await.unwrap(), IdCounts::default());
     // What a delivery destroyed is not missing.
     inbox.store(&changed("person.destroyed", "3", Some(5))).await.unwrap();
-    assert_eq!(inbox.census("w", "person", 2, "key").await.unwrap().unproven, 0);
+    assert_eq!(inbox.count_ids("w", "person", 2, "key").await.unwrap().unproven, 0);
 
     // Gone, and back again.
     let gone = CatchUpCommit { events: vec![caught_up("destroyed", "2", 5)], gone: vec!["2".to_owned()], ..commit(2) };
@@ -343,7 +343,7 @@ pub(crate) async fn adoption<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
         assert_eq!(inbox.progress("acme", "watermark").await.unwrap().as_deref(), Some("a"));
     }
     assert_eq!(inbox.progress("", "watermark").await.unwrap(), None);
-    assert_eq!(inbox.census("acme", "person", 0, "key").await.unwrap().known, 1);
+    assert_eq!(inbox.count_ids("acme", "person", 0, "key").await.unwrap().known, 1);
     assert_eq!(inbox.scopes().await.unwrap(), [tenant]);
     assert!(inbox.jobs(&JobFilter::all()).await.unwrap().iter().all(|job| job.tenant.as_deref() == Some("acme")));
     // What has progress of its own keeps it.

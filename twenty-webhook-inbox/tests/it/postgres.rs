@@ -11,8 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgTransaction};
 use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
 use twenty_webhook_inbox::{
-    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Found, Inbox, InboxError, Job, JobFilter, Maintenance,
-    PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
+    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, FoundRecord, Inbox, InboxError, Job, JobFilter,
+    Maintenance, PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
 };
 
 use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until, verified};
@@ -407,7 +407,7 @@ async fn records_that_are_found_are_compared_with_their_own_jobs() {
         token: 1,
         lease: Duration::from_mins(5),
         object: "person".to_owned(),
-        found: (0..50).map(|number| Found { id: format!("found {number}"), state: Some(1) }).collect(),
+        found: (0..50).map(|number| FoundRecord { id: format!("found {number}"), state: Some(1) }).collect(),
         ..CatchUpCommit::default()
     };
     inbox.commit(page.clone()).await.unwrap();
@@ -473,9 +473,9 @@ async fn maintenance_and_catch_up_read_each_row_a_few_times() {
     assert!(inbox.lease("w", 1, Duration::from_mins(5)).await.unwrap());
     let run = async || {
         inbox.database().maintain(&Maintenance::new(Duration::MAX, Duration::from_mins(1))).await.unwrap();
-        inbox.learn("w", "person").await.unwrap();
+        inbox.add_delivered_ids("w", "person").await.unwrap();
         inbox.commit(page.clone()).await.unwrap();
-        inbox.census("w", "person", 1, "key").await.unwrap();
+        inbox.count_ids("w", "person", 1, "key").await.unwrap();
     };
     // Planned while the tables are empty. Each connection of the pool has its own plans: here it is always the same one.
     run().await;

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use twenty_webhook_axum::core::{BodyError, SignatureHeaders};
 use twenty_webhook_axum::{MemoryReplayGuard, Rejection, TwentyWebhookLayer, Verifier, Webhook, WebhookConfig};
 
-use super::{Floor, LIMIT, PATH};
+use super::{Baseline, LIMIT, PATH};
 
 /// Serves the receiver of this kind without end, on the runtime of `#[tokio::main]`.
 #[tokio::main]
@@ -34,10 +34,10 @@ fn receiver(kind: &str) -> MethodRouter {
     let config = WebhookConfig::new(samples::secret());
     match kind {
         "bare" => post(bare),
-        "hand-written" => post(hand_written).with_state(Arc::new(Floor::new(SECRET))),
+        "hand-written" => post(hand_written).with_state(Arc::new(Baseline::new(SECRET))),
         "hand-written layer" => {
-            let floor = Arc::new(Floor::new(SECRET));
-            post(hand_written_handler).layer(from_fn_with_state(floor, hand_written_layer))
+            let baseline = Arc::new(Baseline::new(SECRET));
+            post(hand_written_handler).layer(from_fn_with_state(baseline, hand_written_layer))
         }
         "ours" => post(ours).layer(TwentyWebhookLayer::new(config.without_replay_guard())),
         "ours, guarded" => post(ours).layer(TwentyWebhookLayer::new(config)),
@@ -59,10 +59,10 @@ async fn bare(_: Bytes) -> StatusCode {
 }
 
 /// Uses no extractors, because they would copy the headers.
-async fn hand_written(State(floor): State<Arc<Floor>>, request: Request) -> StatusCode {
+async fn hand_written(State(baseline): State<Arc<Baseline>>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
     let Ok(body) = body::to_bytes(body, LIMIT).await else { return StatusCode::BAD_REQUEST };
-    let Some(body) = floor.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED };
+    let Some(body) = baseline.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED };
     match envelope(&body) {
         Some(event) if event.event_name == "person.updated" => StatusCode::OK,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -70,10 +70,10 @@ async fn hand_written(State(floor): State<Arc<Floor>>, request: Request) -> Stat
 }
 
 /// A layer as a receiver's author would write it: it verifies, reads the event, and passes on the event and the bytes.
-async fn hand_written_layer(State(floor): State<Arc<Floor>>, request: Request, next: Next) -> Response {
+async fn hand_written_layer(State(baseline): State<Arc<Baseline>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = body::to_bytes(body, LIMIT).await else { return StatusCode::BAD_REQUEST.into_response() };
-    let Some(body) = floor.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let Some(body) = baseline.verify(&parts.headers, body) else { return StatusCode::UNAUTHORIZED.into_response() };
     let Some(event) = HandEvent::read(&body) else { return StatusCode::UNPROCESSABLE_ENTITY.into_response() };
     let mut request = Request::from_parts(parts, Body::from(body));
     request.extensions_mut().insert(Arc::new(event));

@@ -8,7 +8,7 @@ pub mod axum;
 use crate::peers::{HandWritten, RustCrypto};
 
 /// The verifier of the hand-written receivers.
-type Floor = HandWritten<RustCrypto>;
+type Baseline = HandWritten<RustCrypto>;
 
 /// The path of all receivers.
 const PATH: &str = "/webhooks/twenty";

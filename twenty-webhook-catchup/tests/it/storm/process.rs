@@ -87,7 +87,9 @@ impl Place {
                 Ok(report) if report.is_ok() => runs += 1,
                 // A fault that no run has met yet.
                 Ok(_)
-                | Err(CatchUpError::Unanswered { .. } | CatchUpError::RateLimited(_) | CatchUpError::TooLarge(_)) => {}
+                | Err(
+                    CatchUpError::NoResponse { .. } | CatchUpError::RateLimited(_) | CatchUpError::ResponseTooLarge(_),
+                ) => {}
                 Err(error) => panic!("{error}"),
             }
         }
