@@ -10,10 +10,10 @@ use crate::{Completion, InboxError, JobId, Outcome, Store};
 /// Called for each dead letter, with the job and the error.
 pub(crate) type OnDead = Arc<dyn Fn(JobId, &str) + Send + Sync>;
 
-/// A job whose attempt has ended, and its concurrency slot.
+/// A job whose attempt has ended.
 pub(crate) struct Ending {
     pub(crate) completions: Vec<Completion>,
-    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) uncompleted: OwnedSemaphorePermit,
 }
 
 /// Longer than a database that works takes to answer.
@@ -26,19 +26,20 @@ pub(crate) async fn complete<S: Store>(
     leases: Leases,
     on_dead: Option<OnDead>,
     wake: Arc<Notify>,
-    concurrency: usize,
     mut endings: mpsc::UnboundedReceiver<Ending>,
 ) {
     let mut group = Vec::new();
-    while endings.recv_many(&mut group, concurrency).await > 0 {
-        // Free the slots: at most as many jobs wait here as are running.
-        let completions: Vec<_> = group
-            .drain(..)
-            .flat_map(|Ending { completions, slot }| {
-                drop(slot);
-                completions
-            })
-            .collect();
+    while endings.recv_many(&mut group, usize::MAX).await > 0 {
+        // Others that end at about the same time go into the same commit.
+        let mut gathered = 0;
+        while gathered < group.len() {
+            gathered = group.len();
+            tokio::task::yield_now().await;
+            group.extend(std::iter::from_fn(|| endings.try_recv().ok()));
+        }
+        let (completions, uncompleted): (Vec<_>, Vec<_>) =
+            group.drain(..).map(|Ending { completions, uncompleted }| (completions, uncompleted)).unzip();
+        let completions: Vec<_> = completions.into_iter().flatten().collect();
         let mut pause = Duration::from_millis(100);
         loop {
             match timeout(ANSWER, store.complete(&completions)).await.unwrap_or(Err(InboxError::Deadline(ANSWER))) {
@@ -57,5 +58,12 @@ pub(crate) async fn complete<S: Store>(
                 on_dead(id, error);
             }
         }
+        drop(uncompleted.into_iter().reduce(merged));
     }
+}
+
+/// Permits that are released together: then one claim gets them all.
+fn merged(mut all: OwnedSemaphorePermit, permit: OwnedSemaphorePermit) -> OwnedSemaphorePermit {
+    all.merge(permit);
+    all
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::database::HasStatementCache;
-use sqlx::query::{Query, QueryScalar};
+use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr, SqlStr};
 
 use crate::sql::{BLOCKER, HAS_CAUGHT_UP_EVENT, INFO, STALE, WOKEN};
@@ -57,6 +57,15 @@ impl Dialect {
         (T,): for<'r> FromRow<'r, DB::Row>,
     {
         sqlx::query_scalar(self.sql(template)).persistent(self.keeps_prepared)
+    }
+
+    /// For the columns of its rows, in their order.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn query_as<DB: Database + HasStatementCache, T: for<'r> FromRow<'r, DB::Row>>(
+        &self,
+        template: &'static str,
+    ) -> QueryAs<'static, DB, T, DB::Arguments> {
+        sqlx::query_as(self.sql(template)).persistent(self.keeps_prepared)
     }
 
     /// The statement in this dialect. Made once and kept.

@@ -3,22 +3,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::attempt::{Attempts, Ended};
 use crate::completer::{ANSWER, Ending};
+use crate::slots::{Slot, Slots};
 use crate::{Claim, Claimed, ClaimedJob, Completion, Crashed, InboxError, Store};
-
-const GATHER: Duration = Duration::from_millis(2);
 
 /// Claims a job for each free concurrency slot, and starts its handler.
 pub(crate) struct Fetcher<S> {
     pub(crate) store: S,
     pub(crate) attempts: Attempts,
     pub(crate) wake: Arc<Notify>,
-    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) slots: Slots,
     pub(crate) endings: mpsc::UnboundedSender<Ending>,
     pub(crate) running: JoinSet<()>,
     /// Claims without an answer: the database may have given their jobs to this worker.
@@ -35,7 +34,7 @@ impl<S: Store> Fetcher<S> {
             let slots = tokio::select! {
                 biased;
                 () = &mut stop => return,
-                slots = self.free_slots(is_busy) => slots,
+                slots = self.slots.free(is_busy) => slots,
             };
             // Never drop a claim half-way: no worker would run the jobs that it got.
             let next = self.claim(slots).await.unwrap_or_else(|error| {
@@ -65,21 +64,7 @@ impl<S: Store> Fetcher<S> {
         }
     }
 
-    /// At least one slot. While many jobs wait, one claim fills all slots that become free at about the same time, because each costs a commit.
-    async fn free_slots(&self, is_busy: bool) -> Vec<OwnedSemaphorePermit> {
-        let Ok(first) = Arc::clone(&self.slots).acquire_owned().await else { return std::future::pending().await };
-        let mut slots = vec![first];
-        if is_busy {
-            let others = u32::try_from(self.attempts.config.concurrency - 1).unwrap_or(u32::MAX);
-            let _ = timeout(GATHER, self.slots.acquire_many(others)).await;
-        }
-        while let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-            slots.push(slot);
-        }
-        slots
-    }
-
-    async fn claim(&mut self, slots: Vec<OwnedSemaphorePermit>) -> Result<Next, InboxError> {
+    async fn claim(&mut self, slots: Vec<Slot>) -> Result<Next, InboxError> {
         for token in self.lost.clone() {
             answer(self.store.release_claim(token)).await?;
             self.lost.remove(&token);
@@ -109,7 +94,7 @@ impl<S: Store> Fetcher<S> {
         })
     }
 
-    fn start(&mut self, job: ClaimedJob, token: i64, slot: OwnedSemaphorePermit) {
+    fn start(&mut self, job: ClaimedJob, token: i64, slot: Slot) {
         for job in job.merged.iter().chain([&job]) {
             self.attempts.leases.insert(job.id, token);
         }
@@ -121,12 +106,13 @@ impl<S: Store> Fetcher<S> {
         self.running.spawn(async move {
             let leases = attempts.leases.clone();
             let (ids, ended) = attempts.run(job, token).await;
+            let uncompleted = slot.ended();
             match ended {
                 Ended::Complete(outcome) => {
                     let completions =
                         ids.into_iter().map(|id| Completion { id, token, outcome: outcome.clone() }).collect();
                     // The completer outlives the handlers.
-                    let _ = endings.send(Ending { completions, slot });
+                    let _ = endings.send(Ending { completions, uncompleted });
                 }
                 Ended::Completed | Ended::Lost => {
                     for id in ids {

@@ -116,6 +116,7 @@ mod receiver;
 mod router;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod schema;
+mod slots;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]

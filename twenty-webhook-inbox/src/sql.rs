@@ -12,24 +12,24 @@ use crate::{JobFilter, JobInfo, State};
 pub(crate) const HAS_CAUGHT_UP_EVENT: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
     AND c.scope = {new_scope} AND c.object = {new_object} AND c.record_id = {new_record_id} AND c.dated AND c.state <= 3)";
 
-/// The job that `j` has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another
+/// The job that this one has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another
 /// table. All jobs have one order, so two batches never wait for each other.
 pub(crate) const BLOCKER: &str = "coalesce(
-    (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state = 2 LIMIT 1),
-    (SELECT o.seq FROM {jobs} o WHERE o.lane = j.lane AND o.scope = j.scope AND o.state <= 2
-        AND (o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+    (SELECT o.seq FROM {jobs} o WHERE o.lane = {this}.lane AND o.scope = {this}.scope AND o.state = 2 LIMIT 1),
+    (SELECT o.seq FROM {jobs} o WHERE o.lane = {this}.lane AND o.scope = {this}.scope AND o.state <= 2
+        AND (o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
         AND (o.failing_since IS NULL OR o.failing_since >= $2)
         ORDER BY o.order_at, o.event_date, o.seq LIMIT 1),
     CASE WHEN EXISTS (SELECT 1 FROM {lanes}) THEN coalesce(
-        (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} l WHERE l.lane = j.lane {end} AND o.scope = j.scope AND o.state + 0 <= 2
-            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+        (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} l WHERE l.lane = {this}.lane {end} AND o.scope = {this}.scope AND o.state + 0 <= 2
+            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
-        (SELECT o.seq FROM {jobs} o WHERE o.lane {any} SELECT m.lane FROM {lanes} m WHERE m.seq = j.seq {end} AND o.scope = j.scope AND o.state <= 2
-            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+        (SELECT o.seq FROM {jobs} o WHERE o.lane {any} SELECT m.lane FROM {lanes} m WHERE m.seq = {this}.seq {end} AND o.scope = {this}.scope AND o.state <= 2
+            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
         (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane AND l.seq <> m.seq
-            WHERE m.seq = j.seq {end} AND o.scope = j.scope AND o.state + 0 <= 2
-            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < (j.order_at, j.event_date, j.seq)
+            WHERE m.seq = {this}.seq {end} AND o.scope = {this}.scope AND o.state + 0 <= 2
+            AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
                 AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1)
     ) END)";
 
@@ -55,12 +55,12 @@ pub(crate) const FIND: &str = "SELECT {info}, body FROM {jobs} WHERE seq = $1";
 pub(crate) const WAKE: &str =
     "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any} {woken} {end}";
 
-/// Wakes jobs that wait although no job of their lane is before them or running, and all waiting batches. Runs after a deletion, and as a
-/// safeguard.
+/// Wakes jobs that wait although no job of their lane that is before them or running will wake them, and all waiting batches. Runs after a
+/// deletion, and as a safeguard.
 pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = TRUE WHERE state + 0 = 1 AND seq {any}
     SELECT w.seq FROM {jobs} w WHERE w.state = 1 AND w.lane IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM {jobs} o WHERE o.lane = w.lane AND o.scope = w.scope AND o.state <= 2 AND o.seq <> w.seq
-        AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)))
+        AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)) AND (o.has_followers OR o.state = 1))
     UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL {end}";
 
 /// `updated` jobs of one record that may be merged, in order.

@@ -15,6 +15,7 @@ use crate::fetcher::Fetcher;
 use crate::handler::ErasedHandler;
 use crate::heartbeat::Heartbeat;
 use crate::leases::Leases;
+use crate::slots::Slots;
 use crate::{Backoff, Inbox, JobId, Store, maintenance};
 
 /// Handles what is stored. Made by [`Inbox::worker`].
@@ -177,7 +178,7 @@ impl<S: Store> Worker<S> {
                 () = sleep(Duration::from_secs(1)) => {}
             }
         };
-        let concurrency = self.config.concurrency;
+        let slots = Slots::new(self.config.concurrency);
         let (cut_off, when_cut_off) = watch::channel(false);
         let (endings, ended) = mpsc::unbounded_channel();
         let store = self.inbox.store.clone();
@@ -186,14 +187,7 @@ impl<S: Store> Worker<S> {
         #[cfg(feature = "metrics")]
         background.spawn(crate::metrics::gauges(self.inbox.clone()));
         let mut completer = JoinSet::new();
-        completer.spawn(complete(
-            store.clone(),
-            leases.clone(),
-            self.on_dead,
-            Arc::clone(&self.inbox.wake),
-            concurrency,
-            ended,
-        ));
+        completer.spawn(complete(store.clone(), leases.clone(), self.on_dead, Arc::clone(&self.inbox.wake), ended));
         let attempts = Attempts {
             handler: self.handler,
             config: Arc::new(self.config),
@@ -207,7 +201,7 @@ impl<S: Store> Worker<S> {
             store,
             attempts,
             wake: Arc::clone(&self.inbox.wake),
-            slots: Arc::new(Semaphore::new(concurrency)),
+            slots,
             endings,
             running: JoinSet::new(),
             lost: HashSet::new(),

@@ -36,7 +36,7 @@ pub(super) struct Report {
     pub(super) event: Option<WebhookEvent>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    pub(super) took: Duration,
+    pub(super) duration: Duration,
     pub(super) forwarded: Option<Forwarded>,
     pub(super) saved: Option<Result<PathBuf, String>>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Report {
 #[derive(Clone)]
 pub(super) struct Forwarded {
     pub(super) status: Result<StatusCode, String>,
-    pub(super) took: Duration,
+    pub(super) duration: Duration,
 }
 
 /// The result in one word.
@@ -144,14 +144,14 @@ impl Report {
         let time = time.split_once('T').map_or("", |(_, time)| time);
         let mut parts = vec![self.about()];
         parts.push(terminal::size(self.body.len()));
-        parts.push(terminal::took(self.took));
+        parts.push(terminal::duration(self.duration));
         match &self.forwarded {
-            Some(Forwarded { status: Ok(status), took }) => {
-                parts.push(format!("forwarded: {status} in {}", terminal::took(*took)));
+            Some(Forwarded { status: Ok(status), duration }) => {
+                parts.push(format!("forwarded: {status} in {}", terminal::duration(*duration)));
                 if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
                     parts.push("does the receiver have the secret that is given here?".to_owned());
                 }
-                if *took > TWENTY_WAITS {
+                if *duration > TWENTY_WAITS {
                     parts.push(format!("{WARNING}over 5 s{WARNING:#}: Twenty would have given up"));
                 }
             }
@@ -203,12 +203,12 @@ impl Report {
             "updated_fields": event.and_then(WebhookEvent::updated_fields),
             "delivery_id": event.map(|event| DeliveryId::of(event.body()).to_string()),
             "bytes": self.body.len(),
-            "took_ms": terminal::millis(self.took),
+            "duration_ms": terminal::millis(self.duration),
             "forwarded": self.forwarded.as_ref().map(|forwarded| json!({
                 "status": forwarded.status.as_ref().ok().map(StatusCode::as_u16),
                 "error": forwarded.status.as_ref().err(),
-                "took_ms": terminal::millis(forwarded.took),
-                "too_slow": forwarded.took > TWENTY_WAITS,
+                "duration_ms": terminal::millis(forwarded.duration),
+                "too_slow": forwarded.duration > TWENTY_WAITS,
             })),
             "saved": self.saved.as_ref().and_then(|saved| saved.as_ref().ok()).map(|path| path.display().to_string()),
         })

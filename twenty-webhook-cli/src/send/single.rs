@@ -57,7 +57,7 @@ fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure
         "delivery_id": DeliveryId::of(&request.body).to_string(),
         "bytes": request.body.len(),
         "status": answered.map(|answer| answer.status.as_u16()),
-        "took_ms": answered.map(|answer| terminal::millis(answer.took)),
+        "duration_ms": answered.map(|answer| terminal::millis(answer.duration)),
         "error": answer.as_ref().err().map(|failure| &failure.why),
     });
     Ok(writeln!(terminal::stdout(), "{line}")?)
@@ -74,7 +74,7 @@ fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>, at
     match answer {
         Ok(answer) => {
             let style = if answer.status.is_success() { GOOD } else { BAD };
-            writeln!(out, "{style}{}{style:#} in {}", answer.status, terminal::took(answer.took))?;
+            writeln!(out, "{style}{}{style:#} in {}", answer.status, terminal::duration(answer.duration))?;
             let text = String::from_utf8_lossy(&answer.body);
             if !text.trim().is_empty() {
                 writeln!(out, "{FAINT}{}{FAINT:#}", terminal::plain(text.trim(), 400))?;

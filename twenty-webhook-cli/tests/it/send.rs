@@ -107,7 +107,7 @@ fn json_shows_what_was_sent_and_answered() {
     assert_eq!((&sent["event"], &sent["status"]), (&json!("task.deleted"), &json!(200)));
     assert_eq!(sent["delivery_id"], report["delivery_id"]);
     assert_eq!(sent["bytes"], report["bytes"]);
-    assert!(sent["took_ms"].as_f64().unwrap() > 0.0);
+    assert!(sent["duration_ms"].as_f64().unwrap() > 0.0);
 
     let unreachable = run(&["send", "http://127.0.0.1:1/", "--json"]);
     assert_eq!(unreachable.status.code(), Some(2), "nothing was sent");

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -19,19 +19,28 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
     ), alone AS MATERIALIZED (
         SELECT seq, lane FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes > 1 AND run_at <= {now} ORDER BY run_at, seq
         LIMIT 1 FOR UPDATE SKIP LOCKED
-    ), due AS (SELECT * FROM fresh UNION ALL SELECT * FROM once UNION ALL SELECT * FROM alone)
-    SELECT seq FROM due WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused') AND (NOT $2 OR CASE
+    ), due AS (SELECT *, FALSE AS crashed FROM fresh UNION ALL SELECT *, TRUE FROM once UNION ALL SELECT *, TRUE FROM alone)
+    SELECT seq, crashed FROM due WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused') AND (NOT $2 OR CASE
         WHEN lane IS NOT NULL THEN pg_try_advisory_xact_lock(lane # {salt})
         ELSE (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(l.lane # {salt})), TRUE) FROM {lanes} l WHERE l.seq = due.seq) END)";
 
-/// A statement after the one that took the locks, so it sees what others committed until then. Known is the state of a delivery that catch-up
-/// stored in the same instant, and the other one of the two was handled; unless there was an attempt, because then an operator may have asked
-/// for another one.
-const JUDGE: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker,
-    j.dated AND j.finished_at IS NULL AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = j.lane
-        AND d.order_at = j.order_at AND d.state = 3 AND d.scope = j.scope AND d.object = j.object AND d.record_id = j.record_id
-        AND d.dated AND d.caught_up <> j.caught_up) AS is_known
-    FROM {jobs} j WHERE j.seq = ANY($1) ORDER BY j.crashes, j.run_at, j.seq";
+/// Claims those of the candidates that wait for no other job and are not known. A statement after the one that took the locks, so it sees what
+/// others committed until then.
+const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_until = {now} + $5
+    WHERE seq = ANY($1) AND state + 0 = 0 AND body IS NOT NULL AND NOT {is_known} AND (NOT $3 OR {blocker} IS NULL)
+    RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
+
+/// What the other candidates wait for. A later statement, too.
+const JUDGE: &str =
+    "SELECT seq, crashes, action, lane, scope, CASE WHEN $3 THEN {blocker} END AS blocker, {is_known} AS is_known
+    FROM {jobs} WHERE seq = ANY($1) ORDER BY crashes, run_at, seq";
+
+/// `{is_known}` in other statements: whether it is the state of a delivery that catch-up stored in the same instant, and the other one of the two
+/// was handled; unless there was an attempt, because then an operator may have asked for another one.
+pub(super) const KNOWN: &str = "(dated AND finished_at IS NULL AND EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up)
+    AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane
+        AND d.order_at = {this}.order_at AND d.state = 3 AND d.scope = {this}.scope AND d.object = {this}.object
+        AND d.record_id = {this}.record_id AND d.dated AND d.caught_up <> {this}.caught_up))";
 
 /// Without a date, so that it is handled if an operator has it run again.
 const COMPLETE_KNOWN: &str =
@@ -46,9 +55,9 @@ impl PostgresStore {
     pub(super) async fn run_claim(&self, claim: &Claim) -> Result<Claimed, sqlx::Error> {
         let order = claim.order.unwrap_or_default();
         let mut tx = self.begin().await?;
-        let due: Vec<i64> = self
+        let due: Vec<(i64, bool)> = self
             .dialect
-            .scalar(CANDIDATES)
+            .query_as(CANDIDATES)
             .bind(i64::try_from(claim.limit).unwrap_or(i64::MAX))
             .bind(claim.order.is_some())
             .fetch_all(&mut *tx)
@@ -64,21 +73,27 @@ impl PostgresStore {
             }
             None => i64::MIN,
         };
-        let judged = self
-            .dialect
-            .query(JUDGE)
-            .bind(&due)
-            .bind(gives_up_before)
-            .bind(claim.order.is_some())
-            .fetch_all(&mut *tx)
-            .await?;
+        let is_full = due.len() >= claim.limit;
+        let (mut due, crashed): (Vec<i64>, Vec<bool>) = due.into_iter().unzip();
+        let (mut claimed, mut ids) = (Vec::new(), Vec::new());
+        // A job that crashed may have to run alone, and a burst in one call.
+        if order.coalesce.is_none() && !crashed.contains(&true) {
+            let claim_free =
+                self.dialect.query(CLAIM_FREE).bind(&due).bind(gives_up_before).bind(claim.order.is_some());
+            claimed = claim_free.bind(claim.token).bind(millis(claim.lease)).fetch_all(&mut *tx).await?;
+            let free = claimed.iter().map(|row| row.try_get("seq")).collect::<Result<HashSet<i64>, _>>()?;
+            (ids, due) = due.into_iter().partition(|seq| free.contains(seq));
+        }
         let (mut candidates, mut known) = (Vec::new(), Vec::new());
-        for row in &judged {
-            let candidate = candidate(row)?;
-            if candidate.blocker.is_none() && row.try_get("is_known")? {
-                known.push(candidate.seq);
-            } else {
-                candidates.push(candidate);
+        if !due.is_empty() {
+            let judge = self.dialect.query(JUDGE).bind(&due).bind(gives_up_before).bind(claim.order.is_some());
+            for row in &judge.fetch_all(&mut *tx).await? {
+                let candidate = candidate(row)?;
+                if candidate.blocker.is_none() && row.try_get("is_known")? {
+                    known.push(candidate.seq);
+                } else {
+                    candidates.push(candidate);
+                }
             }
         }
         if !known.is_empty() {
@@ -86,31 +101,30 @@ impl PostgresStore {
             let rows = complete.fetch_all(&mut *tx).await?;
             self.wake_followers(&mut tx, &rows).await?;
         }
-        let Choice { claim: chosen, park, alone_is_due } = choose(candidates, claim.crashed, claim.limit);
-        let (mut ids, mut groups, mut postponed) = (Vec::new(), HashMap::new(), 0);
+        let Choice { claim: chosen, park, alone_is_due } = choose(candidates, claim.crashed, claim.limit - ids.len());
+        let (mut others, mut groups, mut postponed) = (Vec::new(), HashMap::new(), 0);
         for candidate in chosen {
             match self.burst(&mut tx, &candidate, order).await? {
-                Burst::One => ids.push(candidate.seq),
+                Burst::One => others.push(candidate.seq),
                 Burst::NotYet(at) => {
                     let postpone = self.dialect.query(sql::POSTPONE).bind(candidate.seq).bind(at);
                     postponed += postpone.execute(&mut *tx).await?.rows_affected();
                 }
                 Burst::Merged(seqs) => {
                     groups.extend(seqs.iter().map(|seq| (*seq, candidate.seq)));
-                    ids.extend(seqs);
+                    others.extend(seqs);
                 }
             }
         }
-        let claimed = if ids.is_empty() {
-            Vec::new()
-        } else {
-            let update = self.dialect.query(CLAIM).bind(&ids).bind(claim.token).bind(millis(claim.lease));
-            update.fetch_all(&mut *tx).await?
-        };
+        if !others.is_empty() {
+            let update = self.dialect.query(CLAIM).bind(&others).bind(claim.token).bind(millis(claim.lease));
+            claimed.extend(update.fetch_all(&mut *tx).await?);
+            ids.extend(others);
+        }
         let parked = self.park(&mut tx, &park, order).await?;
         tx.commit().await?;
         let jobs = claimed.iter().map(claimed_job).collect::<Result<Vec<_>, _>>()?;
-        let more = !known.is_empty() || due.len() >= claim.limit && parked + postponed > 0;
+        let more = !known.is_empty() || is_full && parked + postponed > 0;
         Ok(Claimed { jobs: assemble(jobs, &ids, &groups), more, alone_is_due })
     }
 

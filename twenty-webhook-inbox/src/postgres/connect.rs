@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::dialect::Dialect;
 use crate::new_job::lane;
-use crate::postgres::insert;
+use crate::postgres::{claim, insert};
 use crate::schema::SCHEMA;
 use crate::{Inbox, InboxError, PostgresStore};
 
@@ -150,6 +150,7 @@ impl PostgresConfig {
             &format!("{schema}."),
             &[
                 ("{insert}", insert::ROWS),
+                ("{is_known}", claim::KNOWN),
                 ("{this}", "jobs"),
                 ("{index}", ""),
                 ("{schema}", &schema),

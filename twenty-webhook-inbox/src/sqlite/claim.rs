@@ -10,13 +10,13 @@ use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
 /// Due jobs, each with the job that it has to wait for, and of those that crashed once or more often one each. SQLite's write lock is held,
 /// so nothing changes until the commit.
-pub(super) const CANDIDATES: &str = "SELECT j.seq, j.crashes, j.action, j.lane, j.scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
+pub(super) const CANDIDATES: &str = "SELECT {this}.seq, crashes, action, lane, scope, CASE WHEN $3 THEN {blocker} END AS blocker FROM (
         SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq LIMIT $1)
         UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes = 1 AND run_at <= {now}
             ORDER BY run_at, seq LIMIT 1)
         UNION ALL SELECT * FROM (SELECT seq FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes > 1 AND run_at <= {now}
             ORDER BY run_at, seq LIMIT 1)
-    ) d JOIN {jobs} j ON j.seq = d.seq WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
+    ) d JOIN {jobs} ON {this}.seq = d.seq WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
 
 pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
     WHERE seq IN (SELECT value FROM json_each($1)) AND state < 2 AND body IS NOT NULL

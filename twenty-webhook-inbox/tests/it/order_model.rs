@@ -256,12 +256,11 @@ fn cases() -> u32 {
     std::env::var("MODEL_CASES").map_or(60, |cases| cases.parse().unwrap())
 }
 
-/// A batch is deleted while others wait behind it, and a later one is due. The first of those that waited must be woken, or all jobs of its
-/// record wait for each other.
+/// The first of those that waited must be woken, or all jobs of its record wait for each other, or for one that will wake none.
 #[test]
-fn what_waited_behind_a_deleted_batch_is_woken() {
+fn what_waited_behind_a_deleted_job_is_woken() {
     use Step::{Arrive, Claim, Delete};
-    let steps = || {
+    let behind_a_batch = || {
         vec![
             Arrive(vec![1, 2], Some(1)),
             Arrive(vec![0], None),
@@ -276,12 +275,28 @@ fn what_waited_behind_a_deleted_batch_is_woken() {
             Delete(0),
         ]
     };
+    let with_another_before_it = || {
+        vec![
+            Arrive(vec![0], Some(0)),
+            Arrive(vec![0], Some(2)),
+            Arrive(vec![], None),
+            Claim(1),
+            Step::End(End::RetryNow),
+            // The first is due after the other two now.
+            Claim(1),
+            Arrive(vec![0], Some(1)),
+            Delete(0),
+        ]
+    };
     let place = Place::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        run(&Inbox::sqlite(place.path()).await.unwrap(), steps()).await;
+        let cases = [behind_a_batch, with_another_before_it];
+        for (number, steps) in cases.iter().enumerate() {
+            run(&Inbox::sqlite(place.dir.path().join(number.to_string())).await.unwrap(), steps()).await;
+        }
         #[cfg(feature = "postgres")]
-        {
+        for steps in cases {
             let Some((_server, inbox)) = crate::postgres::shared_server().await else { return };
             run(&inbox, steps()).await;
         }
