@@ -66,7 +66,7 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
     if text.is_empty() {
         return Ok(Check::wrong(
             CODE,
-            "the webhook has no secret, so its deliveries are unsigned, and receivers refuse them",
+            "the webhook has no secret, so its deliveries are unsigned, and receivers reject them",
         )
         .fix("set a secret in the webhook's settings in Twenty"));
     }
@@ -81,7 +81,7 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
         Check::ok(CODE, "the secret is the one that Twenty signs with")
     } else {
         Check::wrong(CODE, "the secret given here is another one than Twenty signs with")
-            .why("receivers refuse each delivery with `signature_mismatch`")
+            .why("receivers reject each delivery with `signature_mismatch`")
             .fix("give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends")
     })
 }

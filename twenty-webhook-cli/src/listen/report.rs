@@ -53,7 +53,7 @@ pub(super) struct Forwarded {
 pub(super) enum Verdict {
     Verified,
     Duplicate,
-    Refused,
+    Rejected,
 }
 
 impl Verdict {
@@ -61,7 +61,7 @@ impl Verdict {
         match self {
             Self::Verified => "verified",
             Self::Duplicate => "duplicate",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -70,7 +70,7 @@ impl Report {
     pub(super) fn verdict(&self) -> Verdict {
         match &self.rejection {
             Some(rejection) if rejection.is_duplicate() => Verdict::Duplicate,
-            Some(_) => Verdict::Refused,
+            Some(_) => Verdict::Rejected,
             None => Verdict::Verified,
         }
     }
@@ -137,7 +137,7 @@ impl Report {
         let style = match self.verdict() {
             Verdict::Verified => GOOD,
             Verdict::Duplicate => WARNING,
-            Verdict::Refused => BAD,
+            Verdict::Rejected => BAD,
         };
         let (status, verdict) = (self.status.as_u16(), self.verdict().as_str());
         let time = time::iso(self.received);
@@ -173,7 +173,7 @@ impl Report {
     fn about(&self) -> String {
         let Some(event) = &self.event else { return format!("{} {}", self.method, terminal::plain(&self.path, 80)) };
         let name = terminal::plain(event.name().as_str(), 80);
-        if self.verdict() == Verdict::Refused {
+        if self.verdict() == Verdict::Rejected {
             return format!("{name} (unverified)");
         }
         let record = match event.payload() {

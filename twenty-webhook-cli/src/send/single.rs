@@ -98,11 +98,14 @@ fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
         status if status.is_success() && tampered => {
             Some("It was changed after it was signed, and accepted. Does this receiver verify?".into())
         }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if tampered => {
+            Some("It was changed after it was signed, and rejected: this receiver verifies.".into())
+        }
         status if status.is_success() && attempt > 0 => Some(
             "2xx is the right answer to a replay, if the receiver did not handle it twice. Its log shows it.".into(),
         ),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !tampered && args.age.is_none() && attempt == 0 => Some(
-            "Refused. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if args.age.is_none() && attempt == 0 => Some(
+            "Rejected. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
         ),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             Some("Does the receiver accept POSTs at this path?".into())
