@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { open } from "./browser.mjs";
 
-const [driver, url, task, shots] = process.argv.slice(2);
+const [driver, url, receiver, task, shots] = process.argv.slice(2);
 const browser = await open(driver, shots);
 try {
   await browser.cdp("Browser.grantPermissions", { permissions: ["clipboardReadWrite", "clipboardSanitizedWrite"] });
   await browser.go(url);
-  await browser.shows("5 received", "person.created", "company.created", "refused");
+  await browser.shows("5 received", "person.created", "company.created", "rejected");
   if (await browser.run("return location.href.includes('token')")) throw new Error("the token stays in the address");
   await browser.shot("list");
   await browser.click("tbody tr", "person.updated");
@@ -19,12 +19,12 @@ try {
   if (!copied.startsWith("curl -i 'http://127.0.0.1:")) throw new Error(`copied: ${copied}`);
   await browser.click("tbody tr", "company.created");
   await browser.shows("Diagnosis", "2 h ago");
-  await browser.shot("refused");
+  await browser.shot("rejected");
   await browser.click("button", "Resend");
   await browser.shows("6 received", "200 OK");
   // Live, without a reload: another delivery comes.
   const { execFileSync } = await import("node:child_process");
-  execFileSync("target/debug/twenty-webhook", ["send", "http://127.0.0.1:18474/", "--file", "-"], { input: readFileSync(task) });
+  execFileSync("target/debug/twenty-webhook", ["send", receiver, "--file", "-"], { input: readFileSync(task) });
   await browser.shows("7 received", "task.created");
   const complaints = await browser.complaints();
   if (complaints.length > 0) throw new Error(`the browser complains: ${JSON.stringify(complaints)}`);

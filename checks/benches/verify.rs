@@ -1,4 +1,4 @@
-//! From headers and body to a `Delivery`, compared with the minimum and the peers.
+//! From headers and body to a `Delivery`, compared with hand-written code and the peers.
 
 use std::process::ExitCode;
 

@@ -14,7 +14,8 @@
 #![cfg_attr(feature = "serve", doc = "| Serve | [`serve()`], [`listener`], [`shutdown_signal`] |")]
 //! | Test | [`Signer`], [`Clock`], and the crate `twenty-webhook-testing` |
 //!
-//! Everything else of `twenty-webhook-core` is in [`core`].
+//! Everything else of `twenty-webhook-core` is in [`core`], with the crates whose types this API has: `core::http`, `core::bytes` and
+//! `core::jiff`. actix-web 4 has an older `http`: use `core::http` for this crate's settings.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;

@@ -14,7 +14,8 @@
 #![cfg_attr(feature = "serve", doc = "| Serve | [`serve()`], [`listener`], [`shutdown_signal`] |")]
 //! | Test | [`Signer`], [`Clock`], and the crate `twenty-webhook-testing` |
 //!
-//! Everything else of `twenty-webhook-core` is in [`core`].
+//! Everything else of `twenty-webhook-core` is in [`core`], with the crates whose types this API has: `core::http`, `core::bytes` and
+//! `core::jiff`. They are those of `axum::http` and `axum::body::Bytes`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod extract;

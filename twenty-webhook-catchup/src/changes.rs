@@ -70,6 +70,7 @@ pub(crate) async fn run<S: CatchUpStore>(
     let mut pages = Pages::from(object, &filter, run.cursor.take());
     loop {
         let (page, date) = pages.next(session).await?;
+        report.is_capped |= pages.is_capped;
         let watermark = *run.watermark.get_or_insert(Watermark { date, local: local_now() });
         let mut commit = session.commit_for(object, &ids);
         let (candidates, others): (Vec<_>, Vec<_>) = page.rows.into_iter().partition(|row| run.handles(row));

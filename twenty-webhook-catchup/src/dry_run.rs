@@ -18,6 +18,8 @@ pub(crate) struct DryRun<S> {
 
 #[derive(Debug, Default)]
 struct Written {
+    /// Whether a run would move here what was saved under the empty scope.
+    has_adopted: bool,
     progress: HashMap<String, String>,
     objects: HashMap<String, Ids>,
 }
@@ -49,6 +51,22 @@ impl<S: CatchUpStore> DryRun<S> {
         self.written().objects.get(object)?.found.get(id).copied()
     }
 
+    /// The scope that the store has the progress and the ids under.
+    fn saved_under<'a>(&self, scope: &'a str) -> &'a str {
+        if self.written().has_adopted { "" } else { scope }
+    }
+
+    /// What the store knows: from the deliveries of this scope, and from what catch-up saved.
+    async fn stored(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
+        let known = self.store.known(scope, object, ids).await?;
+        let saved_under = self.saved_under(scope);
+        if saved_under == scope {
+            return Ok(known);
+        }
+        let saved = self.store.known(saved_under, object, ids).await?;
+        Ok(known.into_iter().zip(saved).map(|(one, other)| merged(&one, &other)).collect())
+    }
+
     /// Whether a pass has not seen this id.
     fn is_missing(&self, object: &str, id: &str, pass: i64) -> bool {
         let written = self.written();
@@ -66,10 +84,10 @@ impl<S: CatchUpStore> DryRun<S> {
         after: &str,
         limit: u32,
     ) -> Result<(Vec<MissingRecord>, Option<String>), InboxError> {
-        let page = self.store.missing(scope, object, pass, key_tag, after, limit).await?;
+        let page = self.store.missing(self.saved_under(scope), object, pass, key_tag, after, limit).await?;
         let last = page.last().map(|missing| missing.id.clone());
         let ids: Vec<_> = page.iter().map(|missing| missing.id.clone()).collect();
-        let known = if ids.is_empty() { Vec::new() } else { self.store.known(scope, object, &ids).await? };
+        let known = if ids.is_empty() { Vec::new() } else { self.stored(scope, object, &ids).await? };
         let page = page.into_iter().zip(known).filter(|(_, known)| known.handled != Some(i64::MAX));
         Ok((page.map(|(missing, _)| missing).collect(), last))
     }
@@ -97,13 +115,19 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
         self.store.scopes().await
     }
 
+    async fn adopt(&self, scope: &CatchUpScope) -> Result<(), InboxError> {
+        let has_adopted = self.store.can_adopt(scope).await?;
+        self.written().has_adopted = has_adopted;
+        Ok(())
+    }
+
     async fn progress(&self, scope: &str, name: &str) -> Result<Option<String>, InboxError> {
         let written = self.written().progress.get(name).cloned();
-        if written.is_some() { Ok(written) } else { self.store.progress(scope, name).await }
+        if written.is_some() { Ok(written) } else { self.store.progress(self.saved_under(scope), name).await }
     }
 
     async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
-        let mut known = self.store.known(scope, object, ids).await?;
+        let mut known = self.stored(scope, object, ids).await?;
         for (id, known) in ids.iter().zip(&mut known) {
             let Some(seen) = self.seen(object, id) else { continue };
             known.is_seen = true;
@@ -167,5 +191,17 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
 
     async fn losses(&self) -> Result<u64, InboxError> {
         self.store.losses().await
+    }
+}
+
+/// What two scopes know of one record.
+fn merged(one: &KnownRecord, other: &KnownRecord) -> KnownRecord {
+    let (state, is_handled) = (one.state, one.is_handled).max((other.state, other.is_handled));
+    KnownRecord {
+        state,
+        is_handled,
+        is_seen: one.is_seen || other.is_seen,
+        handled: one.handled.max(other.handled),
+        dead: one.dead.into_iter().chain(other.dead).max_by_key(|(_, state)| *state),
     }
 }

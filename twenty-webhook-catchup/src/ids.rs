@@ -131,6 +131,7 @@ async fn list<S: CatchUpStore>(
         }
         let changes: Changes = session.load(&changes::name(object)).await?;
         let (Page { rows, next, total }, date) = pages.next(session).await?;
+        report.is_capped |= pages.is_capped;
         listed += rows.len() as u64;
         let of_page: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
         let known = session.store.known(session.scope.key(), &object.singular, &of_page).await?;

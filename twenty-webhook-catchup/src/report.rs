@@ -52,6 +52,8 @@ pub struct ObjectReport {
     pub unconfirmed: u64,
     /// Whether it was the first run for this object, which stores the existing records as known and emits no events.
     pub is_first: bool,
+    /// Whether Twenty left fields out: its API sends at most 200 fields of a record.
+    pub is_capped: bool,
     /// Whether this run finished a [listing of all ids](crate::CatchUp::destroyed_every).
     pub compared_ids: bool,
     /// Why this object failed, if it did. The counts are of what was done before.

@@ -145,12 +145,14 @@ pub(crate) struct Pages<'a> {
     limit: u32,
     seen: HashSet<String>,
     is_resumed: bool,
+    /// Whether an answer left fields of the records out.
+    pub(crate) is_capped: bool,
 }
 
 impl<'a> Pages<'a> {
     pub(crate) fn from(object: &'a Object, filter: &'a str, cursor: Option<String>) -> Self {
         let is_resumed = cursor.is_some();
-        Self { object, filter, cursor, limit: PAGE_SIZE, seen: HashSet::new(), is_resumed }
+        Self { object, filter, cursor, limit: PAGE_SIZE, seen: HashSet::new(), is_resumed, is_capped: false }
     }
 
     /// The next page, and the server's date of the response.
@@ -169,7 +171,8 @@ impl<'a> Pages<'a> {
                 }
                 Err(error) => return Err(error),
                 Ok(answer) => {
-                    if answer.is_capped && self.seen.is_empty() {
+                    if answer.is_capped && !self.is_capped {
+                        self.is_capped = true;
                         let object = &self.object.singular;
                         tracing::warn!(object, "records have more than 200 fields, and Twenty leaves out the others");
                     }

@@ -42,7 +42,7 @@ The secret:
 
 Exit status:
   0  yes: the receiver answered 2xx, the request verifies
-  1  no: the receiver refused, the request does not verify
+  1  no: the receiver rejected it, the request does not verify
   2  the command could not do its work; the message says what to do
 
 Output has colours on a terminal only, and none if NO_COLOR is set.";

@@ -147,13 +147,13 @@ fn verdict(diagnosis: &Diagnosis, len: usize, at: UnixMillis) -> String {
         }
         Err(rejection) => {
             let why = short_reason(rejection, diagnosis.findings());
-            let line = terminal::wrapped(&format!("refused (as of {}): ", time::iso(at)), &why);
-            format!("{BAD}refused{BAD:#}{}", &line["refused".len()..])
+            let line = terminal::wrapped(&format!("rejected (as of {}): ", time::iso(at)), &why);
+            format!("{BAD}rejected{BAD:#}{}", &line["rejected".len()..])
         }
     }
 }
 
-/// Why a request was refused. Short if there are findings, because they say more.
+/// Why a request was rejected. Short if there are findings, because they say more.
 pub(crate) fn short_reason(rejection: &Rejection, findings: &[Finding]) -> String {
     let reason = reason::text(rejection);
     match reason.split_once(": ") {

@@ -39,7 +39,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
-/// The command worked, and the answer is no: a request does not verify, or a receiver refuses.
+/// The command worked, and the answer is no: a request does not verify, or a receiver rejects it.
 const NO: u8 = 1;
 /// The command could not do its work.
 const FAILED: u8 = 2;

@@ -1,4 +1,4 @@
-//! Why a request was refused: in human numbers for text, and exactly for JSON.
+//! Why a request was rejected: in human numbers for text, and exactly for JSON.
 
 use std::time::Duration;
 

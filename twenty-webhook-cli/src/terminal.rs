@@ -195,7 +195,7 @@ pub(crate) fn size(bytes: usize) -> String {
     }
 }
 
-pub(crate) fn took(time: Duration) -> String {
+pub(crate) fn duration(time: Duration) -> String {
     match time.as_millis() {
         0..10 => format!("{:.1} ms", millis(time)),
         10..10_000 => format!("{:.0} ms", millis(time)),

@@ -122,10 +122,13 @@ impl WebhookConfig {
     /// Calls `observer` once for each request, when it ends, on the thread that serves the request. The observer must not block.
     ///
     /// ```
-    /// use twenty_webhook_core::{Secret, WebhookConfig};
+    /// use twenty_webhook_core::{OutcomeKind, Secret, WebhookConfig};
     ///
-    /// let config = WebhookConfig::new(Secret::new("s3cret")?)
-    ///     .observe(|outcome| println!("{} in {:?}", outcome.code(), outcome.elapsed));
+    /// let config = WebhookConfig::new(Secret::new("s3cret")?).observe(|outcome| match outcome.kind {
+    ///     OutcomeKind::Handled { status, duration, .. } => println!("{status}, the handler ran for {duration:?}"),
+    ///     OutcomeKind::Rejected(rejection) if rejection.may_lose_delivery() => eprintln!("alert: {}", rejection.code()),
+    ///     _ => println!("{} after {:?}", outcome.code(), outcome.elapsed),
+    /// });
     /// # Ok::<(), twenty_webhook_core::SecretError>(())
     /// ```
     #[must_use]
@@ -134,11 +137,11 @@ impl WebhookConfig {
     }
 
     /// Sets the response to a rejected request, instead of an empty one with the rejection's [status](Rejection::status). The sender reads
-    /// it, so it must not contain the reason. Twenty counts a 2xx as delivered.
+    /// it, so it must not contain the reason. Twenty counts a 2xx as delivered. `Retry-After` and `Allow` are added if they are missing.
     ///
     /// ```
-    /// use bytes::Bytes;
-    /// use http::Response;
+    /// use twenty_webhook_core::bytes::Bytes;
+    /// use twenty_webhook_core::http::Response;
     /// use twenty_webhook_core::{Secret, WebhookConfig};
     ///
     /// let config = WebhookConfig::new(Secret::new("s3cret")?).with_rejection_response(|rejection| {

@@ -12,6 +12,17 @@ use crate::{Clock, Rejection, ReplayKey, UnixMillis, Verifier, WebhookEvent};
 
 /// Proof that Twenty signed these bytes, within the tolerance of now. Only [`Verification::finish`] makes it.
 ///
+/// ```
+/// use twenty_webhook_core::{Delivery, SignedWith};
+///
+/// fn log(delivery: &Delivery) {
+///     println!("{} bytes, key {}", delivery.body().len(), delivery.replay_key());
+///     if let SignedWith::Previous(_) = delivery.signed_with() {
+///         println!("still signed with an old secret");
+///     }
+/// }
+/// ```
+///
 /// [`Verification::finish`]: crate::Verification::finish
 #[derive(Clone)]
 pub struct Delivery {
@@ -122,6 +133,15 @@ pub enum SignedWith {
 ///
 /// Twenty sends no signed delivery id. When its queue reruns a crashed job, the same body arrives with a new timestamp, nonce and
 /// signature, and is still the same delivery. The [`ReplayKey`] also contains the tenant.
+///
+/// ```
+/// use twenty_webhook_core::DeliveryId;
+///
+/// let id = DeliveryId::of(b"abc");
+/// assert_eq!(id.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); // FIPS 180-2, B.1
+/// assert_eq!(id.to_string().parse::<DeliveryId>()?, id);
+/// # Ok::<(), twenty_webhook_core::InvalidDeliveryId>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId([u8; 32]);
 

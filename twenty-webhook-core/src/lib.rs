@@ -18,7 +18,15 @@
 )]
 //! | Test | [`Signer`], [`Clock`], [`UnixMillis`], and the crate `twenty-webhook-testing` |
 //!
-//! Dates are those of the crate [jiff](https://docs.rs/jiff), which is exported as `twenty_webhook_core::jiff`.
+//! # Types of other crates
+//!
+//! Three crates have types in this API. They are exported from here, so you need not depend on them, and the versions always match:
+//!
+//! | crate | types |
+//! |---|---|
+//! | `twenty_webhook_core::http` ([docs](https://docs.rs/http)) | [`StatusCode`](http::StatusCode), [`HeaderMap`](http::HeaderMap), [`Response`](http::Response) |
+//! | `twenty_webhook_core::bytes` ([docs](https://docs.rs/bytes)) | [`Bytes`](bytes::Bytes): a body |
+//! | `twenty_webhook_core::jiff` ([docs](https://docs.rs/jiff)) | [`Timestamp`](jiff::Timestamp), [`civil::Date`](jiff::civil::Date): dates |
 //!
 //! # Step by step
 //!
@@ -87,9 +95,7 @@ pub use headers::{NONCE_HEADER, SIGNATURE_HEADER, SignatureHeaders, TIMESTAMP_HE
 #[cfg(feature = "diagnose")]
 pub use pipeline::RecordedRequest;
 pub use pipeline::{ClaimedDelivery, Outcome, OutcomeKind, RejectedRequest, VerifiedRequest};
-// Hidden, or it would head the list of items: the front page names it.
-#[doc(hidden)]
-pub use jiff;
+// Hidden, because foreign modules would head the list of items. The front page names them.
 pub use json::{DecodeError, Extra, RawJson};
 pub use rejection::{BodyError, Rejection};
 #[cfg(feature = "replay-contract")]
@@ -107,3 +113,5 @@ pub use unix_millis::{Tolerance, UnixMillis};
 pub use verification::Verification;
 pub use verifier::Verifier;
 pub use verifiers::{SharedVerifier, SourceError, Target, VerifierSource};
+#[doc(hidden)]
+pub use {bytes, http, jiff};

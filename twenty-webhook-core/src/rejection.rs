@@ -10,6 +10,16 @@ use crate::{GuardError, SourceError};
 
 /// Why a request was rejected. `Display` is for the operator's log, [`code`](Self::code) for metrics and alerts. Send the caller only the
 /// [`status`](Self::status).
+///
+/// ```
+/// use twenty_webhook_core::{Rejection, Secret, Verifier, http::HeaderMap};
+///
+/// let verifier = Verifier::new(Secret::new("s3cret")?);
+/// let rejection = verifier.verify(&HeaderMap::new(), "{}").unwrap_err();
+/// assert_eq!(rejection, Rejection::Unsigned);
+/// assert_eq!((rejection.status().as_u16(), rejection.code()), (401, "unsigned"));
+/// # Ok::<(), twenty_webhook_core::SecretError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {

@@ -4,6 +4,25 @@ use crate::{Rejection, SignatureHeaders};
 
 /// What a receiver needs from a request before it reads the body. It adapts a web framework's request to
 /// [`WebhookConfig::receive`](crate::WebhookConfig::receive). [`HttpHead`] implements it for every framework that uses the `http` crate.
+///
+/// ```
+/// use twenty_webhook_core::{Rejection, RequestHead};
+///
+/// /// A request of some framework.
+/// struct Request { headers: Vec<(String, Vec<u8>)> }
+///
+/// impl RequestHead for Request {
+///     fn method(&self) -> &str { "POST" }
+///     fn path(&self) -> &str { "/webhooks/twenty" }
+///     fn host(&self) -> Option<&str> { None }
+///     fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+///         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+///     }
+/// }
+///
+/// let request = Request { headers: vec![] };
+/// assert_eq!(request.signature_headers().unwrap_err(), Rejection::Unsigned);
+/// ```
 pub trait RequestHead {
     /// The method, in upper case.
     fn method(&self) -> &str;

@@ -56,6 +56,13 @@ impl Secret {
 
     /// Reads the environment variable `name`, and removes one trailing line end (`\n` or `\r\n`).
     ///
+    /// ```
+    /// use twenty_webhook_core::{Secret, SecretError};
+    ///
+    /// let error = Secret::from_env("TWENTY_WEBHOOK_SECRET_THAT_IS_NOT_SET").unwrap_err();
+    /// assert!(matches!(error, SecretError::Unset(_)));
+    /// ```
+    ///
     /// # Errors
     /// If the variable is unset, not Unicode, or blank. The error names the variable.
     pub fn from_env(name: &str) -> Result<Self, SecretError> {

@@ -6,6 +6,16 @@ use crate::Rejection;
 /// A time in Unix milliseconds, the unit of `X-Twenty-Webhook-Timestamp`.
 ///
 /// Arithmetic saturates, so no header value overflows it.
+///
+/// ```
+/// use std::time::Duration;
+/// use twenty_webhook_core::UnixMillis;
+///
+/// let sent_at = UnixMillis::from_millis(1_735_066_639_761);
+/// let expires_at = sent_at.saturating_add(Duration::from_secs(300));
+/// assert_eq!(expires_at.saturating_since(sent_at), Duration::from_secs(300));
+/// assert_eq!(sent_at.saturating_since(expires_at), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(u64);
 
@@ -57,6 +67,15 @@ fn millis(duration: Duration) -> u64 {
 /// for longer than the window.
 ///
 /// With zero, the delivery must be signed and verified in the same millisecond.
+///
+/// ```
+/// use std::time::Duration;
+/// use twenty_webhook_core::{Secret, Tolerance, Verifier};
+///
+/// let tolerance = Tolerance { past: Duration::from_secs(600), future: Duration::from_secs(60) };
+/// let verifier = Verifier::new(Secret::new("s3cret")?).tolerance(tolerance);
+/// # Ok::<(), twenty_webhook_core::SecretError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance {
     /// How old a delivery may be.

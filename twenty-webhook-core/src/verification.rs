@@ -12,6 +12,20 @@ use crate::{Rejection, SignatureHeaders, Verifier, WebhookConfig};
 ///
 /// It updates the MAC with each chunk, so the result is ready soon after the last byte. A body of one chunk is not copied. `Content-Length`
 /// allocates nothing.
+///
+/// ```
+/// use twenty_webhook_core::{Rejection, Secret, SignatureHeaders, Signer, Verifier};
+///
+/// let secret = Secret::new("s3cret")?;
+/// let headers = Signer::new(secret.clone()).sign(b"in two chunks");
+///
+/// let mut verification = Verifier::new(secret).begin(SignatureHeaders::from_map(&headers)?)?.body_limit(1024);
+/// for chunk in ["in two ", "chunks"] {
+///     verification.push(chunk.into())?;
+/// }
+/// assert_eq!(verification.finish()?.body(), "in two chunks");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Verification {
     verifier: Verifier,
     headers: SignatureHeaders,

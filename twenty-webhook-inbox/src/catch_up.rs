@@ -31,6 +31,14 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// Whether [`adopt`](Self::adopt) would move anything to this scope. For dry runs. The default returns `false`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    fn can_adopt(&self, _scope: &CatchUpScope) -> impl Future<Output = Result<bool, InboxError>> + Send {
+        async { Ok(false) }
+    }
+
     /// Acquires the scope's lease for `token`, or renews it, for `lease` from now. Zero releases it. Returns whether `token` has the lease. The
     /// default always returns `true`.
     ///
@@ -218,6 +226,10 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
 
     async fn adopt(&self, scope: &CatchUpScope) -> Result<(), InboxError> {
         self.store.adopt(scope).await
+    }
+
+    async fn can_adopt(&self, scope: &CatchUpScope) -> Result<bool, InboxError> {
+        self.store.can_adopt(scope).await
     }
 
     async fn lease(&self, scope: &str, token: i64, lease: Duration) -> Result<bool, InboxError> {

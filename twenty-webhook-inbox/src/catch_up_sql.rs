@@ -19,6 +19,10 @@ pub(crate) const ADOPT_PROGRESS: &str =
     "UPDATE {catch_up} SET tenant = $2, scope = $1 WHERE scope = '' AND scope <> $1 AND name <> 'lease'
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
+pub(crate) const ADOPTABLE: &str =
+    "SELECT COUNT(*) FROM {catch_up} WHERE scope = '' AND scope <> $1 AND name <> 'lease'
+    AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
+
 /// A lease that ends too far in the future is free too, because the clock was set back.
 pub(crate) const LEASE: &str = "INSERT INTO {catch_up} AS c (scope, name, value, lease_token, lease_until)
     VALUES ($1, 'lease', '', $2, {now} + $3) ON CONFLICT (scope, name)

@@ -134,6 +134,12 @@ macro_rules! impl_catch_up_store {
                 self.in_transaction(move |this, tx| Box::pin(async move { this.run_adopt(tx, &scope).await })).await
             }
 
+            async fn can_adopt(&self, scope: &$crate::CatchUpScope) -> Result<bool, InboxError> {
+                let adoptable = self.dialect.scalar($crate::catch_up_sql::ADOPTABLE).bind(scope.key());
+                let count: Result<i64, _> = adoptable.fetch_one(&mut *self.reader().await?).await;
+                count.map(|count| count > 0).map_err(InboxError::database)
+            }
+
             async fn lease(&self, scope: &str, token: i64, lease: std::time::Duration) -> Result<bool, InboxError> {
                 let scope = scope.to_owned();
                 self.in_transaction(move |this, tx| {

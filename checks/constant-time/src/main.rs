@@ -1,8 +1,8 @@
-//! Tests that refusing a signature takes the same time whichever byte is wrong, with the method of dudect: it measures two classes of inputs
+//! Tests that rejecting a signature takes the same time whichever byte is wrong, with the method of dudect: it measures two classes of inputs
 //! in random order and compares them with Welch's t-test.
 //!
 //! A leak matters if it shows how much of a guessed signature is right, because the signature could then be guessed byte by byte. So the
-//! signature is wrong in both classes, in one byte only, and refused for the same reason; the classes differ in the position of that byte.
+//! signature is wrong in both classes, in one byte only, and rejected for the same reason; the classes differ in the position of that byte.
 //! (Comparing a right with a wrong signature would show nothing new: the answer already tells them apart.)
 //!
 //! Each sample has a different body, so the guess is a random text in both classes. Decoding time depends on the text, but the sender knows

@@ -23,7 +23,12 @@ async fn main() -> anyhow::Result<()> {
     let app = app(&inbox, demo::secret(addr)?);
     tracing::info!("listening on http://{addr}/webhooks/twenty");
     #[cfg(feature = "dashboard")]
-    tokio::spawn(axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3001").await?, dashboard(&inbox)).into_future());
+    {
+        let addr = env::var("DASHBOARD_ADDR").unwrap_or_else(|_| "127.0.0.1:3001".to_owned());
+        let listener = tokio::net::TcpListener::bind(addr).await?;
+        tracing::info!("the dashboard is at http://{}/inbox", listener.local_addr()?);
+        tokio::spawn(axum::serve(listener, dashboard(&inbox)).into_future());
+    }
 
     // They can also be two programs that share the file.
     let server = serve(listener, app).with_graceful_shutdown(shutdown_signal());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use twenty_webhook_catchup::{CatchUp, Report};
+use twenty_webhook_inbox::JobFilter;
 
 use crate::support::{HOUR, Place};
 
@@ -94,6 +95,34 @@ async fn it_can_accept_destroys() {
     place.clock.advance(HOUR);
     let (accepted, destroyed) = shown(&place, place.catch_up().dry_run().accept_destroys()).await;
     assert!(accepted.is_ok() && destroyed.len() == 29, "{accepted:?}");
+}
+
+/// What was caught up before the first delivery is saved under the empty scope, until a delivery names the workspace.
+#[tokio::test]
+async fn what_was_read_before_the_workspace_was_known_is_seen() {
+    let place = Place::new().await;
+    place.people(ids(0..450));
+    place.run(place.catch_up()).await;
+    place.update("0001", "Nantes");
+    place.run(place.catch_up()).await;
+    place.handle().await;
+    let record = place.twenty.records("person").remove(1);
+    place.update("0002", "Nantes");
+    let body = format!(r#"{{"eventName":"person.updated","workspaceId":"w1","record":{record}}}"#);
+    place.inbox.store(&crate::support::verified(body)).await.unwrap();
+    place.twenty.destroy("person", &["0003", "0449"]);
+    place.clock.advance(24 * HOUR);
+
+    let stored = place.stored().await;
+    let (dry, found) = shown(&place, place.catch_up().dry_run()).await;
+    assert_eq!(found, ["person.updated 0002", "person.destroyed 0003", "person.destroyed 0449"]);
+    assert_eq!(place.stored().await, stored, "nothing is stored");
+    let unknown = place.inbox.jobs(&JobFilter::all().scope("w1")).await.unwrap();
+    assert_eq!(unknown.len(), 1, "nothing is moved to the workspace");
+    let (run, stored) = shown(&place, place.catch_up()).await;
+    assert_eq!((counts(&dry), found), (counts(&run), stored), "the run after it finds the same");
+    let (after, nothing) = shown(&place, place.catch_up().dry_run().destroyed_every(Duration::ZERO)).await;
+    assert!(nothing.is_empty() && !after.objects[0].is_first, "{after:?} {nothing:?}");
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ reported as destroyed, and the exit status is 3. Check in Twenty. If they are go
 --dry-run prints each event that a run would store, and stores nothing. The inbox must exist. On Postgres, the right to read its tables is \
 enough; SQLite needs the right to write in the file's directory.
 
+Behind PgBouncer in transaction mode, the URL of --db has pgbouncer=true in its query.
+
 Ctrl-C ends a run early. What was read is saved, and the next run continues there.
 
 Exit status:

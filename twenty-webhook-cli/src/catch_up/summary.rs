@@ -58,6 +58,9 @@ fn notes(object: &ObjectReport) -> Vec<String> {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         notes.push(format!("{} failed in the worker: `twenty-webhook inbox retry {ids}`{more}", object.dead.len()));
     }
+    if object.is_capped {
+        notes.push("its records have more than 200 fields, and Twenty's API leaves out the others".to_owned());
+    }
     if object.unproven > 0 {
         notes.push(format!(
             "{} are missing that this API key has never read, so they are not reported as destroyed: --accept-destroys reports them",
@@ -84,6 +87,7 @@ fn in_json(object: &ObjectReport) -> Value {
         "unproven": object.unproven,
         "unconfirmed": object.unconfirmed,
         "first_run": object.is_first,
+        "fields_left_out": object.is_capped,
         "ids_listed": object.compared_ids,
         "error": object.error.as_ref().map(object_message),
     })

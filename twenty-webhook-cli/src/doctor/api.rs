@@ -39,7 +39,7 @@ pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Opti
     Ok(Some(webhooks))
 }
 
-/// A receiver refuses what its clock says is older or newer than 5 minutes.
+/// A receiver rejects what its clock says is older or newer than 5 minutes.
 fn clock(date: Option<SystemTime>) -> Check {
     const TOLERANCE: Duration = Duration::from_secs(300);
     let Some(date) = date else { return Check::skipped("clock", "Twenty's answer has no date") };
@@ -48,7 +48,7 @@ fn clock(date: Option<SystemTime>) -> Check {
     let shown = terminal::age(off);
     if off > TOLERANCE {
         return Check::wrong("clock", format!("this machine's clock and Twenty's are {shown} apart"))
-            .why("a receiver with a clock like this machine's refuses every delivery as too old, or from the future")
+            .why("a receiver with a clock like this machine's rejects every delivery as too old, or from the future")
             .fix("set both clocks by NTP");
     }
     if off > TOLERANCE / 5 {

@@ -13,7 +13,7 @@ use crate::tunnel::TunnelProgram;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --send-sample and --canary it changes nothing, and the receivers handle nothing: it sends a GET, and a POST without a signature, \
-which a receiver refuses.
+which a receiver rejects.
 
 --send-sample signs a sample with the secret. To the receiver it is a real event: a person that does not exist is created. Its ids begin \
 with d0c70000.

@@ -165,7 +165,7 @@ async fn arrival(
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(args.wait) {
         if place.has(name, note).await? {
-            return Ok(Check::ok("canary", format!("{name} arrived after {}", terminal::took(started.elapsed()))));
+            return Ok(Check::ok("canary", format!("{name} arrived after {}", terminal::duration(started.elapsed()))));
         }
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}

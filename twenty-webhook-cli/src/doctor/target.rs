@@ -66,7 +66,7 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
     if text.is_empty() {
         return Ok(Check::wrong(
             CODE,
-            "the webhook has no secret, so its deliveries are unsigned, and receivers refuse them",
+            "the webhook has no secret, so its deliveries are unsigned, and receivers reject them",
         )
         .fix("set a secret in the webhook's settings in Twenty"));
     }
@@ -81,7 +81,7 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
         Check::ok(CODE, "the secret is the one that Twenty signs with")
     } else {
         Check::wrong(CODE, "the secret given here is another one than Twenty signs with")
-            .why("receivers refuse each delivery with `signature_mismatch`")
+            .why("receivers reject each delivery with `signature_mismatch`")
             .fix("give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends")
     })
 }
@@ -132,7 +132,7 @@ fn is_private(address: IpAddr) -> bool {
 /// One request to the target.
 struct Call {
     answer: Result<(StatusCode, HeaderMap), CallError>,
-    took: Duration,
+    duration: Duration,
 }
 
 enum CallError {
@@ -157,7 +157,7 @@ impl Call {
             Err(error) if error.is_connect() => Err(CallError::Unreachable(last_cause(&error))),
             Err(error) => Err(CallError::BrokenOff(last_cause(&error))),
         };
-        Self { answer, took: started.elapsed() }
+        Self { answer, duration: started.elapsed() }
     }
 
     fn is_unreachable(&self) -> bool {
@@ -166,7 +166,7 @@ impl Call {
 
     /// Whether a receiver answered as it should.
     fn judge(&self, code: &'static str, expected: StatusCode, what: &str) -> Check {
-        let took = terminal::took(self.took);
+        let duration = terminal::duration(self.duration);
         let (status, headers) = match &self.answer {
             Ok((status, headers)) => (*status, headers),
             Err(CallError::TimedOut) => {
@@ -187,7 +187,7 @@ impl Call {
             }
         };
         if status == expected {
-            return Check::ok(code, format!("{what} is answered with {status}, in {took}"));
+            return Check::ok(code, format!("{what} is answered with {status}, in {duration}"));
         }
         let check = Check::wrong(code, format!("{what} is answered with {status} in place of {expected}"));
         match status {
@@ -215,16 +215,16 @@ impl Call {
     }
 
     fn speed(&self) -> Option<Check> {
-        let took = terminal::took(self.took);
+        let duration = terminal::duration(self.duration);
         if self.answer.is_err() {
             return None;
         }
-        Some(if self.took > SLOW {
-            Check::warning("speed", format!("the receiver took {took}; Twenty gives up after 5 s"))
+        Some(if self.duration > SLOW {
+            Check::warning("speed", format!("the receiver took {duration}; Twenty gives up after 5 s"))
                 .why("Twenty's queue makes one call at a time, and waits for the slowest receiver")
                 .fix("answer first and work later: the crate twenty-webhook-inbox does so")
         } else {
-            Check::ok("speed", format!("the receiver took {took}; Twenty gives up after 5 s"))
+            Check::ok("speed", format!("the receiver took {duration}; Twenty gives up after 5 s"))
         })
     }
 }
@@ -250,7 +250,7 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
     let call = Call::make(client, Method::POST, url, headers, body).await;
     Ok(match &call.answer {
         Ok((status, _)) if status.is_success() => {
-            Check::ok(CODE, format!("a signed sample, of the person {id}, is answered with {status}, in {}", terminal::took(call.took)))
+            Check::ok(CODE, format!("a signed sample, of the person {id}, is answered with {status}, in {}", terminal::duration(call.duration)))
         }
         Ok((status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _)) => {
             Check::wrong(CODE, format!("a signed sample is answered with {status}"))

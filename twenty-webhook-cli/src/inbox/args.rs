@@ -12,6 +12,8 @@ use crate::time;
 #[command(after_help = "\
 States: pending, running, retrying, done, dead.
 
+Behind PgBouncer in transaction mode, the URL has pgbouncer=true in its query: postgres://twenty@pooler:6432/inbox?pgbouncer=true
+
 Exit status: 0 if it is done, 1 if no job was found or changed, 2 if the inbox cannot be used.
 
 Examples:

@@ -27,7 +27,7 @@ Twenty then waits 5 seconds for it at each event. The next `listen --register` o
 --forward-to sends what verifies to your receiver, with the same headers and bytes, and answers as it answers. With --register, only the \
 signature is new: it is made with the secret that you give, so give your receiver's.
 
---save writes each delivery to a new file, also refused ones, for `send --file`, `send --dir` and `explain`. The files hold your \
+--save writes each delivery to a new file, also rejected ones, for `send --file`, `send --dir` and `explain`. The files hold your \
 customers' data.
 
 --ui serves a page that shows each delivery: headers, body, diagnosis, and changes since the last delivery of the same record. It can resend \

@@ -36,7 +36,7 @@ pub(super) struct Report {
     pub(super) event: Option<WebhookEvent>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    pub(super) took: Duration,
+    pub(super) duration: Duration,
     pub(super) forwarded: Option<Forwarded>,
     pub(super) saved: Option<Result<PathBuf, String>>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Report {
 #[derive(Clone)]
 pub(super) struct Forwarded {
     pub(super) status: Result<StatusCode, String>,
-    pub(super) took: Duration,
+    pub(super) duration: Duration,
 }
 
 /// The result in one word.
@@ -53,7 +53,7 @@ pub(super) struct Forwarded {
 pub(super) enum Verdict {
     Verified,
     Duplicate,
-    Refused,
+    Rejected,
 }
 
 impl Verdict {
@@ -61,7 +61,7 @@ impl Verdict {
         match self {
             Self::Verified => "verified",
             Self::Duplicate => "duplicate",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -70,7 +70,7 @@ impl Report {
     pub(super) fn verdict(&self) -> Verdict {
         match &self.rejection {
             Some(rejection) if rejection.is_duplicate() => Verdict::Duplicate,
-            Some(_) => Verdict::Refused,
+            Some(_) => Verdict::Rejected,
             None => Verdict::Verified,
         }
     }
@@ -137,21 +137,21 @@ impl Report {
         let style = match self.verdict() {
             Verdict::Verified => GOOD,
             Verdict::Duplicate => WARNING,
-            Verdict::Refused => BAD,
+            Verdict::Rejected => BAD,
         };
         let (status, verdict) = (self.status.as_u16(), self.verdict().as_str());
         let time = time::iso(self.received);
         let time = time.split_once('T').map_or("", |(_, time)| time);
         let mut parts = vec![self.about()];
         parts.push(terminal::size(self.body.len()));
-        parts.push(terminal::took(self.took));
+        parts.push(terminal::duration(self.duration));
         match &self.forwarded {
-            Some(Forwarded { status: Ok(status), took }) => {
-                parts.push(format!("forwarded: {status} in {}", terminal::took(*took)));
+            Some(Forwarded { status: Ok(status), duration }) => {
+                parts.push(format!("forwarded: {status} in {}", terminal::duration(*duration)));
                 if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
                     parts.push("does the receiver have the secret that is given here?".to_owned());
                 }
-                if *took > TWENTY_WAITS {
+                if *duration > TWENTY_WAITS {
                     parts.push(format!("{WARNING}over 5 s{WARNING:#}: Twenty would have given up"));
                 }
             }
@@ -173,7 +173,7 @@ impl Report {
     fn about(&self) -> String {
         let Some(event) = &self.event else { return format!("{} {}", self.method, terminal::plain(&self.path, 80)) };
         let name = terminal::plain(event.name().as_str(), 80);
-        if self.verdict() == Verdict::Refused {
+        if self.verdict() == Verdict::Rejected {
             return format!("{name} (unverified)");
         }
         let record = match event.payload() {
@@ -203,12 +203,12 @@ impl Report {
             "updated_fields": event.and_then(WebhookEvent::updated_fields),
             "delivery_id": event.map(|event| DeliveryId::of(event.body()).to_string()),
             "bytes": self.body.len(),
-            "took_ms": terminal::millis(self.took),
+            "duration_ms": terminal::millis(self.duration),
             "forwarded": self.forwarded.as_ref().map(|forwarded| json!({
                 "status": forwarded.status.as_ref().ok().map(StatusCode::as_u16),
                 "error": forwarded.status.as_ref().err(),
-                "took_ms": terminal::millis(forwarded.took),
-                "too_slow": forwarded.took > TWENTY_WAITS,
+                "duration_ms": terminal::millis(forwarded.duration),
+                "too_slow": forwarded.duration > TWENTY_WAITS,
             })),
             "saved": self.saved.as_ref().and_then(|saved| saved.as_ref().ok()).map(|path| path.display().to_string()),
         })

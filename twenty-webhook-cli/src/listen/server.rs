@@ -74,7 +74,7 @@ impl Server {
             event: WebhookEvent::from_stored(body.clone()).ok(),
             headers: parts.headers.clone(),
             body: body.clone(),
-            took: started.elapsed(),
+            duration: started.elapsed(),
             forwarded: extensions.get().cloned(),
             saved: None,
         };
@@ -128,12 +128,12 @@ async fn accept(State(forward): State<Forward>, headers: HeaderMap, Webhook(even
             if let Some(content_type) = answer.headers.get(header::CONTENT_TYPE) {
                 response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
             }
-            response.extensions_mut().insert(Forwarded { status: Ok(answer.status), took: answer.took });
+            response.extensions_mut().insert(Forwarded { status: Ok(answer.status), duration: answer.duration });
             response
         }
         Err(failure) => {
             let mut response = StatusCode::BAD_GATEWAY.into_response();
-            response.extensions_mut().insert(Forwarded { status: Err(failure.why), took: Duration::ZERO });
+            response.extensions_mut().insert(Forwarded { status: Err(failure.why), duration: Duration::ZERO });
             response
         }
     }

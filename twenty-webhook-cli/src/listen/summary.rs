@@ -8,31 +8,31 @@ use crate::terminal::deliveries;
 #[derive(Default)]
 pub(super) struct Summary {
     verdicts: BTreeMap<Verdict, usize>,
-    refusals: BTreeMap<&'static str, usize>,
+    rejections: BTreeMap<&'static str, usize>,
 }
 
 impl Summary {
     pub(super) fn add(&mut self, report: &Report) {
         *self.verdicts.entry(report.verdict()).or_default() += 1;
-        if let (Verdict::Refused, Some(code)) = (report.verdict(), report.code()) {
-            *self.refusals.entry(code).or_default() += 1;
+        if let (Verdict::Rejected, Some(code)) = (report.verdict(), report.code()) {
+            *self.rejections.entry(code).or_default() += 1;
         }
     }
 }
 
-/// `12 deliveries: 10 verified, 1 duplicate, 1 refused (signature_mismatch 1)`
+/// `12 deliveries: 10 verified, 1 duplicate, 1 rejected (signature_mismatch 1)`
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.verdicts.values().sum();
         let verdicts: Vec<_> =
             self.verdicts.iter().map(|(verdict, count)| format!("{count} {}", verdict.as_str())).collect();
-        let refusals: Vec<_> = self.refusals.iter().map(|(code, count)| format!("{code} {count}")).collect();
+        let rejections: Vec<_> = self.rejections.iter().map(|(code, count)| format!("{code} {count}")).collect();
         f.write_str(&deliveries(all))?;
         if !verdicts.is_empty() {
             write!(f, ": {}", verdicts.join(", "))?;
         }
-        if !refusals.is_empty() {
-            write!(f, " ({})", refusals.join(", "))?;
+        if !rejections.is_empty() {
+            write!(f, " ({})", rejections.join(", "))?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::time::{Age, Wait};
 EVENT is OBJECT.ACTION. The action is created, updated, deleted, restored or destroyed. The object can be one of your own, as in \
 rocket.created. A change of the data model is metadata.NAME.ACTION, as in metadata.fieldMetadata.updated.
 
---tamper changes the request after it was signed. A receiver must refuse a changed body, signature or timestamp. It must accept a \
+--tamper changes the request after it was signed. A receiver must reject a changed body, signature or timestamp. It must accept a \
 changed nonce, because the nonce is not signed.
 
 --dir sends the deliveries that `listen --save` has saved, in the order of their file names, which is the order of arrival. Each is \

@@ -17,7 +17,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
 }
 
 /// Why there was no answer.
@@ -47,7 +47,7 @@ impl Client {
         let answer = async {
             let response = self.client.post(self.url.clone()).headers(headers).body(body).send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok(Answer { status, headers, body: response.bytes().await?, took: started.elapsed() })
+            Ok(Answer { status, headers, body: response.bytes().await?, duration: started.elapsed() })
         };
         answer.await.map_err(|error: reqwest::Error| Failure { why: self.why(&error), is_sent: !error.is_connect() })
     }

@@ -57,7 +57,7 @@ fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure
         "delivery_id": DeliveryId::of(&request.body).to_string(),
         "bytes": request.body.len(),
         "status": answered.map(|answer| answer.status.as_u16()),
-        "took_ms": answered.map(|answer| terminal::millis(answer.took)),
+        "duration_ms": answered.map(|answer| terminal::millis(answer.duration)),
         "error": answer.as_ref().err().map(|failure| &failure.why),
     });
     Ok(writeln!(terminal::stdout(), "{line}")?)
@@ -74,7 +74,7 @@ fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>, at
     match answer {
         Ok(answer) => {
             let style = if answer.status.is_success() { GOOD } else { BAD };
-            writeln!(out, "{style}{}{style:#} in {}", answer.status, terminal::took(answer.took))?;
+            writeln!(out, "{style}{}{style:#} in {}", answer.status, terminal::duration(answer.duration))?;
             let text = String::from_utf8_lossy(&answer.body);
             if !text.trim().is_empty() {
                 writeln!(out, "{FAINT}{}{FAINT:#}", terminal::plain(text.trim(), 400))?;
@@ -98,11 +98,14 @@ fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
         status if status.is_success() && tampered => {
             Some("It was changed after it was signed, and accepted. Does this receiver verify?".into())
         }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if tampered => {
+            Some("It was changed after it was signed, and rejected: this receiver verifies.".into())
+        }
         status if status.is_success() && attempt > 0 => Some(
             "2xx is the right answer to a replay, if the receiver did not handle it twice. Its log shows it.".into(),
         ),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !tampered && args.age.is_none() && attempt == 0 => Some(
-            "Refused. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if args.age.is_none() && attempt == 0 => Some(
+            "Rejected. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
         ),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             Some("Does the receiver accept POSTs at this path?".into())

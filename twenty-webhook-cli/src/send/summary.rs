@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Answer, Failure};
-use crate::terminal::{self, BAD, GOOD, deliveries, millis, took};
+use crate::terminal::{self, BAD, GOOD, deliveries, duration, millis};
 
 /// The receiver's results.
 pub(super) struct Summary {
@@ -26,7 +26,7 @@ impl Summary {
         match answer {
             Ok(answer) => {
                 *self.statuses.entry(answer.status.as_u16()).or_default() += 1;
-                self.latencies.push(answer.took);
+                self.latencies.push(answer.duration);
             }
             Err(failure) => *self.failures.entry(failure.why).or_default() += 1,
         }
@@ -63,7 +63,7 @@ impl Summary {
             });
             return Ok(writeln!(out, "{line}")?);
         }
-        writeln!(out, "{} in {}, {rate:.0} a second", deliveries(sent), took(elapsed))?;
+        writeln!(out, "{} in {}, {rate:.0} a second", deliveries(sent), duration(elapsed))?;
         for (status, count) in &self.statuses {
             let style = if (200..300).contains(status) { GOOD } else { BAD };
             writeln!(out, "{style}{status}{style:#} {count:>8}")?;
@@ -73,7 +73,7 @@ impl Summary {
             writeln!(out, "{BAD}---{BAD:#}{}", &line[3..])?;
         }
         if !self.latencies.is_empty() {
-            let [min, median, p90, p99, max] = [min, median, p90, p99, max].map(took);
+            let [min, median, p90, p99, max] = [min, median, p90, p99, max].map(duration);
             let line = format!("fastest {min}, median {median}, 90% {p90}, 99% {p99}, slowest {max}");
             writeln!(out, "{}", terminal::wrapped("latency: ", &line))?;
         }

@@ -1,10 +1,10 @@
-//! Completions, as the shells run them.
+//! Completions, run by each shell.
 
 use std::process::Command;
 
 use crate::support::{run, skip, text};
 
-/// What a shell prints when it runs `script`, or `None` where the shell is not installed.
+/// What a shell prints when it runs `script`. `None` if the shell is not installed.
 fn shell(shell: &str, args: &[&str], script: &str) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     let completions = run(&["completions", shell]);
@@ -33,7 +33,7 @@ fn shell(shell: &str, args: &[&str], script: &str) -> Option<String> {
     }
 }
 
-/// What follows a line, and a word that must be among it.
+/// A command line, and a completion that the shell must offer for it.
 const CASES: [(&str, &str); 9] = [
     ("s", "send"),
     ("send --fo", "--form"),

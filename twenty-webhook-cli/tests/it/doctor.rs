@@ -1,4 +1,4 @@
-//! `doctor`: each thing that can be wrong.
+//! `doctor`: each check, and each thing that can be wrong.
 
 use std::process::Output;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use twenty_webhook_testing::{ApiFailure, FakeTwenty, RateLimit, Role};
 use crate::support::{SECRET, Server, flat, text};
 use crate::twenty::{answering, lines, on, run_on, with_key};
 
-/// The result of the check with this name: the first that is not `ok`, or else `ok`, with its texts.
+/// The result of the check with this name, and its line. If there are several, the first that is not `ok`.
 fn found(output: &Output, check: &str) -> (String, String) {
     let lines = lines(output);
     let of_check: Vec<&Value> = lines.iter().filter(|line| line["check"] == check).collect();
@@ -30,8 +30,8 @@ fn assert_found(output: &Output, check: &str, result: &str, text: &str) {
     );
 }
 
-/// Runs in parallel, because each mostly waits.
-fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+/// Runs the cases in parallel, because each mostly waits.
+fn in_parallel<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     std::thread::scope(|scope| {
         for case in cases {
             scope.spawn(|| test(case));
@@ -40,7 +40,7 @@ fn side_by_side<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + 
 }
 
 #[test]
-fn all_is_well() {
+fn a_correct_setup_is_ok() {
     let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
     twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
     let args = ["doctor", "--private-allowed", "--want", "person.*", "--send-sample"];
@@ -90,7 +90,7 @@ fn an_api_error_is_reported_with_a_fix() {
         (ApiFailure::Endless, "too large"),
         (ApiFailure::Hang, "did not answer within 10 seconds"),
     ];
-    side_by_side(cases, |(failure, what)| {
+    in_parallel(cases, |(failure, what)| {
         let twenty = FakeTwenty::start();
         twenty.fail_next([failure]);
         let output = run_on(&twenty, &["doctor", "--json"]);
@@ -112,7 +112,7 @@ fn an_api_error_is_reported_with_a_fix() {
 }
 
 #[test]
-fn keys_and_addresses_that_do_not_fit() {
+fn wrong_keys_and_addresses_are_reported() {
     let twenty = FakeTwenty::start();
     let key = twenty.add_api_key(Role::default().without_webhooks());
     assert_found(
@@ -134,7 +134,7 @@ fn keys_and_addresses_that_do_not_fit() {
 }
 
 #[test]
-fn clocks_that_are_apart() {
+fn clock_differences_are_reported() {
     for (minutes, result) in [(-10, "wrong"), (10, "wrong"), (-2, "warning"), (2, "warning"), (0, "ok")] {
         let twenty = FakeTwenty::start();
         twenty.set_faults(|faults| faults.clock_skew_millis = minutes * 60_000);
@@ -143,7 +143,7 @@ fn clocks_that_are_apart() {
 }
 
 #[test]
-fn missing_and_temporary_webhooks() {
+fn missing_and_temporary_webhooks_are_reported() {
     let twenty = FakeTwenty::start();
     assert_found(&run_on(&twenty, &["doctor", "--json"]), "webhooks", "wrong", "`twenty-webhook register` creates one");
     twenty.add_webhook("http://127.0.0.1:1/", ["person.*"], SECRET);
@@ -152,7 +152,7 @@ fn missing_and_temporary_webhooks() {
 }
 
 #[test]
-fn operations_that_do_not_cover_what_is_wanted() {
+fn uncovered_events_are_reported() {
     let twenty = FakeTwenty::start();
     twenty.add_webhook("http://127.0.0.1:1/", ["person.created", "company.*"], SECRET);
     let check = |wanted: &str| run_on(&twenty, &["doctor", "--json", "--want", wanted]);
@@ -168,7 +168,7 @@ fn operations_that_do_not_cover_what_is_wanted() {
 }
 
 #[test]
-fn secrets_that_do_not_fit_or_are_not_shown() {
+fn wrong_and_hidden_secrets_are_reported() {
     let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
     twenty.add_webhook(&receiver.url, ["person.*"], "another secret");
     let args = ["doctor", "--json", "--private-allowed", "--send-sample"];
@@ -203,7 +203,7 @@ fn a_private_target_is_refused_by_twenty() {
 }
 
 #[test]
-fn targets_that_do_not_answer_as_a_receiver() {
+fn wrong_answers_of_the_target_are_reported() {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const MOVED: &str = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -217,7 +217,7 @@ fn targets_that_do_not_answer_as_a_receiver() {
         (answering("", Duration::ZERO), "unsigned_post", "broke off"),
         (answering(OK, Duration::from_secs(6)), "unsigned_post", "not answered within 5 seconds"),
     ];
-    side_by_side(cases, |(target, check, what)| {
+    in_parallel(cases, |(target, check, what)| {
         let twenty = FakeTwenty::start();
         twenty.add_webhook(&target, ["person.*"], SECRET);
         assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), check, "wrong", what);
@@ -227,15 +227,15 @@ fn targets_that_do_not_answer_as_a_receiver() {
     assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "warning", "slowest receiver");
 }
 
-/// A receiver in this process that stores, and the path of its inbox.
-struct Storing {
+/// A receiver in this process with an inbox, and the inbox's path.
+struct InboxReceiver {
     _runtime: tokio::runtime::Runtime,
     url: String,
     path: String,
     _dir: tempfile::TempDir,
 }
 
-impl Storing {
+impl InboxReceiver {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("inbox.db");
@@ -254,12 +254,12 @@ impl Storing {
 }
 
 #[test]
-fn a_canary_comes_through_or_is_missed() {
-    let (twenty, receiver) = (FakeTwenty::start(), Storing::start());
+fn a_canary_arrives_or_is_reported_missing() {
+    let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
     let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path, "--wait", "10"];
     twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
     assert_found(&run_on(&twenty, &args), "canary", "wrong", "no webhook subscribes to note.created");
-    assert!(twenty.records("note").is_empty(), "so none was made");
+    assert!(twenty.records("note").is_empty(), "so no note was created");
 
     twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
     let output = run_on(&twenty, &args);
@@ -270,14 +270,14 @@ fn a_canary_comes_through_or_is_missed() {
     twenty.set_faults(|faults| faults.receiver_down = true);
     let output = run_on(&twenty, &[&args[..7], &["1"]].concat());
     assert_found(&output, "canary", "wrong", "did not arrive within 1 s");
-    assert!(twenty.records("note").is_empty(), "it was destroyed all the same");
+    assert!(twenty.records("note").is_empty(), "it was destroyed, too");
 
     let key = twenty.add_api_key(Role::default().forbid("note"));
     let output = with_key(&twenty, &key, &args).output().unwrap();
     assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
 }
 
-/// A proxy from a URL to the port, in place of a tunnel.
+/// Prints the local port's URL as if it were the tunnel's.
 #[cfg(unix)]
 const TUNNEL: &str = r#"for arg; do case "$arg" in 80:*) echo "Forwarding HTTP traffic from http://${arg#80:}";; esac; done; exec sleep 60"#;
 
@@ -291,7 +291,7 @@ fn through_a_tunnel(twenty: &FakeTwenty, dir: &tempfile::TempDir, more: &[&str])
 
 #[cfg(unix)]
 #[test]
-fn a_canary_comes_through_a_tunnel() {
+fn a_canary_arrives_through_a_tunnel() {
     let (twenty, dir) = (FakeTwenty::start(), crate::tunnel::program("ssh", TUNNEL));
     let output = through_a_tunnel(&twenty, &dir, &["--cache-wait", "1ms"]).output().unwrap();
     let canary: Vec<_> = lines(&output).into_iter().filter(|line| line["check"] == "canary").collect();
@@ -299,13 +299,13 @@ fn a_canary_comes_through_a_tunnel() {
     for (check, name) in canary.iter().zip(["note.created arrived", "note.destroyed arrived"]) {
         assert!(check["result"] == "ok" && check["what"].as_str().unwrap().starts_with(name), "{check}");
     }
-    let stays = |twenty: &FakeTwenty| lines(&run_on(twenty, &["webhooks", "list", "--json"])).len();
-    assert_eq!((stays(&twenty), twenty.records("note").len()), (0, 0), "nothing is left");
+    let left = |twenty: &FakeTwenty| lines(&run_on(twenty, &["webhooks", "list", "--json"])).len();
+    assert_eq!((left(&twenty), twenty.records("note").len()), (0, 0), "nothing is left");
 
     twenty.set_faults(|faults| faults.receiver_down = true);
     let output = through_a_tunnel(&twenty, &dir, &["--cache-wait", "1ms", "--wait", "1"]).output().unwrap();
     assert_found(&output, "canary", "wrong", "did not arrive within 1 s");
-    assert_eq!((stays(&twenty), twenty.records("note").len()), (0, 0), "nor then");
+    assert_eq!((left(&twenty), twenty.records("note").len()), (0, 0), "nothing is left after a failure");
 }
 
 #[cfg(unix)]
@@ -330,7 +330,7 @@ fn ctrl_c_removes_the_canary() {
 }
 
 #[test]
-fn it_reads_well() {
+fn text_output_is_wrapped_and_indented() {
     let twenty = FakeTwenty::start();
     twenty.add_webhook("http://127.0.0.1:1/hook", ["person.*"], SECRET);
     let output = run_on(&twenty, &["doctor"]);

@@ -69,7 +69,7 @@ fn a_missing_secret_is_reported() {
 }
 
 #[test]
-fn no_network_is_no_panic() {
+fn without_a_network_nothing_panics() {
     for url in ["http://127.0.0.1:1/", "https://127.0.0.1:1/", "http://name.invalid/", "http://[::1]:1/"] {
         let output = run(&["send", url]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -82,7 +82,7 @@ fn no_network_is_no_panic() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("body");
     std::fs::write(&path, "{}").unwrap();

@@ -1,4 +1,4 @@
-//! `explain`, over every mistake of `tests/vectors/mistakes.mjs`.
+//! `explain`, on every mistake of `tests/vectors/mistakes.mjs`.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ fn mistakes() -> Vec<Mistake> {
     all
 }
 
-/// The secrets are the contents of variables, so that none is read from a command line.
+/// Passes the secrets in environment variables, so that the test covers --secret-env.
 fn explain(mistake: &Mistake, more: &[String]) -> std::process::Output {
     let mut explain = command(&["explain"]);
     for (number, secret) in mistake.secrets.iter().enumerate() {
@@ -65,7 +65,7 @@ fn every_mistake_is_explained_from_a_saved_file() {
         assert_eq!(output.status.code(), Some(i32::from(!verified)), "{}: {output:?}", mistake.name);
 
         let printed = text(&explain(&mistake, &[path.display().to_string()]).stdout);
-        assert!(printed.starts_with(if verified { "verified: " } else { "refused (as of 2026-09-14" }), "{printed}");
+        assert!(printed.starts_with(if verified { "verified: " } else { "rejected (as of 2026-09-14" }), "{printed}");
         assert_eq!(printed.matches("  problem  ").count(), mistake.findings.len(), "{}: {printed}", mistake.name);
         for secret in &mistake.secrets {
             let secret = secret.trim_matches(|char: char| !char.is_ascii_alphanumeric());
@@ -75,7 +75,7 @@ fn every_mistake_is_explained_from_a_saved_file() {
 }
 
 #[test]
-fn the_same_from_headers_and_a_body() {
+fn every_mistake_is_explained_from_headers_and_a_body() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("body");
     for mistake in mistakes() {
@@ -98,7 +98,7 @@ fn check(mistake: &Mistake, printed: &Value) {
 }
 
 #[test]
-fn several_files_are_named_and_one_refusal_gives_status_1() {
+fn several_files_are_named_and_one_rejection_gives_status_1() {
     let dir = tempfile::tempdir().unwrap();
     let all = mistakes();
     let paths: Vec<String> = ["good", "a dot for the colon"]
@@ -159,7 +159,7 @@ fn lines_are_wrapped_at_words_and_nothing_is_said_twice() {
     assert!(printed.lines().all(|line| line.chars().count() <= 80), "{printed}");
     assert!(printed.lines().any(|line| line.starts_with("        ")), "a hanging indent: {printed}");
     assert!(
-        printed.starts_with("refused (as of 2026-09-14T08:21:37.412Z): signature mismatch\n")
+        printed.starts_with("rejected (as of 2026-09-14T08:21:37.412Z): signature mismatch\n")
             || printed.contains(": signature mismatch\n"),
         "{printed}"
     );

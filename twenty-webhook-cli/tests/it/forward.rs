@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Server, command, run, text};
 
 #[test]
-fn what_verifies_goes_on_byte_by_byte_and_its_answer_comes_back() {
+fn a_verified_delivery_is_forwarded_unchanged_and_the_answer_returned() {
     let last = Server::listen(&[]);
     let first = Server::listen(&["--forward-to", &last.url]);
     assert!(run(&["send", &first.url, "opportunity.updated"]).status.success());
@@ -22,7 +22,7 @@ fn what_verifies_goes_on_byte_by_byte_and_its_answer_comes_back() {
 }
 
 #[test]
-fn the_other_receivers_refusal_is_the_answer() {
+fn the_other_receivers_rejection_is_the_answer() {
     let mut other = command(&["listen", "--addr", "127.0.0.1:0", "--json"]);
     other.env("TWENTY_WEBHOOK_SECRET", "another one");
     let other = Server::start(other, "Listening on ");
@@ -40,7 +40,7 @@ fn the_other_receivers_refusal_is_the_answer() {
 }
 
 #[test]
-fn a_receiver_that_is_not_there_is_a_bad_gateway() {
+fn an_unreachable_receiver_is_a_bad_gateway() {
     let first = Server::listen(&["--forward-to", "http://127.0.0.1:1/"]);
     let output = run(&["send", &first.url]);
     assert!(text(&output.stdout).contains("502 Bad Gateway"), "{output:?}");
@@ -49,7 +49,7 @@ fn a_receiver_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[test]
-fn a_receiver_that_takes_over_5_seconds_is_warned_of() {
+fn a_forward_that_takes_over_5_seconds_gets_a_warning() {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let slow = crate::twenty::answering(OK, std::time::Duration::from_millis(5_100));
     let listen = command(&["listen", "--addr", "0", "--forward-to", &slow]);

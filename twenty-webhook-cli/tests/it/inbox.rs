@@ -1,4 +1,4 @@
-//! `inbox`: on a file that a receiver and a worker have left.
+//! `inbox`, on SQLite.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -14,12 +14,12 @@ use crate::support::{Server, command, exchange, json, text};
 /// "Control sequence introducer" in one character, and "clear". JSON does not escape it.
 const CLEAR: &str = "\u{9b}2J";
 
-/// An inbox with two dead people, a dead company and a done task, and the binary on it.
-struct Left {
+/// An inbox with two dead jobs of people, a dead job of a company and a done job of a task.
+struct Fixture {
     dir: tempfile::TempDir,
 }
 
-impl Left {
+impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         leave(&dir.path().join("inbox.db"));
@@ -49,7 +49,7 @@ impl Left {
 
 #[test]
 fn stats_count_and_fail_only_if_asked_to() {
-    let inbox = Left::new();
+    let inbox = Fixture::new();
     let stats = inbox.run(&["stats", "--json"]);
     assert_eq!(stats.status.code(), Some(0));
     let stats = json(&stats);
@@ -64,7 +64,7 @@ fn stats_count_and_fail_only_if_asked_to() {
 
 #[test]
 fn a_list_has_a_header_and_can_be_narrowed() {
-    let inbox = Left::new();
+    let inbox = Fixture::new();
     let listed = text(&inbox.run(&["list"]).stdout);
     let header: Vec<_> = listed.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(header, ["ID", "STATE", "AGE", "EVENT", "RECORD", "ATTEMPTS", "NEXT", "ERROR"]);
@@ -95,7 +95,7 @@ fn a_list_has_a_header_and_can_be_narrowed() {
 
 #[test]
 fn json_is_the_same_everywhere() {
-    let inbox = Left::new();
+    let inbox = Fixture::new();
     let job = &inbox.jobs(&["--state", "dead", "--limit", "1"])[0];
     let shown = json(&inbox.run(&["show", &job["id"].to_string(), "--json"]));
     for (name, value) in job.as_object().unwrap() {
@@ -109,7 +109,7 @@ fn json_is_the_same_everywhere() {
 
 #[test]
 fn retry_and_rerun_say_why_they_skip_a_job() {
-    let inbox = Left::new();
+    let inbox = Fixture::new();
     let (dead, done) = (inbox.ids("dead"), inbox.ids("done"));
     let refused = inbox.run(&["retry", &done[0], "4711"]);
     assert_eq!((text(&refused.stdout).as_str(), refused.status.code()), ("0 retried\n", Some(1)));
@@ -128,7 +128,7 @@ fn retry_and_rerun_say_why_they_skip_a_job() {
 
 #[test]
 fn delete_asks_and_keeps_pending_jobs() {
-    let inbox = Left::new();
+    let inbox = Fixture::new();
     let dead = inbox.ids("dead");
     inbox.run(&["retry", &dead[0]]);
 
@@ -150,9 +150,9 @@ fn delete_asks_and_keeps_pending_jobs() {
 
 #[test]
 fn on_a_terminal_delete_asks() {
-    let inbox = Left::new();
+    let inbox = Fixture::new();
     for (answer, left) in [("n", 4), ("y", 3)] {
-        // A new terminal in place of the empty input.
+        // The session's terminal in place of the empty stdin.
         let mut command = inbox.command(&["delete", "--name", "task.*"]);
         command.stdin(std::process::Stdio::inherit());
         let mut session = spawn_command(command, Some(30_000)).unwrap();
@@ -164,8 +164,8 @@ fn on_a_terminal_delete_asks() {
 }
 
 #[test]
-fn what_is_erased_is_gone_and_workers_can_be_paused() {
-    let inbox = Left::new();
+fn erased_bodies_are_gone_and_workers_can_be_paused() {
+    let inbox = Fixture::new();
     assert_eq!(inbox.run(&["erase", "company/2"]).status.code(), Some(2), "it asks");
     assert_eq!(text(&inbox.run(&["erase", "company/2", "--yes"]).stdout), "1 erased\n");
     let job = &inbox.jobs(&["--name", "company.*"])[0];
@@ -182,8 +182,8 @@ fn what_is_erased_is_gone_and_workers_can_be_paused() {
 }
 
 #[test]
-fn the_dashboard_is_for_this_machine_and_this_run() {
-    let inbox = Left::new();
+fn the_dashboard_needs_this_runs_token_and_a_loopback_host() {
+    let inbox = Fixture::new();
     let server = Server::start(inbox.command(&["dashboard"]), "The dashboard is at ");
     let (origin, token) = server.url.split_once("/?token=").unwrap();
     let host = origin.strip_prefix("http://").unwrap();
@@ -254,7 +254,7 @@ fn errors_of_postgres_name_the_cause_once_and_no_password() {
     }
 }
 
-/// What a customer wrote is shown, and does not command the terminal that it is shown on.
+/// Control characters in a customer's text do not reach the terminal.
 #[test]
 fn a_body_is_harmless_on_a_terminal_and_whole_in_json() {
     let dir = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ fn without_a_secret_it_makes_one_and_shows_how_to_use_it() {
 }
 
 #[test]
-fn what_is_unsigned_and_what_is_no_post() {
+fn unsigned_requests_and_other_methods_are_rejected() {
     let server = Server::listen(&[]);
     for (request, status, code) in [
         ("POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}", "401", "unsigned"),
@@ -49,7 +49,7 @@ fn what_is_unsigned_and_what_is_no_post() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
         let report = server.report();
         assert_eq!((&report["code"], &report["path"]), (&json!(code), &json!("/any")), "{report}");
-        assert_eq!(report["verdict"], "refused");
+        assert_eq!(report["verdict"], "rejected");
     }
 }
 
@@ -64,12 +64,12 @@ fn ctrl_c_prints_a_summary() {
     }
     let (status, _, stderr) = server.interrupt();
     assert_eq!(status.code(), Some(0));
-    let summary = "5 deliveries: 2 verified, 1 duplicate, 2 refused (signature_mismatch 1, stale_timestamp 1)";
+    let summary = "5 deliveries: 2 verified, 1 duplicate, 2 rejected (signature_mismatch 1, stale_timestamp 1)";
     assert!(stderr.contains(summary), "{stderr}");
 }
 
 #[test]
-fn a_delivery_is_one_line_for_people() {
+fn without_json_a_delivery_is_one_line() {
     let server = Server::start(command(&["listen", "--addr", "127.0.0.1:0"]), "Listening on ");
     run(&["send", &server.url, "person.updated"]);
     let line = server.line();
@@ -77,7 +77,7 @@ fn a_delivery_is_one_line_for_people() {
         assert!(line.contains(part), "{part}: {line}");
     }
     run(&["send", &server.url, "--tamper", "timestamp"]);
-    assert!(server.line().contains("401 refused    person.created (unverified)"));
+    assert!(server.line().contains("401 rejected   person.created (unverified)"));
     assert_eq!(server.line(), "  why      signature mismatch", "the problem says more");
     let lines: Vec<_> = (0..4).map(|_| server.line()).collect();
     assert!(lines[0].starts_with("  problem  "), "{lines:?}");
@@ -132,7 +132,7 @@ fn the_body_is_printed_on_demand_and_always_in_json() {
 }
 
 #[test]
-fn only_events_that_are_wanted() {
+fn only_matching_events_are_printed() {
     let other = Server::listen(&[]);
     let server = Server::listen(&["--events", "person.*", "--events", "*.deleted", "--forward-to", &other.url]);
     for event in ["company.created", "person.created", "task.deleted"] {
@@ -157,11 +157,11 @@ fn it_ends_after_until_or_timeout() {
 
     let server = Server::listen(&["--until", "1", "--timeout", "300ms"]);
     run(&["send", &server.url, "--tamper", "body"]);
-    assert_eq!(server.wait().code(), Some(1), "what is refused does not count");
+    assert_eq!(server.wait().code(), Some(1), "a rejected delivery does not count");
 }
 
 #[test]
-fn a_reason_has_human_numbers_and_json_the_exact_ones() {
+fn text_has_rounded_durations_and_json_exact_ones() {
     let server = Server::listen(&[]);
     run(&["send", &server.url, "--age", "1h"]);
     let report = server.report();

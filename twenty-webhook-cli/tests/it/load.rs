@@ -1,4 +1,4 @@
-//! `send --count`, against `listen` on this machine.
+//! `send --count`, to `listen`.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,7 @@ fn each_request_is_a_new_delivery() {
 }
 
 #[test]
-fn a_rate_is_kept() {
+fn the_rate_is_limited() {
     let server = Server::listen(&[]);
     let args = ["send", &server.url, "--count", "11", "--concurrency", "11", "--rate", "50", "--json"];
     let summary = json(&run(&args));
@@ -29,7 +29,7 @@ fn a_rate_is_kept() {
 }
 
 #[test]
-fn one_refusal_gives_status_1() {
+fn one_rejection_gives_status_1() {
     let server = Server::listen(&[]);
     let output = run(&["send", &server.url, "--count", "5", "--tamper", "signature"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -15,6 +15,8 @@ mod forward;
 mod inbox;
 mod listen;
 mod load;
+#[cfg(feature = "catch-up")]
+mod postgres;
 mod receivers;
 mod register;
 mod registered;

@@ -1,4 +1,4 @@
-//! `send`, against the example receivers as their users run them.
+//! `send`, to the example receivers.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,15 +24,16 @@ fn receives(package: &str) {
     for (form, event, name) in FORMS {
         let output = run(&["send", &server.url, event, "--form", form]);
         assert!(output.status.success(), "{package}: {form} {event}: {output:?}");
-        // A line for each record that a handler was called with.
+        // The receiver prints a line for each record that its handler gets.
         for _ in 0..if form == "batch" { 2 } else { 1 } {
             let line: Value = serde_json::from_str(&server.line()).unwrap();
             assert_eq!(line["name"], name, "{package}");
         }
     }
-    for refused in [&["--tamper", "body"][..], &["--tamper", "signature"], &["--tamper", "timestamp"], &["--age=10m"]] {
-        let output = run(&[&["send", &server.url], refused].concat());
-        assert_eq!(output.status.code(), Some(1), "{package}: {refused:?}: {output:?}");
+    for rejected in [&["--tamper", "body"][..], &["--tamper", "signature"], &["--tamper", "timestamp"], &["--age=10m"]]
+    {
+        let output = run(&[&["send", &server.url], rejected].concat());
+        assert_eq!(output.status.code(), Some(1), "{package}: {rejected:?}: {output:?}");
     }
     assert!(run(&["send", &server.url, "--tamper", "nonce"]).status.success(), "{package}");
     assert!(run(&["send", &server.url, "--replay"]).status.success(), "{package}");
@@ -45,7 +46,7 @@ fn receives(package: &str) {
     );
 }
 
-/// Builds the package's binary, and says where it is.
+/// Builds the package's binary, and returns its path.
 fn executable(package: &str) -> PathBuf {
     let build = ["build", "--quiet", "--message-format=json", "--package", package];
     let output = Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();

@@ -61,7 +61,7 @@ fn the_secret_in_the_file_is_the_one_that_twenty_signs_with() {
 }
 
 #[test]
-fn it_is_printed_on_demand_only() {
+fn the_secret_is_printed_on_demand_only() {
     let (twenty, folder) = (FakeTwenty::start(), Folder::new());
     let file = folder.file();
     let output =
@@ -71,7 +71,7 @@ fn it_is_printed_on_demand_only() {
 }
 
 #[test]
-fn what_exists_is_not_overwritten_and_a_link_not_followed() {
+fn an_existing_file_is_not_overwritten_and_a_link_is_not_followed() {
     let (twenty, folder) = (FakeTwenty::start(), Folder::new());
     let file = folder.file();
     fs::write(&file, "mine").unwrap();
@@ -130,7 +130,7 @@ fn a_webhook_that_cannot_be_created_leaves_no_file() {
 }
 
 #[test]
-fn a_second_webhook_with_the_same_target_is_asked_for() {
+fn a_second_webhook_with_the_same_target_needs_again() {
     let (twenty, folder) = (FakeTwenty::start(), Folder::new());
     let file = folder.file();
     twenty.add_webhook("https://hooks.example.test/", ["*.*"], "s");

@@ -9,12 +9,12 @@ use twenty_webhook_testing::{ApiFailure, FakeTwenty};
 use crate::support::{Server, text};
 use crate::twenty::{lines, on, run_on, until};
 
-/// The webhooks of this Twenty.
+/// The webhooks in this Twenty.
 fn webhooks(twenty: &FakeTwenty) -> Vec<Value> {
     lines(&run_on(twenty, &["webhooks", "list", "--json"]))
 }
 
-/// Listens on a port that is free, so that Twenty can be given its URL before.
+/// Listens on a free port that is known before, because the URL is an argument.
 fn listen(twenty: &FakeTwenty, more: &[&str]) -> Server {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (addr, url) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}/hook"));
@@ -51,7 +51,7 @@ fn it_receives_what_twenty_sends_and_is_removed_on_ctrl_c() {
 #[test]
 fn a_forwarded_delivery_is_signed_with_the_receivers_secret() {
     let twenty = FakeTwenty::start();
-    // `SECRET` is in both environments. Twenty signs with the temporary webhook's, which is another.
+    // `SECRET` is in both environments. Twenty signs with another secret, the temporary webhook's.
     let dir = tempfile::tempdir().unwrap();
     let receiver = Server::listen(&["--save", dir.path().to_str().unwrap()]);
     let server = listen(&twenty, &["--forward-to", &receiver.url]);
@@ -99,17 +99,17 @@ fn it_is_removed_however_the_command_ends() {
 #[test]
 fn a_webhook_left_by_a_kill_is_offered_for_removal() {
     let twenty = FakeTwenty::start();
-    // Dropping it kills it.
+    // Dropping the server kills its process.
     drop(listen(&twenty, &[]));
     let left = webhooks(&twenty)[0]["id"].as_str().unwrap().to_owned();
     let doctor = text(&run_on(&twenty, &["doctor", "--private-allowed", "--json"]).stdout);
     assert!(doctor.contains("temporary_webhook") && doctor.contains(&format!("webhooks delete {left}")), "{doctor}");
 
     let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
-    let on_a_pipe = Server::start(on(&twenty, &args), "Listening on ");
+    let without_a_terminal = Server::start(on(&twenty, &args), "Listening on ");
     let mut said = String::new();
     while !said.contains("Created the temporary webhook") {
-        said += &on_a_pipe.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        said += &without_a_terminal.stderr.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         said.push(' ');
     }
     assert!(
@@ -117,7 +117,7 @@ fn a_webhook_left_by_a_kill_is_offered_for_removal() {
         "{said}"
     );
     assert_eq!(webhooks(&twenty).len(), 2, "without a terminal nothing is removed");
-    drop(on_a_pipe);
+    drop(without_a_terminal);
 
     let mut command = on(&twenty, &args);
     command.stdin(std::process::Stdio::inherit());
@@ -136,7 +136,7 @@ fn a_webhook_left_by_a_kill_is_offered_for_removal() {
 }
 
 #[test]
-fn what_cannot_be_registered_leaves_nothing() {
+fn a_failed_registration_leaves_no_webhook() {
     let twenty = FakeTwenty::start();
     let nowhere = run_on(&twenty, &["listen", "--addr", "0", "--register"]);
     assert_eq!(nowhere.status.code(), Some(2));

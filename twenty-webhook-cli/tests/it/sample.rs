@@ -36,7 +36,7 @@ fn on_a_terminal_it_is_indented() {
 }
 
 #[test]
-fn a_misspelled_name_is_noticed_and_a_bad_one_refused() {
+fn a_misspelled_name_gets_a_warning_and_an_invalid_one_an_error() {
     let output = run(&["sample", "compny.created"]);
     assert!(output.status.success());
     assert!(flat(&output.stderr).contains("Did you mean `company.created`?"), "{output:?}");

@@ -1,4 +1,4 @@
-//! What `listen --save` writes, `explain` and `send --file` read.
+//! Files that `listen --save` writes, and `explain` and `send --file` read.
 
 use std::fs;
 use std::io::Write;
@@ -68,7 +68,7 @@ fn a_given_body_is_signed_unchanged() {
 }
 
 #[test]
-fn a_refused_delivery_is_saved_with_its_reason_and_explained_later() {
+fn a_rejected_delivery_is_saved_with_its_reason_and_explained_later() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::listen(&["--save", dir.path().to_str().unwrap()]);
     run(&["send", &server.url, "--age", "1h"]);
@@ -84,7 +84,7 @@ fn a_refused_delivery_is_saved_with_its_reason_and_explained_later() {
 }
 
 #[test]
-fn a_file_that_is_no_saved_delivery_is_reported() {
+fn a_file_that_is_not_a_saved_delivery_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     for (file, why) in [

@@ -43,7 +43,7 @@ fn stdin_is_a_body_too() {
 }
 
 #[test]
-fn the_curl_line_is_one_that_a_shell_takes() {
+fn a_shell_accepts_the_curl_command() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("body");
     let body = "@{\"eventName\":\"person.created\",\"record\":{\"id\":\"it's $HOME `x` \\\\ \"}}\n\n";

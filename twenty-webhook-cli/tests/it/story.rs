@@ -1,4 +1,4 @@
-//! The story of docs/cli.md, "From nothing to a working webhook": its commands, as they are printed there.
+//! "From nothing to a working webhook" of docs/cli.md: its commands, as they are printed there.
 #![cfg(unix)]
 
 use std::fs;
@@ -11,7 +11,7 @@ use crate::support::{Server, command, exchange, text};
 use crate::tunnel::program;
 use crate::twenty::{lines, run_on};
 
-/// The blocks of shell commands in the story.
+/// The blocks of shell commands in that section.
 fn blocks() -> Vec<String> {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md");
     let guide = fs::read_to_string(guide).unwrap();
@@ -45,7 +45,7 @@ fn replaced(text: &str, old: &str, new: &str) -> String {
 }
 
 #[test]
-fn the_ten_minute_story_works_as_printed() {
+fn the_commands_of_the_guide_work_as_printed() {
     let twenty = FakeTwenty::start();
     let reader = Reader { dir: tempfile::tempdir().unwrap() };
     let [listen, send, register, doctor] = &blocks()[..] else { panic!("four steps") };
@@ -84,8 +84,8 @@ fn the_ten_minute_story_works_as_printed() {
     let send = replaced(send, "http://127.0.0.1:8080", receiver.url.trim_end_matches('/'));
     let output = run(&reader, &send);
     let codes: Vec<_> = (0..2).map(|_| receiver.report()["verdict"].clone()).collect();
-    assert_eq!(codes, ["verified", "refused"], "{output:?}");
-    assert_eq!(output.status.code(), Some(1), "it refused the second: {output:?}");
+    assert_eq!(codes, ["verified", "rejected"], "{output:?}");
+    assert_eq!(output.status.code(), Some(1), "it rejected the second: {output:?}");
 
     // 3. Register it, where it is deployed.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

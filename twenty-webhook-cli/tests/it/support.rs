@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(crate) const SECRET: &str = "s3cret of the tests";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The binary, with the tests' secret in its environment.
+/// Runs the binary with the tests' secret in its environment.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_twenty-webhook"));
     command.args(args).env("TWENTY_WEBHOOK_SECRET", SECRET).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
@@ -36,11 +36,11 @@ pub(crate) fn flat(bytes: &[u8]) -> String {
     text(bytes).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a command with something on its stdin.
+/// Runs a command with this text on its stdin.
 pub(crate) fn pipe(args: &[&str], stdin: &[u8]) -> Output {
     let mut command = command(args);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // A command that fails may not read it.
+    // A command that fails may leave it unread.
     let _ = child.stdin.take().unwrap().write_all(stdin);
     child.wait_with_output().unwrap()
 }
@@ -50,8 +50,7 @@ pub(crate) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-/// Says why a test cannot run here, on the real stderr, which the test harness does not capture. It fails the test where
-/// `CI_MUST_RUN_ALL` is set.
+/// Prints why a test cannot run here, to the real stderr, which the test harness does not capture. If `CI_MUST_RUN_ALL` is set, the test fails.
 #[cfg(feature = "catch-up")]
 pub(crate) fn skip(why: &str) {
     assert!(std::env::var_os("CI_MUST_RUN_ALL").is_none(), "SKIPPED: {why}");
@@ -104,7 +103,7 @@ impl Server {
         serde_json::from_str(&self.line()).unwrap()
     }
 
-    /// Ctrl-C; then what it still printed on stdout and stderr.
+    /// Sends Ctrl-C. Returns the status, and what was not yet read of stdout and stderr.
     pub(crate) fn interrupt(mut self) -> (ExitStatus, String, String) {
         let kill = format!("kill -INT {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -158,7 +157,7 @@ pub(crate) fn exchange(url: &str, request: &str) -> String {
     answer
 }
 
-/// Every form, with an event that it can have.
+/// Every form, with an event that it can have, and the name that the receiver reads.
 pub(crate) const FORMS: [(&str, &str, &str); 16] = [
     ("record", "person.created", "person.created"),
     ("record", "person.updated", "person.updated"),

@@ -1,4 +1,4 @@
-//! `doctor` on a target with https: the version, and what is wrong with the certificate.
+//! `doctor` on a target with https: the TLS version, and errors of the certificate.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use twenty_webhook_testing::FakeTwenty;
 use crate::support::SECRET;
 use crate::twenty::{lines, on};
 
-/// An authority, and a file with its certificate.
+/// A certificate authority, and a file with its certificate.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     file: tempfile::NamedTempFile,
@@ -32,7 +32,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file }
     }
 
-    /// A server on 127.0.0.1 with a certificate for this name, which is valid until this year. It answers as a receiver does.
+    /// Starts a server on 127.0.0.1 that answers as a receiver does. Its certificate is for this name, and valid until this year.
     fn server(&self, name: &str, until: i32, version: &'static SupportedProtocolVersion) -> String {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_after = date_time_ymd(until, 1, 1);
@@ -75,7 +75,7 @@ fn assert_tls(found: &[Value], result: &str, what: &str) {
     let tls = found.iter().find(|line| line["check"] == "tls").unwrap_or_else(|| panic!("{found:?}"));
     assert!(tls["result"] == result && tls["what"].as_str().unwrap().contains(what), "{tls}");
     assert_eq!(tls["fix"].is_string(), result == "wrong", "{tls}");
-    // After that no request can be made.
+    // Without TLS no request can be made.
     assert_eq!(found.iter().any(|line| line["check"] == "get"), result == "ok", "{found:?}");
 }
 
@@ -90,7 +90,7 @@ fn the_version_is_named() {
 }
 
 #[test]
-fn what_is_wrong_with_the_certificate_is_named() {
+fn certificate_errors_are_named() {
     let (authority, other) = (Authority::new("one"), Authority::new("another"));
     let expired = authority.server("localhost", 2020, &TLS13);
     assert_tls(&doctor(&expired, &authority), "wrong", "the certificate expired on 2020-01-01");
@@ -101,7 +101,7 @@ fn what_is_wrong_with_the_certificate_is_named() {
 }
 
 #[test]
-fn what_is_no_tls_is_named() {
+fn a_target_without_tls_is_reported() {
     let authority = Authority::new("one");
     let plain = crate::twenty::answering("HTTP/1.1 400 Bad Request\r\n\r\n", std::time::Duration::ZERO);
     let found = doctor(&plain.replace("http://", "https://"), &authority);

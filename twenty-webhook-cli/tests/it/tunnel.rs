@@ -10,7 +10,7 @@ use twenty_webhook_testing::FakeTwenty;
 use crate::support::{Server, command, run, text};
 use crate::twenty::{on, until};
 
-/// A folder for the PATH, with this program in it.
+/// A directory for the PATH with this program in it. The program writes its process id and its arguments to files.
 pub(crate) fn program(name: &str, script: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
@@ -79,7 +79,7 @@ fn the_url_of_each_program_is_found_and_the_program_ends_with_listen() {
 }
 
 #[test]
-fn deliveries_come_through_it() {
+fn deliveries_arrive_through_the_tunnel() {
     let forward = r#"for arg; do case "$arg" in 80:*) echo "Forwarding HTTP traffic from http://${arg#80:}";; esac; done; exec sleep 60"#;
     let (twenty, dir) = (FakeTwenty::start(), program("ssh", forward));
     let mut listen = on(&twenty, &["listen", "--addr", "0", "--json", "--register", "--tunnel", "ssh:serveo.net"]);
@@ -93,7 +93,7 @@ fn deliveries_come_through_it() {
     {}
     twenty.create("person", json!({}));
     assert_eq!(server.report()["verdict"], "verified");
-    // A tunnel that ends ends the command, which removes its webhook.
+    // When the tunnel ends, the command ends, too, and removes its webhook.
     let pid = fs::read_to_string(dir.path().join("pid")).unwrap();
     std::process::Command::new("kill").arg(pid.trim()).status().unwrap();
     assert_eq!(server.wait().code(), Some(2));

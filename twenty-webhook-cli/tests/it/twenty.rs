@@ -1,4 +1,4 @@
-//! Commands on a Twenty.
+//! Commands that talk to a `FakeTwenty`.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use twenty_webhook_testing::FakeTwenty;
 
 use crate::support::{command, text};
 
-/// The binary, on this Twenty, with a key.
+/// The binary, with the URL and an API key of this Twenty.
 pub(crate) fn on(twenty: &FakeTwenty, args: &[&str]) -> Command {
     with_key(twenty, twenty.api_key(), args)
 }
@@ -48,7 +48,7 @@ pub(crate) fn answering(answer: &'static str, after: Duration) -> String {
     url
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);

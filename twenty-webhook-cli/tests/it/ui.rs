@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, command, exchange, pipe, run, text};
 
-/// A page, and the cookie that lets in.
+/// A page, and the cookie with its token.
 struct Page {
     server: Server,
     origin: String,
@@ -52,7 +52,7 @@ impl Page {
 }
 
 #[test]
-fn it_is_for_this_machine_and_this_run() {
+fn the_page_needs_this_runs_token_and_a_loopback_host() {
     let page = Page::open(&[]);
     let get = |host: &str, headers: &str| {
         exchange(&page.origin, &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"))
@@ -73,7 +73,7 @@ fn it_is_for_this_machine_and_this_run() {
     page.server.line();
     assert!(page.resend(1, "").starts_with("HTTP/1.1 403"), "no origin");
     assert!(page.resend(1, "Origin: http://evil.example\r\n").starts_with("HTTP/1.1 403"), "another site's form");
-    // The receiver, which a tunnel may lead to, does not serve it.
+    // The receiver's port, which a tunnel may expose, does not serve the page.
     let through_receiver = exchange(
         &page.receiver,
         &format!("GET / HTTP/1.1\r\nHost: {}\r\n{cookie}Connection: close\r\n\r\n", page.host),
@@ -84,7 +84,7 @@ fn it_is_for_this_machine_and_this_run() {
 }
 
 #[test]
-fn deliveries_come_live_and_those_before_too() {
+fn earlier_deliveries_are_shown_and_new_ones_live() {
     let page = Page::open(&[]);
     run(&["send", &page.receiver, "person.created"]);
     let mut stream = TcpStream::connect(&page.host).unwrap();
@@ -100,12 +100,12 @@ fn deliveries_come_live_and_those_before_too() {
     let second = next();
     assert_eq!(
         (&second["event"], &second["verdict"], &second["id"]),
-        (&json!("task.deleted"), &json!("refused"), &json!(2))
+        (&json!("task.deleted"), &json!("rejected"), &json!(2))
     );
 }
 
 #[test]
-fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
+fn a_delivery_is_shown_with_headers_body_diagnosis_and_changes() {
     let page = Page::open(&[]);
     let body = |city: &str, more: &str| {
         format!(
@@ -118,7 +118,7 @@ fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
     }
     run(&["send", &page.receiver, "--age", "1h"]);
     page.server.line();
-    assert_eq!(page.details(1)["changes"], Value::Null, "there is none before");
+    assert_eq!(page.details(1)["changes"], Value::Null, "it is the first of its record");
     let second = page.details(2);
     assert_eq!(
         second["changes"],
@@ -136,7 +136,7 @@ fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
     assert!(late["delivery"]["findings"][0]["problem"].is_string(), "{late}");
     assert!(
         page.request("GET /ui.js", "").contains("findings.map(({ problem, fix })"),
-        "the script reads the same names"
+        "the script uses the names of the JSON"
     );
     assert!(page.request("GET /delivery/4", "").starts_with("HTTP/1.1 404"));
 }
@@ -145,7 +145,7 @@ fn a_delivery_has_its_headers_body_diagnosis_and_what_has_changed() {
 fn resend_download_and_curl_give_the_same_body() {
     let other = Server::listen(&[]);
     let page = Page::open(&["--forward-to", &other.url]);
-    // Refused, so it was not forwarded; signed again it verifies.
+    // It was rejected, so it was not forwarded. Signed again, it verifies.
     run(&["send", &page.receiver, "--age", "1h"]);
     let report: Value = serde_json::from_str(&page.server.line()).unwrap();
     let answer = page.resend(1, &format!("Origin: {}\r\n", page.origin));
@@ -168,7 +168,8 @@ fn resend_download_and_curl_give_the_same_body() {
     );
 }
 
-/// It has the dashboard's look. A package has no files of another one, and the dashboard is not built without the inbox: so there are two.
+/// Both pages look the same. There are two files, because a package cannot contain a file of another package, and the dashboard is built only
+/// with the inbox.
 #[test]
 fn its_style_is_the_dashboards() {
     let style = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();

@@ -65,7 +65,8 @@ impl WebhookEvent {
         one.into_iter().chain(batch)
     }
 
-    /// Decodes each record: one, or several for a batch, or none for a change of the data model.
+    /// Decodes each record: one, or several for a batch, or none for a change of the data model. An item is an error if its record does not
+    /// fit the type.
     pub fn records<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, DecodeError>> {
         self.items().map(|item| item.record())
     }

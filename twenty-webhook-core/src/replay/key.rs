@@ -16,6 +16,15 @@ use crate::DeliveryId;
 /// a name. Without a name, a copy signed with the new secret counts as another delivery.
 ///
 /// Use it as the message id in a queue, or as the key of an idempotent handler. Its text is 64 lower-case hex digits.
+///
+/// ```
+/// use twenty_webhook_core::ReplayKey;
+///
+/// let stored = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+/// let key: ReplayKey = stored.parse()?;
+/// assert_eq!(key.to_string(), stored);
+/// # Ok::<(), twenty_webhook_core::InvalidReplayKey>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplayKey([u8; 32]);
 

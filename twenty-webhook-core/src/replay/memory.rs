@@ -27,6 +27,15 @@ use crate::{Claim, Clock, Delivery, GuardError, ReplayGuard, UnixMillis};
 /// It identifies a delivery by 128 bits of SipHash-1-3 with a random key, which takes a third of the time of SHA-256. The hash is keyed and
 /// only signed bodies are hashed, so an attacker cannot construct collisions. The probability of a collision among a million deliveries is
 /// 2⁻⁸⁹.
+///
+/// ```
+/// use std::time::Duration;
+/// use twenty_webhook_core::{MemoryReplayGuard, Secret, WebhookConfig};
+///
+/// let guard = MemoryReplayGuard::new().capacity(100_000).lease(Duration::from_secs(60));
+/// let config = WebhookConfig::new(Secret::new("s3cret")?).replay_guard(guard);
+/// # Ok::<(), twenty_webhook_core::SecretError>(())
+/// ```
 pub struct MemoryReplayGuard {
     shards: Box<[Mutex<Shard>]>,
     capacity: usize,

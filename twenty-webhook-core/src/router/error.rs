@@ -8,6 +8,19 @@ use crate::router::handler::BoxError;
 ///
 /// `Display` names the route, and for a record that does not decode the field, without values. If a handler failed,
 /// [`source`](Error::source) is its error.
+///
+/// ```
+/// # use twenty_webhook_core::{EventRouter, WebhookEvent, records::Person};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// async fn fails(_: WebhookEvent) -> Result<(), &'static str> { Err("the database is down") }
+///
+/// let events = EventRouter::new().on("person.*", fails);
+/// let error = events.handle(WebhookEvent::from_stored(r#"{"eventName":"person.created"}"#)?).await.unwrap_err();
+/// assert_eq!(error.route(), "person.*");
+/// assert_eq!(error.into_handler_error().unwrap().to_string(), "the database is down");
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct RouteError {
     route: String,

@@ -37,7 +37,15 @@ impl Inbox<SqliteStore> {
     }
 }
 
-/// Where an inbox on SQLite is.
+/// The location of an inbox on SQLite.
+///
+/// ```no_run
+/// use twenty_webhook_inbox::SqliteConfig;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = SqliteConfig::new("inbox.db").open_existing().await?; // fails if the file does not exist
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SqliteConfig {

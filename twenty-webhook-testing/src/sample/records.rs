@@ -23,7 +23,7 @@ impl Object {
         }
         if self.has_common_fields {
             let actor = actor(random);
-            record.set("position", json!(f64::from(random.below(2000)) - 1000.0));
+            record.set("position", json!(i64::from(random.below(2000)) - 1000));
             record.set("createdBy", actor.clone());
             record.set("updatedBy", actor);
             record.set("searchVector", json!(format!("'{}':1", self.singular.to_lowercase())));

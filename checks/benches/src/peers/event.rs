@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The envelope that a hand-written receiver would read: today's form, with the record as text.
+/// The envelope that a hand-written receiver would read: the current form, with the record as text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]

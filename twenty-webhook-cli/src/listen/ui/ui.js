@@ -70,8 +70,8 @@ function show(id, { delivery, headers, body, changes, compared_with: comparedWit
   const rowsOfFacts = [
     ["verdict", `${delivery.status} ${delivery.verdict}`], ["reason", delivery.findings.length ? undefined : delivery.reason], ["record", delivery.record_id],
     ["received", delivery.time], ["delivery id", delivery.delivery_id], ["path", delivery.path],
-    ["took", `${delivery.took_ms} ms`],
-    ["forwarded", delivery.forwarded && `${delivery.forwarded.status ?? delivery.forwarded.error} in ${delivery.forwarded.took_ms} ms`],
+    ["duration", `${delivery.duration_ms} ms`],
+    ["forwarded", delivery.forwarded && `${delivery.forwarded.status ?? delivery.forwarded.error} in ${delivery.forwarded.duration_ms} ms`],
   ];
   for (const [name, value] of rowsOfFacts) if (value) facts.append(element("dt", name), element("dd", value));
   parts.push(facts);
