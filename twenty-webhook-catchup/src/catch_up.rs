@@ -34,7 +34,7 @@ type Show<T> = Arc<dyn Fn(&T) + Send + Sync>;
 /// |---|---|
 /// | [`every`](Self::every) | 15 minutes |
 /// | [`overlap`](Self::overlap) | 5 minutes |
-/// | [`settle`](Self::settle) | 10 seconds |
+/// | [`min_age`](Self::min_age) | 10 seconds |
 /// | [`destroyed_every`](Self::destroyed_every) | 24 hours |
 /// | [`requests_per_minute`](Self::requests_per_minute) | 40 |
 /// | [`request_timeout`](Self::request_timeout) | 30 seconds |
@@ -52,7 +52,7 @@ pub struct CatchUp {
     pub(crate) objects: Option<Vec<String>>,
     pub(crate) every: Duration,
     pub(crate) overlap: Duration,
-    pub(crate) settle: Duration,
+    pub(crate) min_age: Duration,
     pub(crate) requests_per_minute: u32,
     pub(crate) request_timeout: Duration,
     pub(crate) first_wait: Duration,
@@ -87,7 +87,7 @@ impl CatchUp {
             objects: Some(Vec::new()),
             every: Duration::from_mins(15),
             overlap: Duration::from_mins(5),
-            settle: Duration::from_secs(10),
+            min_age: Duration::from_secs(10),
             requests_per_minute: 40,
             request_timeout: Duration::from_secs(30),
             first_wait: Duration::from_secs(1),
@@ -130,7 +130,7 @@ impl CatchUp {
     }
 
     /// Sets how far before the watermark a run starts to read. A record becomes visible when its transaction commits, which is later than its
-    /// date. The default is 5 minutes, the minimum is 2 seconds more than [`settle`](Self::settle).
+    /// date. The default is 5 minutes, the minimum is 2 seconds more than [`min_age`](Self::min_age).
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.overlap = overlap;
         self
@@ -138,8 +138,8 @@ impl CatchUp {
 
     /// Sets the minimum age of a change. A younger change is left to its delivery and to the next run. The default is 10 seconds. Use at least
     /// 2 seconds: a record may change twice in the same millisecond, and the second change would be taken for the first.
-    pub fn settle(mut self, settle: Duration) -> Self {
-        self.settle = settle;
+    pub fn min_age(mut self, min_age: Duration) -> Self {
+        self.min_age = min_age;
         self
     }
 
@@ -303,10 +303,10 @@ impl CatchUp {
 }
 
 impl CatchUp {
-    /// How far before the watermark a run reads, in milliseconds. It covers `settle`, so that the next run reads what this one left to it, and
+    /// How far before the watermark a run reads, in milliseconds. It covers `min_age`, so that the next run reads what this one left to it, and
     /// two seconds more, because HTTP dates have whole seconds.
     pub(crate) fn look_back(&self) -> i64 {
-        millis(self.overlap.max(self.settle + Duration::from_secs(2)))
+        millis(self.overlap.max(self.min_age + Duration::from_secs(2)))
     }
 }
 

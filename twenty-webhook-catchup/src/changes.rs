@@ -82,7 +82,7 @@ pub(crate) async fn run<S: CatchUpStore>(
             session.store.known(session.scope.key(), &object.singular, &candidate_ids).await?
         };
         for (row, known) in candidates.into_iter().zip(known) {
-            let judgement = if is_settled(row.changed_at(), date, session.config.settle) {
+            let judgement = if is_old_enough(row.changed_at(), date, session.config.min_age) {
                 judge(&row, &known, session.backfill, run.handles_since)
             } else {
                 Judgement::TooRecent
@@ -109,7 +109,7 @@ pub(crate) async fn run<S: CatchUpStore>(
         }
         commit.are_handled = run.handles_since.is_some();
         // The records of a first run count as known, except those that the next run must read again.
-        let before = watermark.date - millis(session.config.settle);
+        let before = watermark.date - millis(session.config.min_age);
         commit.found.extend(others.into_iter().map(|row| FoundRecord {
             state: (!commit.are_handled && row.changed_at() <= before).then_some(row.updated_at),
             id: row.id,
@@ -208,9 +208,9 @@ fn action(row: &Row, known: &KnownRecord, since: Option<i64>) -> &'static str {
 }
 
 /// Whether a change is old enough to be read. A younger record may change again in the same millisecond, and its delivery may still arrive.
-pub(crate) fn is_settled(changed_at: i64, date: i64, settle: Duration) -> bool {
+pub(crate) fn is_old_enough(changed_at: i64, date: i64, min_age: Duration) -> bool {
     // An import may give records future dates.
-    changed_at <= date - millis(settle) || changed_at > date + MAX_CLOCK_SKEW
+    changed_at <= date - millis(min_age) || changed_at > date + MAX_CLOCK_SKEW
 }
 
 /// Both dates, because an import may give `updatedAt` an old date. The condition on `deletedAt` includes the trash.

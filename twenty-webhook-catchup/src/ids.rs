@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twenty_webhook_inbox::{CatchUpStore, FoundRecord, IdCounts, MissingRecord};
 
-use crate::changes::{self, Changes, is_settled, millis};
+use crate::changes::{self, Changes, is_old_enough, millis};
 use crate::event::{destroyed, event};
 use crate::look_up::{LookUp, look_up};
 use crate::objects::{Model, Object};
@@ -142,7 +142,7 @@ async fn list<S: CatchUpStore>(
             let is_old = changes
                 .watermark
                 .is_some_and(|watermark| row.changed_at() < watermark.date - session.config.look_back());
-            let needs_event = is_unseen && is_old && is_settled(row.changed_at(), date, session.config.settle);
+            let needs_event = is_unseen && is_old && is_old_enough(row.changed_at(), date, session.config.min_age);
             if needs_event {
                 let action = if row.is_deleted { "deleted" } else { "created" };
                 commit.events.push(event(object, action, &row.json, date, session.scope.workspace_id.as_deref())?);

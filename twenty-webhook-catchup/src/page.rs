@@ -59,7 +59,7 @@ struct Head {
 }
 
 impl Page {
-    /// Reads a list that is called `plural`. Nothing is taken for granted: a page that cannot be told to be the last one is none.
+    /// Reads the list called `plural`. A page that does not say whether it is the last one is an error.
     pub(crate) fn read(body: &[u8], plural: &str) -> Result<Self, CatchUpError> {
         let (items, next, total) = read_list(body, plural)?;
         let rows = items.into_iter().map(Row::read).collect::<Result<_, _>>()?;

@@ -42,7 +42,7 @@ pub struct ObjectReport {
     pub destroyed: u64,
     /// Changed records whose state was already handled, or is waiting to be handled.
     pub known: u64,
-    /// Records left to the next run, because they changed within [`CatchUp::settle`](crate::CatchUp::settle).
+    /// Records left to the next run, because they changed within [`CatchUp::min_age`](crate::CatchUp::min_age).
     pub too_recent: u64,
     /// The dead letters among the changed records: their handler failed for good. Retry them in the inbox.
     pub dead: Vec<JobId>,

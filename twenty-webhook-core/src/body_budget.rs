@@ -22,7 +22,7 @@ impl BodyBudget {
         if bytes <= Self::FREE {
             return true;
         }
-        let share = share.get_or_insert_with(|| BudgetShare { budget: self.clone(), taken: 0 });
+        let share = share.get_or_insert_with(|| BudgetShare { budget: self.clone(), reserved: 0 });
         share.cover((bytes - Self::FREE).saturating_add(read_ahead))
     }
 
@@ -42,19 +42,19 @@ impl fmt::Debug for BodyBudget {
 #[derive(Debug)]
 pub(crate) struct BudgetShare {
     budget: BodyBudget,
-    taken: usize,
+    reserved: usize,
 }
 
 impl BudgetShare {
     fn cover(&mut self, wanted: usize) -> bool {
-        let more = wanted.saturating_sub(self.taken);
+        let more = wanted.saturating_sub(self.reserved);
         if more == 0 {
             return true;
         }
         let take = |left: usize| left.checked_sub(more);
         let covered = self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
         if covered {
-            self.taken = wanted;
+            self.reserved = wanted;
         }
         covered
     }
@@ -62,8 +62,8 @@ impl BudgetShare {
 
 impl Drop for BudgetShare {
     fn drop(&mut self) {
-        if self.taken > 0 {
-            self.budget.0.fetch_add(self.taken, Ordering::Relaxed);
+        if self.reserved > 0 {
+            self.budget.0.fetch_add(self.reserved, Ordering::Relaxed);
         }
     }
 }

@@ -266,7 +266,7 @@ fn cpu_since(before: Duration, server: Option<u32>) -> Duration {
     cpu(server).saturating_sub(before)
 }
 
-/// Eight receivers, one delivery at a time each, beside eight clients of `pgbench` that insert into a plain table with a unique key.
+/// Eight receivers, one delivery at a time each, next to eight clients of `pgbench` that insert into a plain table with a unique key.
 #[cfg(feature = "postgres")]
 async fn eight_receivers(url: &str) {
     use sqlx::{Connection, PgConnection};

@@ -60,7 +60,7 @@ async fn what_a_delivery_said_is_not_said_again_nor_counted() {
     for delivery in &gone {
         place.inbox.store(delivery).await.unwrap();
     }
-    // A third is missing, but all of it was told.
+    // A third is missing, and deliveries reported all of it.
     let report = place.run(place.catch_up()).await;
     assert_eq!((report.destroyed, report.compared_ids), (0, true), "{report:?}");
     assert_eq!(place.stored().await.len(), 10);
@@ -152,7 +152,7 @@ async fn records_that_the_role_hides_in_the_middle_are_too_many() {
     assert!(place.stored().await.is_empty());
 }
 
-/// The record that stands for the others is hidden too, so that nothing is proved.
+/// The control is hidden too.
 #[tokio::test]
 async fn an_answer_without_the_control_proves_nothing() {
     let place = place_with(60).await;
@@ -182,7 +182,7 @@ async fn another_key_says_nothing_about_what_it_never_read() {
     let report = place.run(place.catch_up_with(&other)).await;
     assert_eq!((report.destroyed, report.unproven), (1, 2), "{report:?}");
     assert_eq!(place.stored().await, ["person.destroyed 0003"]);
-    // The first key still knows what it had read, as far as the other has not read it since.
+    // The first key still has the ids that it read, except those that the other key has read since.
     place.clock.advance(DAY);
     let report = place.run(place.catch_up()).await;
     assert_eq!((report.destroyed, report.unproven), (1, 0), "{report:?}");

@@ -69,14 +69,14 @@ async fn a_page_whose_handler_fails_is_not_saved_and_comes_again() {
             let id = event.record_id().unwrap_or_default().to_owned();
             let is_well = id != fails_at;
             handled.lock().unwrap().push(id);
-            async move { if is_well { Ok(()) } else { Err("no room") } }
+            async move { if is_well { Ok(()) } else { Err("no space") } }
         })
     };
     let report = catch_up("220").run_once(&store).await.unwrap();
     let error = report.objects[0].error.as_ref().unwrap();
     assert!(matches!(error, CatchUpError::Handler { event, .. } if event == "person.created"), "{error}");
-    assert_eq!(std::error::Error::source(error).unwrap().to_string(), "no room");
-    assert!(!error.to_string().contains("no room"), "the source is not repeated");
+    assert_eq!(std::error::Error::source(error).unwrap().to_string(), "no space");
+    assert!(!error.to_string().contains("no space"), "the source is not repeated");
     // The first page is saved, the second is not, and the other object goes on.
     assert_eq!((report.objects[0].created, report.objects[1].created), (200, 1));
     assert_eq!(handled.lock().unwrap().drain(..).count(), 221 + 1);

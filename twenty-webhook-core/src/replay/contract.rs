@@ -86,43 +86,43 @@ pub async fn check(harness: &impl Harness) {
 
 async fn a_delivery_is_new_once(harness: &impl Harness) {
     let guard = harness.guard(LONG);
-    let (id, other, until) = ("once", "another", later(harness));
-    let lease = new(guard.claim(&delivery(id, until)).await);
-    in_progress(guard.claim(&delivery(id, until)).await);
-    new(guard.claim(&delivery(other, until)).await);
+    let (id, other, expires_at) = ("once", "another", later(harness));
+    let lease = new(guard.claim(&delivery(id, expires_at)).await);
+    in_progress(guard.claim(&delivery(id, expires_at)).await);
+    new(guard.claim(&delivery(other, expires_at)).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(&delivery(id, until)).await);
-    completed(guard.claim(&delivery(id, until)).await);
-    in_progress(guard.claim(&delivery(other, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
+    in_progress(guard.claim(&delivery(other, expires_at)).await);
 }
 
 async fn a_released_delivery_is_new_again(harness: &impl Harness) {
     let guard = harness.guard(LONG);
-    let (id, until) = ("released", later(harness));
+    let (id, expires_at) = ("released", later(harness));
     for _ in 0..3 {
-        let lease = new(guard.claim(&delivery(id, until)).await);
+        let lease = new(guard.claim(&delivery(id, expires_at)).await);
         guard.release(lease).await.expect("the lease is held");
     }
-    let lease = new(guard.claim(&delivery(id, until)).await);
+    let lease = new(guard.claim(&delivery(id, expires_at)).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn a_released_delivery_is_still_remembered(harness: &impl Harness) {
     let guard = harness.guard(LONG);
-    let (id, until) = ("released, then completed by another copy", later(harness));
-    let lease = new(guard.claim(&delivery(id, until)).await);
+    let (id, expires_at) = ("released, then completed by another copy", later(harness));
+    let lease = new(guard.claim(&delivery(id, expires_at)).await);
     guard.release(lease).await.expect("the lease is held");
     let lease = new(guard.claim(&delivery(id, harness.now().saturating_add(SHORT))).await);
     guard.complete(lease).await.expect("the lease is held");
     harness.advance(AFTER_SHORT).await;
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn of_many_claims_at_once_one_is_new(harness: &impl Harness) {
     let guard = harness.guard(LONG);
-    let (id, until) = ("at once", later(harness));
-    let delivery = delivery(id, until);
+    let (id, expires_at) = ("at once", later(harness));
+    let delivery = delivery(id, expires_at);
     let claims = all((0..1_000).map(|_| guard.claim(&delivery))).await;
     let new = claims.into_iter().filter(|claim| match claim {
         Ok(Claim::New(_)) => true,
@@ -161,61 +161,61 @@ async fn a_later_expiry_extends_an_open_claim(harness: &impl Harness) {
 
 async fn a_lease_expires(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("expires", later(harness));
-    let first = new(guard.claim(&delivery(id, until)).await);
-    let retry_after = in_progress(guard.claim(&delivery(id, until)).await);
+    let (id, expires_at) = ("expires", later(harness));
+    let first = new(guard.claim(&delivery(id, expires_at)).await);
+    let retry_after = in_progress(guard.claim(&delivery(id, expires_at)).await);
     assert!(retry_after <= SHORT, "the retry is due when the lease expires, not after {retry_after:?}");
     harness.advance(AFTER_SHORT).await;
-    let second = new(guard.claim(&delivery(id, until)).await);
+    let second = new(guard.claim(&delivery(id, expires_at)).await);
     guard.release(first).await.expect("the release of an expired lease is no error");
-    in_progress(guard.claim(&delivery(id, until)).await);
+    in_progress(guard.claim(&delivery(id, expires_at)).await);
     guard.complete(second).await.expect("the lease is held");
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn an_expired_lease_still_completes(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("expired, and not claimed since", later(harness));
-    let lease = new(guard.claim(&delivery(id, until)).await);
+    let (id, expires_at) = ("expired, and not claimed since", later(harness));
+    let lease = new(guard.claim(&delivery(id, expires_at)).await);
     harness.advance(AFTER_SHORT).await;
     guard.complete(lease).await.expect("it was not claimed since");
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn an_old_holder_does_not_complete_the_next_claim(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("old completes", later(harness));
-    let old = new(guard.claim(&delivery(id, until)).await);
+    let (id, expires_at) = ("old completes", later(harness));
+    let old = new(guard.claim(&delivery(id, expires_at)).await);
     harness.advance(AFTER_SHORT).await;
-    let next = new(guard.claim(&delivery(id, until)).await);
+    let next = new(guard.claim(&delivery(id, expires_at)).await);
     let outcome = guard.complete(old).await;
     assert_eq!(outcome, Err(GuardError::LeaseLost), "completing a lost lease is an error");
-    in_progress(guard.claim(&delivery(id, until)).await);
+    in_progress(guard.claim(&delivery(id, expires_at)).await);
     guard.release(next).await.expect("the lease is held");
-    new(guard.claim(&delivery(id, until)).await);
+    new(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn an_old_holder_does_not_release_the_next_claim(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("old releases", later(harness));
-    let old = new(guard.claim(&delivery(id, until)).await);
+    let (id, expires_at) = ("old releases", later(harness));
+    let old = new(guard.claim(&delivery(id, expires_at)).await);
     harness.advance(AFTER_SHORT).await;
-    let next = new(guard.claim(&delivery(id, until)).await);
+    let next = new(guard.claim(&delivery(id, expires_at)).await);
     guard.release(old).await.expect("the release of an expired lease is no error");
-    in_progress(guard.claim(&delivery(id, until)).await);
+    in_progress(guard.claim(&delivery(id, expires_at)).await);
     guard.complete(next).await.expect("the lease is held");
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn an_old_holder_does_not_release_what_was_completed(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("old releases the completed", later(harness));
-    let old = new(guard.claim(&delivery(id, until)).await);
+    let (id, expires_at) = ("old releases the completed", later(harness));
+    let old = new(guard.claim(&delivery(id, expires_at)).await);
     harness.advance(AFTER_SHORT).await;
-    let next = new(guard.claim(&delivery(id, until)).await);
+    let next = new(guard.claim(&delivery(id, expires_at)).await);
     guard.complete(next).await.expect("the lease is held");
     guard.release(old).await.expect("the release of an expired lease is no error");
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn a_lease_outlives_the_expiry_of_its_claim(harness: &impl Harness) {
@@ -231,21 +231,21 @@ async fn a_lease_outlives_the_expiry_of_its_claim(harness: &impl Harness) {
 
 async fn another_tenants_delivery_is_another_one(harness: &impl Harness) {
     let guard = harness.guard(LONG);
-    let (body, until) = ("the same bytes", later(harness));
-    let ours = new(guard.claim(&delivery_signed_with("one tenant's secret", body, until)).await);
+    let (body, expires_at) = ("the same bytes", later(harness));
+    let ours = new(guard.claim(&delivery_signed_with("one tenant's secret", body, expires_at)).await);
     guard.complete(ours).await.expect("the lease is held");
-    new(guard.claim(&delivery_signed_with("another tenant's secret", body, until)).await);
-    completed(guard.claim(&delivery_signed_with("one tenant's secret", body, until)).await);
+    new(guard.claim(&delivery_signed_with("another tenant's secret", body, expires_at)).await);
+    completed(guard.claim(&delivery_signed_with("one tenant's secret", body, expires_at)).await);
 }
 
 async fn an_abandoned_delivery_is_new_once_its_lease_has_expired(harness: &impl Harness) {
     let guard = harness.guard(SHORT);
-    let (id, until) = ("abandoned", later(harness));
-    guard.abandon(new(guard.claim(&delivery(id, until)).await));
+    let (id, expires_at) = ("abandoned", later(harness));
+    guard.abandon(new(guard.claim(&delivery(id, expires_at)).await));
     harness.advance(AFTER_SHORT).await;
-    let lease = new(guard.claim(&delivery(id, until)).await);
+    let lease = new(guard.claim(&delivery(id, expires_at)).await);
     guard.complete(lease).await.expect("the lease is held");
-    completed(guard.claim(&delivery(id, until)).await);
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 /// A delivery with the body `body`, whose signature is accepted until `expires_at`, inclusive. For tests of guards.
@@ -253,9 +253,9 @@ async fn an_abandoned_delivery_is_new_once_its_lease_has_expired(harness: &impl 
 /// ```
 /// use twenty_webhook_core::{UnixMillis, replay_contract::delivery};
 ///
-/// let until = UnixMillis::from_millis(1_735_066_639_761);
-/// assert_eq!(delivery("a", until).expires_at(), until);
-/// assert_eq!(delivery("a", until).replay_key(), delivery("a", UnixMillis::from_millis(1)).replay_key());
+/// let expires_at = UnixMillis::from_millis(1_735_066_639_761);
+/// assert_eq!(delivery("a", expires_at).expires_at(), expires_at);
+/// assert_eq!(delivery("a", expires_at).replay_key(), delivery("a", UnixMillis::from_millis(1)).replay_key());
 /// ```
 pub fn delivery(body: impl AsRef<[u8]>, expires_at: UnixMillis) -> Delivery {
     static SECRET: LazyLock<Secret> = LazyLock::new(|| secret("It's a Secret to Everybody"));

@@ -2,7 +2,7 @@ use maud::{Markup, html};
 
 use crate::dashboard::page;
 use crate::dashboard::params::{Action, Params};
-use crate::dashboard::text::{ago, until, visible};
+use crate::dashboard::text::{ago, from_now, visible};
 use crate::{JobInfo, State};
 
 /// How many rows a page has.
@@ -45,7 +45,7 @@ fn row(params: &Params, job: &JobInfo) -> Markup {
                 (job.attempts)
                 @if job.crashes > 0 { span.dead title="How often its process ended" { " +" (job.crashes) } }
             }
-            td { (job.due_at.map(until).unwrap_or_default()) }
+            td { (job.due_at.map(from_now).unwrap_or_default()) }
             td.error {
                 @if let Some(error) = job.last_error.as_deref().filter(|_| job.state != State::Done) { (visible(error)) }
             }

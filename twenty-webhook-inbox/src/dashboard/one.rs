@@ -2,7 +2,7 @@ use maud::{Markup, html};
 
 use crate::JobInfo;
 use crate::dashboard::params::{Action, Params};
-use crate::dashboard::text::{ago, indented, until, utc, visible};
+use crate::dashboard::text::{ago, from_now, indented, utc, visible};
 
 /// A larger body is cut, because it would make a browser slow.
 const LARGEST: usize = 512 << 10;
@@ -25,7 +25,7 @@ pub(super) fn page(job: &JobInfo, body: Option<&[u8]>, acts: bool) -> Markup {
             @if !job.scope.is_empty() { dt { "Tenant or workspace" } dd { (visible(&job.scope)) } }
             dt { "Stored" } dd { (utc(job.stored_at)) " (" (ago(job.stored_at)) " ago)" }
             dt { "Attempts" } dd { (job.attempts) @if job.crashes > 0 { ", and " (job.crashes) " crashes" } }
-            @if let Some(due) = job.due_at { dt { "Next attempt" } dd { (until(due)) } }
+            @if let Some(due) = job.due_at { dt { "Next attempt" } dd { (from_now(due)) } }
             @if let Some(finished) = job.finished_at { dt { "Last attempt" } dd { (utc(finished)) } }
             dt { "Key" } dd { (job.key) }
         }

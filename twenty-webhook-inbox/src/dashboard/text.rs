@@ -15,8 +15,8 @@ pub(super) fn ago(time: SystemTime) -> String {
     age(SystemTime::now().duration_since(time).unwrap_or_default())
 }
 
-/// When something is due.
-pub(super) fn until(time: SystemTime) -> String {
+/// The time from now, in words.
+pub(super) fn from_now(time: SystemTime) -> String {
     match time.duration_since(SystemTime::now()) {
         Ok(wait) if wait >= Duration::from_secs(1) => format!("in {}", age(wait)),
         _ => "now".to_owned(),

@@ -222,10 +222,10 @@ impl Store for Memory {
             table.renewals += 1;
             let mut renewed = Vec::new();
             for row in &mut table.rows {
-                if let Some((token, until)) = &mut row.lease
+                if let Some((token, expires_at)) = &mut row.lease
                     && leases.contains(&(row.info.id, *token))
                 {
-                    *until = Instant::now() + lease;
+                    *expires_at = Instant::now() + lease;
                     renewed.push(row.info.id);
                 }
             }
@@ -235,7 +235,7 @@ impl Store for Memory {
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
         self.with(|table| {
-            let gone = |row: &&mut Row| row.lease.is_some_and(|(_, until)| until + late < Instant::now());
+            let gone = |row: &&mut Row| row.lease.is_some_and(|(_, expires_at)| expires_at + late < Instant::now());
             let recovered = table.rows.iter_mut().filter(gone).map(|row| {
                 row.info.crashes += 1;
                 row.free();

@@ -264,7 +264,7 @@ async fn stopped_and_started() {
     assert_eq!(inbox.counts().await.unwrap().done, stored.len() as u64);
 }
 
-/// Whenever it is that somebody turns it off.
+/// Also if it is turned off later.
 #[tokio::test]
 async fn a_commit_waits_for_the_disk() {
     let Some(server) = Server::start() else { return };
@@ -311,7 +311,7 @@ async fn one_database_holds_two_inboxes_and_tables_of_others() {
     assert!(matches!(missing, InboxError::NotAnInbox(_)), "{missing}");
     let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%another%'";
     let schemas: i64 = sqlx::query_scalar(schemas).fetch_one(&mut connection).await.unwrap();
-    assert_eq!(schemas, 0, "who only looks makes nothing");
+    assert_eq!(schemas, 0, "opening an existing inbox creates nothing");
     let other = other.open().await.unwrap();
     let inbox = Inbox::postgres(&server.url()).await.unwrap();
     inbox.store(&event("person.created", 1)).await.unwrap();

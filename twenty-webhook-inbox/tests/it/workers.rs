@@ -228,7 +228,7 @@ async fn what_crashed_twice_runs_alone() {
             for _ in 0..10 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 let crashed = ["10", "20"].contains(&event.record_id().unwrap());
-                assert!(!crashed || active.load(Ordering::SeqCst) == 1, "another one runs beside it");
+                assert!(!crashed || active.load(Ordering::SeqCst) == 1, "another one runs at the same time");
             }
             active.fetch_sub(1, Ordering::SeqCst);
             ok()

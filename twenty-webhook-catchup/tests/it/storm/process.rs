@@ -64,7 +64,7 @@ impl Place {
             .retry_wait(Duration::from_millis(5))
             .request_timeout(Duration::from_secs(2))
             .max_body(4 << 20)
-            // Ids that only deliveries told of count, too: the key reads all records.
+            // Ids that are known only from deliveries count too, because the key reads all records.
             .accept_destroys()
             .destroyed_every(Duration::from_secs(600))
     }
