@@ -2,8 +2,19 @@ use std::time::Duration;
 
 /// How long to wait before the next attempt: 1 s, 2 s, 4 s and so on up to 6 hours, each up to a quarter shorter or longer.
 ///
-/// With the 27 attempts of [`Worker`](crate::Worker), the last comes about three days after the first: a database of yours that is down
-/// over a weekend costs no event. The jitter spreads the retries of that weekend's events over time.
+/// With the 27 attempts of [`Worker`](crate::Worker), the last comes about three days after the first: your database
+/// may be down over a weekend, and no event is lost. The jitter spreads the retries of that weekend's events over time.
+///
+/// ```
+/// use std::time::Duration;
+/// use twenty_webhook_inbox::{Backoff, Inbox, Store, WebhookEvent};
+///
+/// async fn sync(event: WebhookEvent) -> Result<(), std::io::Error> { Ok(()) }
+///
+/// fn worker(inbox: &Inbox<impl Store>) {
+///     let worker = inbox.worker("sync", sync).backoff(Backoff::new(Duration::from_secs(10), Duration::from_secs(600)));
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a call to the inbox failed. For a receiver each of them means: not stored, so answer 503.
+/// Why a call to the inbox failed. In a receiver, each of these means that the event may not be stored: answer 503.
 ///
 /// Cheap to clone: all deliveries of a failed commit get the same one.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -27,6 +27,10 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// Your own types may implement it too. `A` only distinguishes the implementations.
 pub trait Handler<A>: Send + Sync + 'static {
     /// Handles one event.
+    ///
+    /// # Errors
+    /// Any error fails the attempt. A [`HandlerError`](crate::HandlerError) decides what happens to the job; after any other error it is
+    /// tried again.
     fn handle(&self, event: WebhookEvent, job: Job) -> impl Future<Output = Result<(), BoxError>> + Send + 'static;
 }
 

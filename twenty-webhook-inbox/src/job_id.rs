@@ -1,7 +1,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A job's number in its inbox: the order in which deliveries were stored. Never used twice.
+/// A job's number in its inbox, in the order in which deliveries were stored. No number is used twice.
+///
+/// ```
+/// use twenty_webhook_inbox::JobId;
+///
+/// let id: JobId = "42".parse()?;
+/// assert_eq!((id, id.number()), (JobId::new(42), 42));
+/// # Ok::<(), std::num::ParseIntError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(i64);
 

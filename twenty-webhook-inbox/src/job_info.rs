@@ -42,7 +42,18 @@ impl fmt::Display for State {
     }
 }
 
-/// How many jobs there are in each state, and how old the oldest is.
+/// The number of jobs in each state, and the age of the oldest.
+///
+/// ```
+/// use std::time::Duration;
+/// use twenty_webhook_inbox::{Inbox, InboxError, State, Store};
+///
+/// async fn is_behind(inbox: &Inbox<impl Store>) -> Result<bool, InboxError> {
+///     let counts = inbox.counts().await?;
+///     let waits_long = counts.oldest(State::Pending).is_some_and(|age| age > Duration::from_secs(60));
+///     Ok(waits_long || counts.dead > 0)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

@@ -8,55 +8,92 @@ use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
 /// The database of an inbox.
 ///
 /// `SqliteStore` and `PostgresStore` implement it. You can implement it for another database, and pass that to
-/// [`Inbox::on`](crate::Inbox::on). `tests/it/memory.rs` is a complete store, with the rules of order in their shortest form.
+/// [`Inbox::on`](crate::Inbox::on). In the repository, `twenty-webhook-inbox/tests/it/memory.rs` is a complete store in memory, with the
+/// rules of order in their shortest form.
 ///
-/// The inbox may cancel every call, and repeats calls that failed. All times are those of the database's clock.
+/// The inbox may cancel any call, and repeats calls that failed. All times are of the database's clock.
 pub trait Store: Clone + Send + Sync + 'static {
-    /// Adds these jobs in one transaction, due now, except those whose key is there already. Returns *after* the commit is on disk: the
+    /// Adds these jobs in one transaction, due now, except those whose key is stored already. Returns *after* the commit is on disk: the
     /// receiver then answers 2xx, and Twenty never sends them again.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn push(&self, jobs: Vec<NewJob>) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Counts that deliveries may have been lost: one could not be stored, or the receiver was down until now. Catch-up looks at it, in
-    /// this process or another. By default nothing is counted.
+    /// this process or another. The default counts nothing.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn note_loss(&self) -> impl Future<Output = Result<(), InboxError>> + Send {
         async { Ok(()) }
     }
 
     /// Gives a worker up to `limit` jobs that are due, under a lease. See [`Claim`].
+    ///
+    /// # Errors
+    /// If the database fails.
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, InboxError>> + Send;
 
-    /// Records how attempts ended, where the lease is still this one. Returns whether a job that waited for one of these is due now.
+    /// Records the outcomes of attempts whose lease is still held. Returns whether a job that waited for one of these is due now.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn complete(&self, completions: &[Completion]) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
-    /// Releases all jobs of a claim whose answer was lost, as if they had not been claimed.
+    /// Releases all jobs of a claim whose response was lost, as if they had not been claimed.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn release_claim(&self, token: i64) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// The same database over a separate connection. A heartbeat calls this on its own thread and runtime.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn reconnect(&self) -> impl Future<Output = Result<Self, InboxError>> + Send;
 
     /// Extends these leases to `lease` from now. Returns the jobs whose lease was still held.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn renew(
         &self,
         leases: &[(JobId, i64)],
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
-    /// Recovers jobs whose lease ran out more than `late` ago, because their process ended or lost the database. Each counts as a crash, not
+    /// Recovers jobs whose lease expired more than `late` ago, because their process ended or lost the database. Each counts as a crash, not
     /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`. Returns how many there were.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
     /// Deletes jobs past their retention, and repairs timestamps left in the future after the clock was set back. Returns whether there
     /// is more to delete.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn maintain(&self, maintenance: &Maintenance) -> impl Future<Output = Result<bool, InboxError>> + Send;
 
     /// Checks that the database answers, and is the one that was opened.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn health(&self) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Counts jobs by state.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn counts(&self) -> impl Future<Output = Result<Counts, InboxError>> + Send;
 
     /// A page of jobs, the newest first: up to `limit` that the filter may match, with an id below `before`. The caller applies
     /// [`JobFilter::matches`]; a store uses the filter to read fewer rows.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn page(
         &self,
         filter: &JobFilter,
@@ -65,15 +102,27 @@ pub trait Store: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<JobInfo>, InboxError>> + Send;
 
     /// One job, and its body if it was not erased.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn find(&self, id: JobId) -> impl Future<Output = Result<Option<(JobInfo, Option<Bytes>)>, InboxError>> + Send;
 
     /// Changes these jobs, where their state allows it. Returns how many it changed.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn change(&self, change: Change, ids: &[JobId]) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
-    /// Pauses or resumes all workers on this database. Must survive a restart.
+    /// Pauses or resumes all workers on this database. The setting must survive a restart.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn set_paused(&self, paused: bool) -> impl Future<Output = Result<(), InboxError>> + Send;
 
     /// Whether workers are paused.
+    ///
+    /// # Errors
+    /// If the database fails.
     fn is_paused(&self) -> impl Future<Output = Result<bool, InboxError>> + Send;
 }
 
@@ -83,31 +132,31 @@ pub trait Store: Clone + Send + Sync + 'static {
 pub struct Claim {
     /// A random number that identifies the leases.
     pub token: i64,
-    /// At most this many jobs, without the merged ones.
+    /// The maximum number of jobs, not counting merged ones.
     pub limit: usize,
-    /// How long the lease is, from now.
+    /// The length of the lease, from now.
     pub lease: Duration,
-    /// Which jobs with crashes may be among them.
+    /// Which jobs with crashes to include.
     pub crashed: Crashed,
-    /// The rules of order. `None`: any job that is due.
+    /// The rules of order. `None` claims any job that is due.
     pub order: Option<Order>,
 }
 
 impl Claim {
-    /// Up to this many jobs, in order per record, for this long.
+    /// A claim of up to `limit` jobs, in order per record, with leases of this length.
     pub fn new(token: i64, limit: usize, lease: Duration) -> Self {
         Self { token, limit, lease, crashed: Crashed::Alone, order: Some(Order::default()) }
     }
 }
 
-/// Which jobs with crashes a worker takes.
+/// Which jobs with crashes a worker claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crashed {
-    /// None: the worker runs one already.
+    /// None, because the worker runs one already.
     No,
-    /// One that crashed once.
+    /// One job that crashed once.
     Once,
-    /// One that crashed once, or else one that crashed more often, and then nothing else.
+    /// One job that crashed once; or one that crashed more often, and then no other job.
     Alone,
 }
 
@@ -116,43 +165,43 @@ pub enum Crashed {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Order {
-    /// A job that has been failing for this long no longer holds up the later ones of its record.
+    /// A job that has failed for this long no longer blocks the later jobs of its record. `None`: it blocks them until it is dead.
     pub gives_up_after: Option<Duration>,
-    /// Merge a burst of `updated` of one record once none has arrived for this long.
+    /// Merges a burst of `updated` events of one record after none has arrived for this long. `None` merges none.
     pub coalesce: Option<Duration>,
 }
 
 /// The answer to a [`Claim`].
 #[derive(Clone, Debug, Default)]
 pub struct Claimed {
-    /// The jobs.
+    /// The claimed jobs.
     pub jobs: Vec<ClaimedJob>,
-    /// Other jobs are due: claim again at once.
+    /// Whether other jobs are due, so that the worker claims again at once.
     pub more: bool,
-    /// A job that crashed twice is due, and [`Claim::crashed`] did not allow it.
+    /// Whether a job is due that crashed twice and that [`Claim::crashed`] did not allow.
     pub alone_is_due: bool,
 }
 
 /// A job under a lease.
 #[derive(Clone)]
 pub struct ClaimedJob {
-    /// Its number.
+    /// The job's number.
     pub id: JobId,
-    /// Its key.
+    /// The idempotency key.
     pub key: ReplayKey,
     /// The tenant whose secret signed it.
     pub tenant: Option<String>,
     /// The bytes that were signed.
     pub body: Bytes,
-    /// How many attempts have ended.
+    /// The number of attempts that have ended.
     pub attempts: u32,
-    /// How many times its process crashed.
+    /// How often its process crashed.
     pub crashes: u32,
     /// When it was stored.
     pub stored_at: SystemTime,
-    /// A newer state of its record was handled before.
+    /// Whether a newer state of its record was handled before.
     pub stale: bool,
-    /// Older `updated` of the same record that are under the same lease, the oldest first.
+    /// Older `updated` jobs of the same record under the same lease, the oldest first.
     pub merged: Vec<ClaimedJob>,
 }
 
@@ -169,9 +218,9 @@ impl std::fmt::Debug for ClaimedJob {
 pub struct Completion {
     /// The job.
     pub id: JobId,
-    /// Its lease.
+    /// The token of its lease.
     pub token: i64,
-    /// What to do with it.
+    /// The result.
     pub outcome: Outcome,
 }
 
@@ -187,11 +236,11 @@ impl Completion {
 pub enum Outcome {
     /// It was handled.
     Done,
-    /// It failed, and is due again after this long.
+    /// It failed with this error, and is due again after this time.
     Retry(Duration, String),
-    /// It failed for good.
+    /// It failed for good with this error.
     Dead(String),
-    /// It was not finished, and does not count as an attempt. Due at once.
+    /// It did not finish. It does not count as an attempt, and is due at once.
     Released,
 }
 
@@ -199,32 +248,32 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Maintenance {
-    /// Delete jobs that were done longer ago.
+    /// Deletes jobs that were done longer ago.
     pub retention: Duration,
-    /// Delete dead letters that died longer ago.
+    /// Deletes dead letters whose last attempt ended longer ago. `None` keeps them.
     pub dead_retention: Option<Duration>,
-    /// The length of a lease: an end further away is an error of the clock.
+    /// The length of a lease. A lease that ends later than that was made before the clock was set back.
     pub lease: Duration,
-    /// Delete at most this many of each.
+    /// Deletes at most this many of each. The default is 500.
     pub limit: u32,
 }
 
 impl Maintenance {
-    /// Keeps done jobs for this long, and dead letters for ever.
+    /// Keeps done jobs for this long, and dead letters forever.
     pub fn new(retention: Duration, lease: Duration) -> Self {
         Self { retention, dead_retention: None, lease, limit: 500 }
     }
 }
 
-/// What an operator does to jobs.
+/// What an operator changes about jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Dead and retrying jobs are pending and due, with all their attempts.
+    /// Dead and retrying jobs become pending and due, with all attempts.
     Retry,
-    /// Done jobs are pending and due, with all their attempts.
+    /// Done jobs become pending and due, with all attempts.
     Rerun,
-    /// Deleted for good, except running jobs.
+    /// Jobs are deleted, except running ones.
     Delete,
-    /// The body and the error are gone. A job that was not handled is done. The key stays, so a duplicate adds no job.
+    /// The body and the error are removed. A job that was not handled becomes done. The key stays, so a duplicate adds no job.
     Erase,
 }

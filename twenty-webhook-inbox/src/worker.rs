@@ -18,7 +18,7 @@ use crate::leases::Leases;
 use crate::slots::Slots;
 use crate::{Backoff, Inbox, JobId, Store, maintenance};
 
-/// Handles what is stored. Made by [`Inbox::worker`].
+/// Handles stored events. [`Inbox::worker`] makes one.
 ///
 /// | a handler | then |
 /// |---|---|
@@ -42,6 +42,22 @@ use crate::{Backoff, Inbox, JobId, Store, maintenance};
 ///
 /// A job whose process ended while it was handled (killed, aborted, out of memory) comes back once its lease has run out. What crashed its
 /// process twice is handled alone in its process, and after [`max_crashes`](Self::max_crashes) is a dead letter.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use twenty_webhook_inbox::{Inbox, WebhookEvent};
+///
+/// async fn sync(event: WebhookEvent) -> Result<(), std::io::Error> {
+///     println!("{} {:?}", event.name(), event.record_id());
+///     Ok(())
+/// }
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = Inbox::sqlite("inbox.db").await?;
+/// let worker = inbox.worker("crm-sync", sync).concurrency(4).timeout(Duration::from_secs(30));
+/// worker.run_until(tokio::signal::ctrl_c()).await;
+/// # Ok(()) }
+/// ```
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker<S> {
     inbox: Inbox<S>,

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -23,16 +22,16 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Builds it in release mode, starts it, and waits until it listens.
+    /// Builds it in the profile of this program, starts it, and waits until it listens.
     pub(crate) fn start(example: &str) -> Result<Self, Box<dyn Error>> {
         let cargo = env::var_os("CARGO").ok_or("run this with cargo")?;
-        let built = Command::new(cargo).args(["build", "--quiet", "--release", "-p", example]).status()?;
+        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let built = Command::new(cargo).args(["build", "--quiet", "--profile", profile, "-p", example]).status()?;
         if !built.success() {
             return Err(format!("{example} does not build").into());
         }
         let this = env::current_exe()?;
-        let release = this.parent().and_then(Path::parent).ok_or("no target directory")?.join("release");
-        let mut child = Command::new(release.join(example))
+        let mut child = Command::new(this.with_file_name(example))
             .env_clear()
             .envs([("LISTEN_ADDR", "127.0.0.1:0"), ("TWENTY_WEBHOOK_SECRET", SECRET)])
             .stdout(Stdio::piped())

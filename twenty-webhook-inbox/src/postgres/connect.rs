@@ -31,7 +31,15 @@ impl Inbox<PostgresStore> {
     }
 }
 
-/// Where an inbox on Postgres is.
+/// The location of an inbox on Postgres, and how to connect to it.
+///
+/// ```no_run
+/// use twenty_webhook_inbox::PostgresConfig;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let inbox = PostgresConfig::new("postgres://user:password@localhost/crm")?.schema("webhooks").open().await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PostgresConfig {
