@@ -195,10 +195,10 @@ async fn the_handlers_time_does_not_include_the_guards() {
 }
 
 #[actix_web::test]
-async fn the_response_to_a_refused_request_can_be_replaced() {
+async fn the_response_to_a_rejected_request_can_be_replaced() {
     let config = || {
         WebhookConfig::new(Verifier::new(secret()).clock(Clock::new(|| NOW))).with_rejection_response(|rejection| {
-            let mut response = http::Response::new("refused".into());
+            let mut response = http::Response::new("rejected".into());
             *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
             response.headers_mut().insert("x-code", rejection.code().parse().unwrap());
             response.headers_mut().insert("retry-after", "7".parse().unwrap());

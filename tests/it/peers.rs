@@ -119,7 +119,7 @@ async fn an_endless_body_is_rejected_at_the_limit() {
 
 /// 6. On actix, the 256 KiB limit of `PayloadConfig` answered 400 instead of the receiver's own limit.
 #[actix_web::test]
-async fn the_frameworks_own_limits_do_not_refuse_a_large_event() {
+async fn the_frameworks_own_limits_do_not_reject_a_large_event() {
     let body = format!(r#"{{"eventName":"person.created","record":{{"note":"{}"}}}}"#, "x".repeat(700 * 1024));
     let case = signed(&body, NOW);
     for receiver in STREAMING {

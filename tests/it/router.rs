@@ -38,7 +38,7 @@ fn exchanges() -> [(SignedRequest, Check); 7] {
         (greeted.clone(), |response| response.assert_handled()),
         (greeted.clone(), |response| response.assert_duplicate()),
         (greeted.rerun(), |response| response.assert_duplicate()),
-        (greeted.tampered(Tamper::Body), |response| response.assert_refused("signature_mismatch")),
+        (greeted.tampered(Tamper::Body), |response| response.assert_rejected("signature_mismatch")),
         // An error releases the delivery, so a copy reaches the handler and fails again.
         (failed.clone(), |response| response.assert_failed()),
         (failed, |response| response.assert_failed()),

@@ -32,9 +32,9 @@ use crate::{MissingConfig, RejectionError, WebhookConfig};
 ///
 /// # What the extractor alone can lose
 /// - It does not see the response, so a delivery counts as handled once it is extracted. If the handler then fails, or another extractor
-///   refuses the request, a copy within the tolerance is answered 200 and not handled.
+///   rejects the request, a copy within the tolerance is answered 200 and not handled.
 /// - An attacker can cause that. The path, the query and the content type are not signed. If a copy with a changed one arrives first, a
-///   `web::Path`, `web::Query` or `web::Json` in the same handler refuses it, and the genuine delivery then counts as a duplicate.
+///   `web::Path`, `web::Query` or `web::Json` in the same handler rejects it, and the genuine delivery then counts as a duplicate.
 /// - It consumes the body. A `web::Bytes` or `web::Json` after it finds none. Before it, they leave none, which is a signature
 ///   mismatch. Read [`WebhookEvent::body`] instead.
 /// - On a `web::post()` route, actix answers other methods itself. A delivery that a redirect turned into a GET is then not logged.

@@ -44,7 +44,7 @@ where
         };
         *request.body_mut() = B::from(received.event().body().clone());
         let outer = request.extensions_mut().insert(received.event().clone());
-        // The body is in memory and within our limit, so axum's smaller limit must not refuse it to a handler that takes the bytes.
+        // The body is in memory and within our limit, so axum's smaller limit must not reject it to a handler that takes the bytes.
         DefaultBodyLimit::disable().apply(&mut request);
         Ok(Verified { received, request, outer })
     }

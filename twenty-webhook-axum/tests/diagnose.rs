@@ -114,7 +114,7 @@ async fn diagnosing_does_not_change_the_answer() {
 }
 
 #[tokio::test]
-async fn the_log_shows_the_diagnosis_of_a_refused_request() {
+async fn the_log_shows_the_diagnosis_of_a_rejected_request() {
     for case in mistakes() {
         let (answer, diagnosis) = answer(case.config().diagnose_rejections(), case.request()).await;
         let text = Log::text();
@@ -162,7 +162,7 @@ async fn diagnosing_does_not_read_a_body_over_the_limit() {
 }
 
 #[tokio::test]
-async fn a_diagnosed_secret_is_still_refused() {
+async fn a_diagnosed_secret_is_still_rejected() {
     let body = r#"{"eventName":"person.created"}"#;
     let mut request = Request::post("/").body(Body::from(body)).unwrap();
     request.headers_mut().extend(Signer::new(Secret::new("s3cret").unwrap()).sign(body.as_bytes()));

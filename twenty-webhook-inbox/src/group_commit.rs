@@ -85,7 +85,7 @@ async fn note_losses(store: &impl Store, deadline: Duration, losses: &Notify) {
 }
 
 /// One failed commit is no reason to lose a whole group: it is tried again for half of the deadline, and then one by one, so that a
-/// delivery that the database refuses costs no other one. Returns whether all were stored.
+/// delivery that the database rejects costs no other one. Returns whether all were stored.
 async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &mut Vec<Waiting>) -> bool {
     let began = Instant::now();
     let jobs: Vec<_> = group.iter().map(|waiting| waiting.job.clone()).collect();

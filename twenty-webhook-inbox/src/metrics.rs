@@ -10,7 +10,7 @@ use crate::{Inbox, Outcome, State, Store};
 
 const EVERY: Duration = Duration::from_secs(15);
 
-/// Measures the time until a delivery is on disk or refused.
+/// Measures the time until a delivery is on disk, or could not be stored.
 pub(crate) struct StoreTimer(Instant);
 
 impl StoreTimer {

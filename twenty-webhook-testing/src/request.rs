@@ -33,14 +33,25 @@ pub struct SignedRequest {
 }
 
 /// What to change in a request after it was signed.
+///
+/// ```
+/// use twenty_webhook_core::{Rejection, Secret, Verifier};
+/// use twenty_webhook_testing::{Tamper, event};
+///
+/// let secret = Secret::new("s3cret")?;
+/// let forged = event("person.created").signed_with(&secret).tampered(Tamper::Body);
+/// let rejection = Verifier::new(secret).verify(&forged.headers(), forged.body()).unwrap_err();
+/// assert_eq!(rejection, Rejection::SignatureMismatch);
+/// # Ok::<(), twenty_webhook_core::SecretError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Tamper {
-    /// One byte of the body. A receiver must refuse it.
+    /// One byte of the body. A receiver must reject it.
     Body,
-    /// One digit of the signature. A receiver must refuse it.
+    /// One digit of the signature. A receiver must reject it.
     Signature,
-    /// The timestamp, by one millisecond. A receiver must refuse it.
+    /// The timestamp, by one millisecond. A receiver must reject it.
     Timestamp,
     /// The nonce. It is not signed, so a receiver must ignore it.
     Nonce,

@@ -24,13 +24,13 @@ pub trait ReceiverResponse {
     /// The HTTP status.
     fn status_code(&self) -> u16;
 
-    /// Why the request was refused. `None` if it was not refused, or if the reason is unknown.
+    /// Why the request was rejected. `None` if it was not rejected, or if the reason is unknown.
     fn rejection(&self) -> Option<Rejection>;
 
     /// Asserts that a handler was called and answered 2xx.
     ///
     /// # Panics
-    /// If the request was refused or failed. The message has the status and the reason.
+    /// If the request was rejected or failed. The message has the status and the reason.
     #[track_caller]
     fn assert_handled(&self) {
         let (status, rejection) = (self.status_code(), self.rejection());
@@ -44,7 +44,7 @@ pub trait ReceiverResponse {
     /// Asserts that a handler was called and did not answer 2xx.
     ///
     /// # Panics
-    /// If the request was refused, or answered 2xx.
+    /// If the request was rejected, or answered 2xx.
     #[track_caller]
     fn assert_failed(&self) {
         let (status, rejection) = (self.status_code(), self.rejection());
@@ -52,13 +52,13 @@ pub trait ReceiverResponse {
         assert!(failed, "expected a failed handler, got {}", describe(status, rejection.as_ref()));
     }
 
-    /// Asserts that the request was refused with this [code](Rejection::code), for example `signature_mismatch`, and answered with the
+    /// Asserts that the request was rejected with this [code](Rejection::code), for example `signature_mismatch`, and answered with the
     /// status of that code.
     ///
     /// # Panics
-    /// If it was handled, or refused with another code.
+    /// If it was handled, or rejected with another code.
     #[track_caller]
-    fn assert_refused(&self, code: &str) {
+    fn assert_rejected(&self, code: &str) {
         let (status, rejection) = (self.status_code(), self.rejection());
         let as_expected = rejection.as_ref().is_some_and(|why| why.code() == code && why.status().as_u16() == status);
         assert!(as_expected, "expected `{code}`, got {}", describe(status, rejection.as_ref()));
@@ -67,10 +67,10 @@ pub trait ReceiverResponse {
     /// Asserts that the request was answered 200 without a call of the handler, because the same delivery was handled before.
     ///
     /// # Panics
-    /// If it was handled, or refused for another reason.
+    /// If it was handled, or rejected for another reason.
     #[track_caller]
     fn assert_duplicate(&self) {
-        self.assert_refused("already_completed");
+        self.assert_rejected("already_completed");
     }
 }
 

@@ -15,6 +15,6 @@ async fn a_signed_delivery_is_handled_once_and_a_changed_one_is_refused() {
         let delivery = event(name).signed_with(&secret);
         send(delivery.clone()).await.assert_handled();
         send(delivery.rerun()).await.assert_duplicate();
-        send(delivery.tampered(Tamper::Body)).await.assert_refused("signature_mismatch");
+        send(delivery.tampered(Tamper::Body)).await.assert_rejected("signature_mismatch");
     }
 }

@@ -27,7 +27,7 @@ async fn without_redis_a_delivery_is_refused() {
     let url = Redis::start().url.clone();
     let app = crate::app(crate::layer(secret.clone(), &url).unwrap());
     let delivery = event("person.created").signed_with(&secret);
-    app.oneshot(delivery.http::<Body>()).await.unwrap().assert_refused("guard_unavailable");
+    app.oneshot(delivery.http::<Body>()).await.unwrap().assert_rejected("guard_unavailable");
 }
 
 /// A `redis-server` on a free port, without files. It ends when this is dropped.

@@ -18,6 +18,6 @@ async fn a_signed_delivery_is_stored_once() {
         assert_eq!(response.status(), 202);
     }
     let forged = delivery.tampered(Tamper::Body).http::<Body>();
-    app.oneshot(forged).await.unwrap().assert_refused("signature_mismatch");
+    app.oneshot(forged).await.unwrap().assert_rejected("signature_mismatch");
     assert_eq!(inbox.counts().await.unwrap().pending, 1);
 }

@@ -61,6 +61,6 @@ mod tests {
         app.clone().oneshot(delivery.http::<Body>()).await.unwrap().assert_handled();
 
         let forged = event("person.created").seed(2).signed_with(&secret).tampered(Tamper::Body);
-        app.oneshot(forged.http::<Body>()).await.unwrap().assert_refused("signature_mismatch");
+        app.oneshot(forged.http::<Body>()).await.unwrap().assert_rejected("signature_mismatch");
     }
 }

@@ -18,7 +18,7 @@ async fn a_delivery_is_handled_once_and_a_forged_one_is_rejected() {
     send(delivery.rerun().http()).await.unwrap().assert_duplicate();
 
     let forged = event("person.created").seed(2).signed_with(&secret).tampered(Tamper::Body);
-    send(forged.http()).await.unwrap().assert_refused("signature_mismatch");
+    send(forged.http()).await.unwrap().assert_rejected("signature_mismatch");
 
     handled.assert_names(["person.created"]);
 }

@@ -65,7 +65,7 @@ impl SqliteConfig {
         Self { options: SqliteConnectOptions::new().filename(&path), path, shares: false }
     }
 
-    /// Opens the inbox, or creates it. A file that is the database of another program is refused, and left as it is.
+    /// Opens the inbox, or creates it. A file that is the database of another program is an error, and the file stays as it is.
     ///
     /// # Errors
     /// If it cannot be written to, is the database of another program, or stays locked.
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn options_that_are_weaker_are_refused() {
+    async fn weaker_options_are_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new().filename(dir.path().join("app.db")).create_if_missing(true);
         let pool = SqlitePool::connect_with(options.pragma("journal_mode", "MEMORY")).await.unwrap();

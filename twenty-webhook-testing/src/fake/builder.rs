@@ -11,6 +11,13 @@ use super::{FakeTwenty, Role, rest};
 use crate::sample::Version;
 
 /// Settings of a [`FakeTwenty`] that cannot change after the start. [`FakeTwenty::builder`] makes one.
+///
+/// ```no_run
+/// use twenty_webhook_testing::{FakeTwenty, TestClock, Version};
+///
+/// let clock = TestClock::default();
+/// let twenty = FakeTwenty::builder().version(Version::V1_8).clock(clock.clock()).start();
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FakeTwentyBuilder {

@@ -1,6 +1,14 @@
 use std::collections::BTreeSet;
 
 /// The permissions of an API key. The default has all of them.
+///
+/// ```no_run
+/// use twenty_webhook_testing::{ApiFailure, FakeTwenty, Role};
+///
+/// let twenty = FakeTwenty::start();
+/// let key = twenty.add_api_key(Role::default().forbid("opportunity"));
+/// twenty.fail_next([ApiFailure::Status(502), ApiFailure::Hang]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Role {
     forbidden: BTreeSet<String>,

@@ -44,6 +44,17 @@ pub fn event(name: &str) -> EventBuilder {
 ///
 /// Values that you do not set are made up and realistic. The same builder always makes the same bytes. Another [`seed`](Self::seed)
 /// gives another record with other values; two events with the same seed are about the same record.
+///
+/// ```
+/// use serde_json::json;
+/// use twenty_webhook_testing::{Form, Version, event};
+///
+/// let old = event("company.created").form(Form::August2024).stored();
+/// assert_eq!((old.name_as_sent(), old.name().as_str()), ("company.create", "company.created"));
+///
+/// let money = event("opportunity.created").version(Version::V0_42).record(json!({ "name": "Seats" })).build();
+/// assert!(!money.is_empty());
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EventBuilder {

@@ -206,8 +206,8 @@ async fn a_delivery_with_a_key_that_axios_drops_cannot_be_verified() {
     let arrived = &receiver.arrived()[0];
     assert_eq!(arrived.event().record_value().unwrap()["state"], json!({ "kept": [{ "constructor": 2 }] }));
     let verifier = Verifier::new(Secret::new("s3cret").unwrap()).clock(clock.clock());
-    let refused = verifier.verify(&arrived.headers, arrived.body.clone()).unwrap_err();
-    assert_eq!(refused.code(), "signature_mismatch");
+    let rejected = verifier.verify(&arrived.headers, arrived.body.clone()).unwrap_err();
+    assert_eq!(rejected.code(), "signature_mismatch");
 }
 
 #[test]

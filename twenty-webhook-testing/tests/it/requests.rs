@@ -1,4 +1,4 @@
-//! Signed requests: openssl computes the same signature, and a receiver refuses changes.
+//! Signed requests: openssl computes the same signature, and a receiver rejects changes.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -46,7 +46,7 @@ async fn openssl_agrees_with_the_signature_of_a_delivery() {
 }
 
 #[test]
-fn a_receiver_refuses_a_changed_request_and_ignores_the_nonce() {
+fn a_receiver_rejects_a_changed_request_and_ignores_the_nonce() {
     let (clock, secret) = (TestClock::default(), Secret::new("s3cret").unwrap());
     let verifier = Verifier::new(secret.clone()).clock(clock.clock());
     let request = event("person.created").signed_with(&secret).sent_at(clock.now());
@@ -93,20 +93,21 @@ fn failed_assertions_show_the_answer() {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| assert(&response))).unwrap_err();
         panic.downcast_ref::<String>().unwrap().clone()
     };
-    let refused = {
+    let rejected = {
         let rejection = Verifier::new(Secret::new("s").unwrap()).verify(&HeaderMap::new(), Bytes::new()).unwrap_err();
         let mut response = response(401);
         response.extensions_mut().insert(rejection);
         response
     };
-    refused.assert_refused("unsigned");
+    rejected.assert_rejected("unsigned");
     assert!(message(|response| response.assert_handled(), response(500)).starts_with("not handled: 500"));
     assert!(message(|response| response.assert_failed(), response(200)).contains("200 without a rejection"));
-    assert!(message(|response| response.assert_handled(), refused.clone()).contains("401, `unsigned`"));
-    assert!(message(|response| response.assert_failed(), refused.clone()).contains("401, `unsigned`"));
+    assert!(message(|response| response.assert_handled(), rejected.clone()).contains("401, `unsigned`"));
+    assert!(message(|response| response.assert_failed(), rejected.clone()).contains("401, `unsigned`"));
     assert!(
-        message(|response| response.assert_refused("stale_timestamp"), refused).contains("expected `stale_timestamp`")
+        message(|response| response.assert_rejected("stale_timestamp"), rejected)
+            .contains("expected `stale_timestamp`")
     );
-    assert!(message(|response| response.assert_refused("unsigned"), response(401)).contains("without a rejection"));
+    assert!(message(|response| response.assert_rejected("unsigned"), response(401)).contains("without a rejection"));
     assert!(message(|response| response.assert_duplicate(), response(200)).contains("already_completed"));
 }

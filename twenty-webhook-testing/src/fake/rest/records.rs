@@ -91,15 +91,15 @@ pub(super) fn one(
         Method::PATCH => {
             let fields = object(body)?;
             known(table(&shared.state(), role, plural)?, fields.keys().map(String::as_str))?;
-            shared.update(&singular, &ids, &fields).map_err(|error| refused(&error))?;
+            shared.update(&singular, &ids, &fields).map_err(|error| rejected(&error))?;
             "update"
         }
         Method::DELETE if query.get("soft_delete") == Some("true") => {
-            shared.delete(&singular, &ids).map_err(|error| refused(&error))?;
+            shared.delete(&singular, &ids).map_err(|error| rejected(&error))?;
             "delete"
         }
         Method::DELETE => {
-            shared.destroy(&singular, &ids).map_err(|error| refused(&error))?;
+            shared.destroy(&singular, &ids).map_err(|error| rejected(&error))?;
             "delete"
         }
         _ => return Err(Failure::new(StatusCode::NOT_FOUND, format!("Cannot {method} /rest/{plural}/{id}"))),
@@ -128,7 +128,7 @@ pub(super) fn create_many(shared: &Shared, role: &Role, plural: &str, body: &[u8
 
 pub(super) fn restore(shared: &Shared, role: &Role, plural: &str, id: &str) -> Result<Response, Failure> {
     let singular = writable(shared, role, plural)?;
-    shared.restore(&singular, &[id.to_owned()]).map_err(|error| refused(&error))?;
+    shared.restore(&singular, &[id.to_owned()]).map_err(|error| rejected(&error))?;
     Ok(changed(shared, "restore", &singular, id, StatusCode::OK))
 }
 
@@ -144,7 +144,7 @@ fn create_checked(
     if records.is_empty() {
         return Err(Failure::bad_request("there is nothing to create"));
     }
-    shared.create(singular, records).map_err(|error| refused(&error))
+    shared.create(singular, records).map_err(|error| rejected(&error))
 }
 
 /// The singular name of an object that the key may write.
@@ -215,7 +215,7 @@ fn named(status: StatusCode, name: &str, value: &Value) -> Response {
     json(status, &serde_json::json!({ "data": { name: value } }))
 }
 
-fn refused(error: &ChangeError) -> Failure {
+fn rejected(error: &ChangeError) -> Failure {
     match error {
         ChangeError::NoRecord { .. } => Failure::not_found(),
         ChangeError::NoObject(_) | ChangeError::Exists { .. } => Failure::bad_request(error.to_string()),
