@@ -12,25 +12,26 @@ use crate::{JobFilter, JobInfo, State};
 pub(crate) const HAS_CAUGHT_UP_EVENT: &str = "EXISTS (SELECT 1 FROM {jobs} c WHERE c.caught_up AND c.lane = {new_lane} AND c.order_at = {new_order_at}
     AND c.scope = {new_scope} AND c.object = {new_object} AND c.record_id = {new_record_id} AND c.dated AND c.state <= 3)";
 
-/// The job that this one has to wait for. A job that has been failing since before `$2` holds up no other. The lanes of a batch are in another
-/// table. All jobs have one order, so two batches never wait for each other.
+/// The job that this one has to wait for. A job that has been failing since before `$2` holds up no other until it
+/// is due again: one claim must not take both. The lanes of a batch are in another table. All jobs have one order, so two batches never wait
+/// for each other.
 pub(crate) const BLOCKER: &str = "coalesce(
     (SELECT o.seq FROM {jobs} o WHERE o.lane = {this}.lane AND o.scope = {this}.scope AND o.state = 2 LIMIT 1),
     (SELECT o.seq FROM {jobs} o WHERE o.lane = {this}.lane AND o.scope = {this}.scope AND o.state <= 2
         AND (o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
-        AND (o.failing_since IS NULL OR o.failing_since >= $2)
+        AND (o.failing_since IS NULL OR o.failing_since >= $2 OR o.run_at <= {now})
         ORDER BY o.order_at, o.event_date, o.seq LIMIT 1),
     CASE WHEN EXISTS (SELECT 1 FROM {lanes}) THEN coalesce(
         (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} l WHERE l.lane = {this}.lane {end} AND o.scope = {this}.scope AND o.state + 0 <= 2
             AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
-                AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
+                AND (o.failing_since IS NULL OR o.failing_since >= $2 OR o.run_at <= {now}))) LIMIT 1),
         (SELECT o.seq FROM {jobs} o WHERE o.lane {any} SELECT m.lane FROM {lanes} m WHERE m.seq = {this}.seq {end} AND o.scope = {this}.scope AND o.state <= 2
             AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
-                AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1),
+                AND (o.failing_since IS NULL OR o.failing_since >= $2 OR o.run_at <= {now}))) LIMIT 1),
         (SELECT o.seq FROM {jobs} o WHERE o.seq {any} SELECT l.seq FROM {lanes} m JOIN {lanes} l ON l.lane = m.lane AND l.seq <> m.seq
             WHERE m.seq = {this}.seq {end} AND o.scope = {this}.scope AND o.state + 0 <= 2
             AND (o.state = 2 OR ((o.order_at, o.event_date, o.seq) < ({this}.order_at, {this}.event_date, {this}.seq)
-                AND (o.failing_since IS NULL OR o.failing_since >= $2))) LIMIT 1)
+                AND (o.failing_since IS NULL OR o.failing_since >= $2 OR o.run_at <= {now}))) LIMIT 1)
     ) END)";
 
 /// Whether a newer state of the record is done.

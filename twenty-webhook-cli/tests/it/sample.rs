@@ -44,3 +44,9 @@ fn a_misspelled_name_gets_a_warning_and_an_invalid_one_an_error() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("write OBJECT.ACTION"), "{output:?}");
 }
+
+#[test]
+fn an_international_host_name_is_written_in_ascii() {
+    let output = run(&["sample", "person.created", "--target-url", "https://bücher.example/"]);
+    assert!(text(&output.stdout).contains(r#""targetUrl":"https://xn--bcher-kva.example/""#), "{output:?}");
+}

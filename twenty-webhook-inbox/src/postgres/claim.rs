@@ -152,7 +152,8 @@ impl PostgresStore {
                 run_at = CASE WHEN $4 IS NOT NULL AND b.state < 2 AND b.failing_since IS NOT NULL
                     THEN greatest(least(b.run_at, b.failing_since + $4 + 1), {now} + 10) ELSE {this}.run_at END
              FROM unnest($1::bigint[], $2::bigint[]) AS p (seq, blocker) JOIN {jobs} b ON b.seq = p.blocker
-             WHERE {this}.seq = p.seq AND {this}.state + 0 = 0 AND b.state + 0 <= 2 AND p.blocker = ANY($3)",
+             WHERE {this}.seq = p.seq AND {this}.state + 0 = 0 AND b.state + 0 <= 2 AND p.blocker = ANY($3)
+                AND {this}.seq = ANY($1) AND b.seq = ANY($2)",
         );
         let parked =
             park.bind(seqs).bind(blockers).bind(held).bind(order.gives_up_after.map(millis)).execute(tx).await?;

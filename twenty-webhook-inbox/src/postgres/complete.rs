@@ -7,17 +7,17 @@ use sqlx::{PgConnection, Row as _};
 use crate::postgres::PostgresStore;
 use crate::{Completion, Outcome, sql};
 
-/// `$7` is whether jobs that others wait for are completed, too.
-const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
-    attempts = {this}.attempts + s.counts::int,
-    run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
-    finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
-    failing_since = CASE WHEN NOT s.counts THEN {this}.failing_since WHEN s.state = 3 THEN NULL ELSE coalesce({this}.failing_since, {now}) END,
-    last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
-        AS s (seq, token, state, delay, error, counts)
-    WHERE {this}.seq = s.seq AND {this}.state + 0 = 2 AND {this}.lease_token = s.token AND ($7 OR NOT {this}.has_followers)
-    RETURNING {this}.seq, {this}.has_followers";
+/// `$7` is whether jobs that others wait for are completed, too. The lists are not joined: if the table was empty when it was last analysed, a
+/// planner would read all jobs, and look up each in the lists.
+const COMPLETE: &str = "UPDATE {jobs} SET state = ($3::smallint[])[{at}], lease_token = NULL, lease_until = NULL,
+    attempts = attempts + ($6::boolean[])[{at}]::int,
+    run_at = CASE WHEN ($3::smallint[])[{at}] = 0 THEN {now} + ($4::bigint[])[{at}] ELSE run_at END,
+    finished_at = CASE WHEN ($6::boolean[])[{at}] THEN {now} ELSE finished_at END,
+    failing_since = CASE WHEN NOT ($6::boolean[])[{at}] THEN failing_since WHEN ($3::smallint[])[{at}] = 3 THEN NULL
+        ELSE coalesce(failing_since, {now}) END,
+    last_error = CASE WHEN ($6::boolean[])[{at}] THEN ($5::text[])[{at}] ELSE last_error END
+    WHERE seq = ANY($1) AND state + 0 = 2 AND lease_token = ($2::bigint[])[{at}] AND ($7 OR NOT has_followers)
+    RETURNING seq, has_followers";
 
 impl PostgresStore {
     /// Makes the jobs due that waited for those in `rows`. Returns whether there were any.

@@ -67,7 +67,10 @@ const PLAN_ONCE: &str = "SELECT set_config('plan_cache_mode', 'force_generic_pla
     set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false), set_config('enable_sort', 'off', false),
     set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)";
 
-/// The same, for a session that other programs use between two transactions. The connection to the server is the pooler's.
+/// For reads, which are planned once, too, if they have no parameter.
+const READ: &str = "SELECT set_config('enable_seqscan', 'off', false)";
+
+/// The same as [`SESSION`], for a session that other programs use between two transactions. The connection to the server is the pooler's.
 pub(super) const BEGIN: &str =
     "BEGIN; SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END, true),
@@ -146,9 +149,10 @@ impl PostgresConfig {
 
     async fn connect(&self) -> Result<PostgresStore, InboxError> {
         // What operators ask is not tried again, so its connections are tested first.
-        let reader = |connections| pool(connections, &[SESSION], self.transaction_pooling);
-        let read = reader(2).test_before_acquire(true).connect_lazy_with(self.options.clone());
-        let handlers = self.handlers.clone().unwrap_or_else(|| reader(10).connect_lazy_with(self.options.clone()));
+        let read = pool(2, &[SESSION, READ], self.transaction_pooling).test_before_acquire(true);
+        let read = read.connect_lazy_with(self.options.clone());
+        let handlers = || pool(10, &[SESSION], self.transaction_pooling).connect_lazy_with(self.options.clone());
+        let handlers = self.handlers.clone().unwrap_or_else(handlers);
         let pool = pool(10, &[SESSION, PLAN_ONCE], self.transaction_pooling);
         let pool = pool.connect_with(self.options.clone()).await.map_err(InboxError::database)?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
@@ -160,6 +164,7 @@ impl PostgresConfig {
                 ("{insert}", insert::ROWS),
                 ("{is_known}", claim::KNOWN),
                 ("{this}", "jobs"),
+                ("{at}", "array_position($1::bigint[], seq)"),
                 ("{index}", ""),
                 ("{schema}", &schema),
                 ("{salt}", &salt),

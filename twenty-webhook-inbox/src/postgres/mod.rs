@@ -95,9 +95,8 @@ impl PostgresStore {
     }
 }
 
-const RENEW: &str =
-    "UPDATE {jobs} SET lease_until = {now} + $3 FROM unnest($1::bigint[], $2::bigint[]) AS s (seq, token)
-    WHERE {this}.seq = s.seq AND {this}.state + 0 = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
+const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $3
+    WHERE seq = ANY($1) AND state + 0 = 2 AND lease_token = ($2::bigint[])[{at}] RETURNING seq";
 
 impl Store for PostgresStore {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {

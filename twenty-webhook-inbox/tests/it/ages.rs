@@ -32,7 +32,8 @@ macro_rules! on_both {
                     let older = sqlx::AssertSqlSafe(super::older(&format!("{schema}.jobs"), by));
                     sqlx::query(older).execute(&mut server.connect().await).await.unwrap();
                 };
-                super::$test(config.open().await.unwrap(), age).await;
+                let inbox = config.open().await.unwrap().deadline(10 * super::MINUTE);
+                super::$test(inbox, age).await;
             })*
         }
     };

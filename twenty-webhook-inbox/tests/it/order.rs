@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use twenty_webhook_inbox::{Backoff, Claim, Inbox, Job, JobFilter, Store, WebhookEvent};
 
@@ -36,6 +36,7 @@ on_both!(
     the_same_id_in_two_workspaces_is_two_records,
     a_retry_holds_up_the_later_ones_of_its_record_and_no_others,
     order_gives_up,
+    order_gives_up_and_two_are_due,
     a_late_event_is_stale_and_handled_unless_skipped,
     a_batch_takes_the_lane_of_each_of_its_records,
     a_record_is_handled_by_one_at_a_time,
@@ -194,6 +195,37 @@ async fn order_gives_up(inbox: Inbox<impl Store>) {
     assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
     assert_eq!(counts.retrying, 1);
     running.stop().await;
+}
+
+async fn order_gives_up_and_two_are_due(inbox: Inbox<impl Store>) {
+    store(&inbox, &[("person.updated", "a", Some(1))]).await;
+    let short = Duration::from_millis(50);
+    let worker = inbox.worker("test", |_: WebhookEvent| async { Err::<(), _>(std::io::Error::other("no")) });
+    let running = Running::start(worker.backoff(Backoff::new(short * 2, short * 2)).order_gives_up_after(short));
+    until(&inbox, |counts| counts.retrying == 1).await;
+    running.stop().await;
+    store(&inbox, &[("person.updated", "a", Some(2))]).await;
+    // Now a claim finds both, and order has been given up.
+    while inbox.jobs(&JobFilter::all()).await.unwrap().iter().any(|job| job.due_at > Some(SystemTime::now())) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let calls = Calls::default();
+    let handler = {
+        let calls = calls.clone();
+        move |event: WebhookEvent| {
+            let calls = calls.clone();
+            async move {
+                calls.add(format!("{} begins", label(&event)));
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                calls.add(format!("{} ends", label(&event)));
+                ok()
+            }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).order_gives_up_after(short));
+    until(&inbox, |counts| counts.done == 2).await;
+    running.stop().await;
+    assert_eq!(calls.get(), ["a updated 1 begins", "a updated 1 ends", "a updated 2 begins", "a updated 2 ends"]);
 }
 
 async fn a_late_event_is_stale_and_handled_unless_skipped(inbox: Inbox<impl Store>) {
