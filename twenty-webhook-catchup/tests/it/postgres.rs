@@ -14,11 +14,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Debian's `postgresql` must be installed.
     pub(crate) fn start() -> Self {
         let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's `postgresql` is installed");
         let programs = versions.map(|version| version.unwrap().path()).max().unwrap().join("bin");
         let dir = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         if is_root() {
             assert!(Command::new("chown").arg("postgres").arg(dir.path()).status().unwrap().success());
         }
@@ -53,6 +54,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.run("pg_ctl", &["--wait", "--silent", "--mode", "immediate", "stop"]);
     }
+}
+
+/// Below the ports that the system gives to clients: nothing takes it until the server listens.
+fn free_port() -> u16 {
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(20_000..30_000)).find(is_free).unwrap()
 }
 
 fn is_root() -> bool {

@@ -10,6 +10,7 @@ mod process;
 mod records;
 
 use std::env;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,13 @@ fn nothing_is_missed_and_nothing_is_handled_twice() {
 fn nor_on_postgres() {
     let seeds = number("CATCHUP_POSTGRES_SEEDS", 1);
     if seeds == 0 {
+        return;
+    }
+    if !std::path::Path::new("/usr/lib/postgresql").is_dir() {
+        let why = "SKIPPED: Debian's postgresql is not installed";
+        assert!(env::var_os("CI_MUST_RUN_ALL").is_none(), "{why}");
+        // Past the test harness, which captures what macros print.
+        let _ = writeln!(std::io::stderr(), "{why}");
         return;
     }
     let server = Server::start();
