@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::database::HasStatementCache;
-use sqlx::query::{Query, QueryAs, QueryScalar};
+use sqlx::query::{Query, QueryScalar};
 use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr, SqlStr};
 
 use crate::sql::{BLOCKER, HAS_CAUGHT_UP_EVENT, INFO, STALE, WOKEN};
@@ -64,7 +64,7 @@ impl Dialect {
     pub(crate) fn query_as<DB: Database + HasStatementCache, T: for<'r> FromRow<'r, DB::Row>>(
         &self,
         template: &'static str,
-    ) -> QueryAs<'static, DB, T, DB::Arguments> {
+    ) -> sqlx::query::QueryAs<'static, DB, T, DB::Arguments> {
         sqlx::query_as(self.sql(template)).persistent(self.keeps_prepared)
     }
 
