@@ -247,7 +247,7 @@ fn debug_shows_the_table() {
     let table = format!("{router:?}");
     assert_eq!(
         table,
-        "EventRouter [opportunity.updated (stage, amount) -> it::router::any_record, fallback -> it::router::any]"
+        "EventRouter [opportunity.updated (stage, amount) -> core_tests::router::any_record, fallback -> core_tests::router::any]"
     );
 }
 
@@ -293,14 +293,14 @@ fn mistakes_panic_at_their_line() {
     assert_panics!("`person` is not an event pattern: a pattern is", routes().on("person", any));
     assert_panics!("actions are in the past tense", routes().on("person.create", any));
     // Shadowed, by the same pattern or a wider one.
-    assert_panics!("the route `person.created` (it::router::any) can never run: `person.created -> it::router::any`, registered before it", routes().on("person.created", any).on("person.created", any));
+    assert_panics!("the route `person.created` (core_tests::router::any) can never run: `person.created -> core_tests::router::any`, registered before it", routes().on("person.created", any).on("person.created", any));
     assert_panics!("can never run: `person.* ->", routes().on("person.*", any).on("person.created", any_record));
     assert_panics!("can never run: `*.created ->", routes().on("*.created", any).on("person.created", any));
     assert_panics!("can never run: `*.* ->", routes().on("*.*", any).on("metadata.view.created", any));
     assert_panics!("can never run: `metadata.*.created ->", routes().on("metadata.*.created", any).on("metadata.view.created", any));
     assert_panics!("can never run: `fallback ->", routes().fallback(any).on("person.created", any));
-    assert_panics!("the route `fallback` (it::router::any) can never run", routes().fallback(any).fallback(any));
-    assert_panics!("the route `fallback` (it::router::any) can never run", routes().on("*.*", any).fallback(any));
+    assert_panics!("the route `fallback` (core_tests::router::any) can never run", routes().fallback(any).fallback(any));
+    assert_panics!("the route `fallback` (core_tests::router::any) can never run", routes().on("*.*", any).fallback(any));
     // The conditions add up.
     assert_panics!("can never run", routes().on("a.updated", any).when_changed(["x"]).on("a.updated", any).when_changed(["y"]).on("a.*", any).when_changed(["z"]).on("a.updated", any).when_changed(["y", "x"]));
     assert_panics!("can never run", routes().on("a.updated", any).on("a.updated", any));
@@ -311,7 +311,7 @@ fn mistakes_panic_at_their_line() {
     assert_panics!("there is none", routes().when_changed(["name"]));
     assert_panics!("the fallback takes no condition", routes().fallback(any).when_changed(["name"]));
     // A change of the data model has no record.
-    assert_panics!("it::router::any_record takes one", routes().on("metadata.*.*", any_record));
+    assert_panics!("core_tests::router::any_record takes one", routes().on("metadata.*.*", any_record));
 }
 
 #[test]
