@@ -172,14 +172,14 @@ impl CatchUp {
     }
 
     /// Sets the length of a run's lease. The run renews it after a third of that time. If its process is killed, another process can start a
-    /// run when the lease expires. The default is 1 minute, the minimum is 1 second.
+    /// run when the lease expires. The default is 1 minute, the minimum is 1 second, the maximum is 1 hour.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease.max(Duration::from_secs(1));
+        self.lease = lease.clamp(Duration::from_secs(1), Duration::from_hours(1));
         self
     }
 
     /// Sets how often all ids are listed, to find destroyed records. The default is 24 hours. A listing makes one request for each 200 records,
-    /// within [`requests_per_minute`](Self::requests_per_minute), and pauses while a run looks for changes.
+    /// within [`requests_per_minute`](Self::requests_per_minute), and pauses when the next run is due.
     ///
     /// A wrong `destroyed` event makes handlers delete data, so it needs proof:
     ///
@@ -188,8 +188,8 @@ impl CatchUp {
     /// - A record missing from the listing is requested once more, together with a record that exists. The trash is included. Only a response
     ///   that contains the other record, and not this one, proves that it was destroyed.
     /// - An error proves nothing. After a 403 (the role lost a permission), a 404 or a 400 (the object was hidden or deactivated), the listing
-    ///   ends without events.
-    /// - If more than 5 % of an object's known ids are missing, or more than 100, no event is emitted. The report then has the error
+    ///   ends without events. After a timeout or a 5xx, the next run continues it.
+    /// - If more than 5 % of the ids that this key has read are missing, or more than 100, no event is emitted. The report then has the error
     ///   [`TooManyMissing`](CatchUpError::TooManyMissing), unless [`accept_destroys`](Self::accept_destroys) is set.
     ///
     /// The API does not distinguish a destroyed record from one that was made private, or that a row-level permission now hides from the key.
@@ -213,8 +213,8 @@ impl CatchUp {
         self
     }
 
-    /// Emits an event for each record whose state the inbox has not handled, of any age. [`run_until`](Self::run_until) does so only until a
-    /// run succeeds.
+    /// Emits an event for each record whose state the inbox has not handled, of any age. [`run_until`](Self::run_until) does so once for each
+    /// object: until all of its records were read.
     pub fn backfill(mut self) -> Self {
         self.backfill = true;
         self

@@ -40,6 +40,9 @@ struct Run {
     since: Option<i64>,
     /// Records written at this time or later get an event; `None` for no events.
     handles_since: Option<i64>,
+    /// Records written at this time or later get an event even if a first run saw them before and emitted none. The user asked for them.
+    #[serde(default)]
+    asked_since: Option<i64>,
     /// The watermark after the run.
     watermark: Option<Watermark>,
     cursor: Option<String>,
@@ -60,7 +63,7 @@ pub(crate) async fn run<S: CatchUpStore>(
     let mut ids: Ids = session.load(&ids::name(object)).await?;
     #[cfg(feature = "metrics")]
     crate::metrics::lag(&object.singular, state.watermark.map(|watermark| model.date - watermark.date));
-    let due = due_run(session, state.watermark, model.date);
+    let due = due_run(session, object, state.watermark, model);
     let mut run = match state.run.take() {
         Some(run) if run.covers(&due) => run,
         _ => due,
@@ -83,14 +86,15 @@ pub(crate) async fn run<S: CatchUpStore>(
         };
         for (row, known) in candidates.into_iter().zip(known) {
             let judgement = if is_old_enough(row.changed_at(), date, session.config.min_age) {
-                judge(&row, &known, session.backfill, run.handles_since)
+                judge(&row, &known, &run)
             } else {
                 Judgement::TooRecent
             };
             let state = match judgement {
-                Judgement::Known => {
+                Judgement::Known { is_handled } => {
                     report.known += 1;
-                    Some(row.updated_at)
+                    // What a first run found stays a state without an event.
+                    is_handled.then_some(row.updated_at)
                 }
                 Judgement::Dead(job) => {
                     report.dead.push(job);
@@ -122,6 +126,7 @@ pub(crate) async fn run<S: CatchUpStore>(
                 commit.progress.push(saved(ids::name(object), &ids)?);
             }
             state = Changes { watermark: Some(watermark), run: None };
+            session.backfill.end(&object.singular);
         } else {
             run.cursor = page.next;
             state.run = Some(run.clone());
@@ -131,35 +136,45 @@ pub(crate) async fn run<S: CatchUpStore>(
         session.show(report, Phase::Changes, report.read, page.total);
         if is_last {
             #[cfg(feature = "metrics")]
-            crate::metrics::lag(&object.singular, Some(date - watermark.date));
+            {
+                crate::metrics::lag(&object.singular, Some(date - watermark.date));
+                crate::metrics::success(&object.singular, local_now());
+            }
             return Ok(());
         }
     }
 }
 
 /// The run that is due.
-fn due_run<S>(session: &Session<'_, S>, watermark: Option<Watermark>, now: i64) -> Run {
+fn due_run<S>(session: &Session<'_, S>, object: &Object, watermark: Option<Watermark>, model: &Model) -> Run {
     let config = session.config;
-    let asked = config.since.map(|age| now.saturating_sub(millis(age)));
-    let run = |since, handles_since| Run { since, handles_since, watermark: None, cursor: None };
-    if session.backfill {
-        return run(None, Some(i64::MIN));
+    let asked_since = config.since.map(|age| model.date.saturating_sub(millis(age)));
+    let run =
+        |since, handles_since, asked_since| Run { since, handles_since, asked_since, watermark: None, cursor: None };
+    if session.backfill.is_due(&object.singular) {
+        return run(None, Some(i64::MIN), Some(i64::MIN));
     }
-    let Some(watermark) = watermark else { return run(None, asked) };
+    let Some(watermark) = watermark else {
+        // An object that the last run could not know, because it is new or was renamed since.
+        let new_since = model.new_since(object).map(|date| date.saturating_sub(config.look_back()));
+        let handles_since = [asked_since, new_since].into_iter().flatten().min();
+        return run(None, handles_since, asked_since);
+    };
     // How far the server's clock was set back. Later changes may be dated before the watermark.
-    let set_back = ((watermark.date - watermark.local) - (now - local_now())).clamp(0, MAX_SET_BACK);
+    let set_back = ((watermark.date - watermark.local) - (model.date - local_now())).clamp(0, MAX_SET_BACK);
     let since = watermark.date.saturating_sub(config.look_back()).saturating_sub(set_back);
-    let since = asked.map_or(since, |asked| asked.min(since));
-    run(Some(since), Some(since))
+    let since = asked_since.map_or(since, |asked| asked.min(since));
+    run(Some(since), Some(since), asked_since)
 }
 
 impl Run {
     /// Whether this interrupted run reads and handles all that the due run would.
     fn covers(&self, due: &Self) -> bool {
-        let handles = match (self.handles_since, due.handles_since) {
+        let covers = |own: Option<i64>, due: Option<i64>| match (own, due) {
             (Some(own), Some(due)) => own <= due,
             (own, due) => own.is_some() || due.is_none(),
         };
+        let handles = covers(self.handles_since, due.handles_since) && covers(self.asked_since, due.asked_since);
         let reads = match (self.since, due.since) {
             (Some(own), Some(due)) => own <= due,
             (own, _) => own.is_none(),
@@ -173,26 +188,30 @@ impl Run {
 }
 
 enum Judgement {
-    Known,
+    Known {
+        /// Whether there is an event for this state, or for a newer one.
+        is_handled: bool,
+    },
     Dead(twenty_webhook_inbox::JobId),
     TooRecent,
     New(&'static str),
 }
 
-fn judge(row: &Row, known: &KnownRecord, backfill: bool, since: Option<i64>) -> Judgement {
+fn judge(row: &Row, known: &KnownRecord, run: &Run) -> Judgement {
     let is_as_new = |state: i64| state >= row.updated_at;
     if known.handled.is_some_and(is_as_new) {
-        return Judgement::Known;
+        return Judgement::Known { is_handled: true };
     }
     if let Some((job, state)) = known.dead
         && is_as_new(state)
     {
         return Judgement::Dead(job);
     }
-    if known.state.is_some_and(is_as_new) && (known.is_handled || !backfill) {
-        return Judgement::Known;
+    let is_asked_for = run.asked_since.is_some_and(|since| row.changed_at() >= since);
+    if known.state.is_some_and(is_as_new) && (known.is_handled || !is_asked_for) {
+        return Judgement::Known { is_handled: known.is_handled };
     }
-    Judgement::New(action(row, known, since))
+    Judgement::New(action(row, known, run.handles_since))
 }
 
 /// The action of an event for an unknown state.

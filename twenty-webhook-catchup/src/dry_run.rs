@@ -18,8 +18,8 @@ pub(crate) struct DryRun<S> {
 
 #[derive(Debug, Default)]
 struct Written {
-    /// Whether a run would move here what was saved under the empty scope.
-    has_adopted: bool,
+    /// The scope whose data a run would move here.
+    adopted_from: Option<String>,
     progress: HashMap<String, String>,
     objects: HashMap<String, Ids>,
 }
@@ -52,8 +52,8 @@ impl<S: CatchUpStore> DryRun<S> {
     }
 
     /// The scope that the store has the progress and the ids under.
-    fn saved_under<'a>(&self, scope: &'a str) -> &'a str {
-        if self.written().has_adopted { "" } else { scope }
+    fn saved_under(&self, scope: &str) -> String {
+        self.written().adopted_from.clone().unwrap_or_else(|| scope.to_owned())
     }
 
     /// What the store knows: from the deliveries of this scope, and from what catch-up saved.
@@ -63,7 +63,7 @@ impl<S: CatchUpStore> DryRun<S> {
         if saved_under == scope {
             return Ok(known);
         }
-        let saved = self.store.known(saved_under, object, ids).await?;
+        let saved = self.store.known(&saved_under, object, ids).await?;
         Ok(known.into_iter().zip(saved).map(|(one, other)| merged(&one, &other)).collect())
     }
 
@@ -84,7 +84,7 @@ impl<S: CatchUpStore> DryRun<S> {
         after: &str,
         limit: u32,
     ) -> Result<(Vec<MissingRecord>, Option<String>), InboxError> {
-        let page = self.store.missing(self.saved_under(scope), object, pass, key_tag, after, limit).await?;
+        let page = self.store.missing(&self.saved_under(scope), object, pass, key_tag, after, limit).await?;
         let last = page.last().map(|missing| missing.id.clone());
         let ids: Vec<_> = page.iter().map(|missing| missing.id.clone()).collect();
         let known = if ids.is_empty() { Vec::new() } else { self.stored(scope, object, &ids).await? };
@@ -116,14 +116,14 @@ impl<S: CatchUpStore> CatchUpStore for DryRun<S> {
     }
 
     async fn adopt(&self, scope: &CatchUpScope) -> Result<(), InboxError> {
-        let has_adopted = self.store.can_adopt(scope).await?;
-        self.written().has_adopted = has_adopted;
+        let from = self.store.adoptable(scope).await?;
+        self.written().adopted_from = from;
         Ok(())
     }
 
     async fn progress(&self, scope: &str, name: &str) -> Result<Option<String>, InboxError> {
         let written = self.written().progress.get(name).cloned();
-        if written.is_some() { Ok(written) } else { self.store.progress(self.saved_under(scope), name).await }
+        if written.is_some() { Ok(written) } else { self.store.progress(&self.saved_under(scope), name).await }
     }
 
     async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {

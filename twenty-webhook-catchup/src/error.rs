@@ -11,6 +11,7 @@ use twenty_webhook_inbox::InboxError;
 /// | variant | ends |
 /// |---|---|
 /// | `Forbidden`, `NoSuchObject`, `Rejected`, `InvalidResponse`, `RepeatedCursor`, `ResponseTooLarge`, `TooManyMissing`, `Handler` | the part for one object, unless the data model itself could not be read |
+/// | `NoResponse` | the same; the whole run if it is the only object, or the second in a row |
 /// | all others | the whole run |
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -76,7 +77,7 @@ pub enum CatchUpError {
     TooManyMissing {
         /// The singular name of the object.
         object: String,
-        /// The number of known ids.
+        /// The number of known ids, without `unproven`.
         known: u64,
         /// The number of missing ids that this API key had read before.
         missing: u64,
@@ -105,7 +106,7 @@ pub enum CatchUpError {
 }
 
 impl CatchUpError {
-    /// Whether the error concerns one object only, so that the run continues with the others.
+    /// Whether the error may concern one object only, so that the run continues with the others.
     pub(crate) fn is_of_one_object(&self) -> bool {
         match self {
             Self::Forbidden(_)
@@ -115,6 +116,7 @@ impl CatchUpError {
             | Self::RepeatedCursor
             | Self::ResponseTooLarge(_)
             | Self::TooManyMissing { .. }
+            | Self::NoResponse { .. }
             | Self::Handler { .. } => true,
             Self::InvalidUrl(_)
             | Self::InvalidApiKey
@@ -122,11 +124,24 @@ impl CatchUpError {
             | Self::Unauthorized
             | Self::PaymentRequired
             | Self::RateLimited(_)
-            | Self::NoResponse { .. }
             | Self::Busy
             | Self::AmbiguousWorkspace
             | Self::Store(_) => false,
         }
+    }
+
+    /// Whether a pass over the ids that met this error starts over the next time, because the rest of its list may be incomplete or unreadable.
+    /// After other errors it continues.
+    pub(crate) fn ends_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden(_)
+                | Self::NoSuchObject(_)
+                | Self::Rejected { .. }
+                | Self::RepeatedCursor
+                | Self::ResponseTooLarge(_)
+                | Self::TooManyMissing { .. }
+        )
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) async fn run<S: CatchUpStore>(
     }
     match continue_pass(session, object, model, &mut ids, report).await {
         // The role, the object or the data model may have changed, so a record that was not listed may still exist.
-        Err(error) if error.is_of_one_object() => {
+        Err(error) if error.ends_pass() => {
             let found_too_many = matches!(error, CatchUpError::TooManyMissing { .. });
             ids = Ids { run: None, done: Some(model.date), found_too_many, ..ids };
             save(session, object, &ids, report).await?;
@@ -126,9 +126,6 @@ async fn list<S: CatchUpStore>(
     let mut pages = Pages::from(object, ALL, cursor);
     let mut listed = 0;
     loop {
-        if session.must_pause() {
-            return Ok(false);
-        }
         let changes: Changes = session.load(&changes::name(object)).await?;
         let (Page { rows, next, total }, date) = pages.next(session).await?;
         report.is_capped |= pages.is_capped;
@@ -160,12 +157,17 @@ async fn list<S: CatchUpStore>(
         if is_last {
             return Ok(true);
         }
+        // After a page, not before it: each run continues the pass, even if reading the changes took longer than the interval.
+        if session.must_pause() {
+            return Ok(false);
+        }
     }
 }
 
-/// Fails if too many ids are missing.
+/// Fails if too many of the ids that this key has read are missing.
 fn check_missing(object: &Object, counts: IdCounts) -> Result<(), CatchUpError> {
     let IdCounts { known, missing, unproven } = counts;
+    let known = known.saturating_sub(unproven);
     if missing <= MAX_MISSING && missing * MIN_KNOWN_PER_MISSING <= known {
         return Ok(());
     }
@@ -217,9 +219,6 @@ async fn confirm<S: CatchUpStore>(
             return Ok(true);
         }
         for MissingRecord { id, state } in missing {
-            if session.must_pause() {
-                return Ok(false);
-            }
             let found = look_up(session, object, &id, &mut control).await?;
             let mut commit = session.commit_for(object, ids);
             match found {
@@ -237,6 +236,9 @@ async fn confirm<S: CatchUpStore>(
             session.commit(commit, report).await?;
             asked += 1;
             session.show(report, Phase::Confirming, asked, None);
+            if session.must_pause() {
+                return Ok(false);
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ mod guide {}
 
 mod api;
 mod api_key;
+mod backfill;
 mod catch_up;
 mod changes;
 mod dates;

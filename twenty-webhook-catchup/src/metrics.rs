@@ -12,6 +12,13 @@ pub(crate) fn lag(object: &str, millis: Option<i64>) {
     }
 }
 
+/// Sets when the changes of an object were last read to the end, in Unix seconds. It stays when runs fail, so its age grows.
+pub(crate) fn success(object: &str, millis: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    gauge!("twenty_webhook_catchup_last_success_timestamp_seconds", "object" => object.to_owned())
+        .set(millis as f64 / 1000.0);
+}
+
 /// Counts the results of a run.
 pub(crate) fn records(report: &ObjectReport) {
     let counts = [

@@ -1,8 +1,11 @@
-use serde::Deserialize;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use twenty_webhook_inbox::CatchUpStore;
 
 use crate::CatchUpError;
 use crate::page::read_list;
-use crate::session::Session;
+use crate::session::{Session, saved};
 
 /// An object of the data model.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,10 +32,22 @@ const MAX_PAGES: usize = 100;
 pub(crate) struct Model {
     objects: Vec<Object>,
     pub(crate) date: i64,
+    last: Option<LastModel>,
 }
 
+/// The data model of the last run.
+#[derive(Serialize, Deserialize)]
+struct LastModel {
+    date: i64,
+    objects: BTreeSet<String>,
+}
+
+/// The name of the saved [`LastModel`].
+const PROGRESS: &str = "model";
+
 impl Model {
-    pub(crate) async fn read<S>(session: &Session<'_, S>) -> Result<Self, CatchUpError> {
+    pub(crate) async fn read<S: CatchUpStore>(session: &Session<'_, S>) -> Result<Self, CatchUpError> {
+        let last = session.load(PROGRESS).await?;
         let (mut objects, mut cursor, mut date) = (Vec::new(), None::<String>, None);
         for _ in 0..MAX_PAGES {
             let mut query = vec![("limit", "200")];
@@ -47,7 +62,7 @@ impl Model {
             }
             let date = *date.get_or_insert(answer.date);
             match next {
-                None => return Ok(Self { objects, date }),
+                None => return Ok(Self { objects, date, last }),
                 Some(next) if cursor.as_ref() == Some(&next) => return Err(CatchUpError::RepeatedCursor),
                 next => cursor = next,
             }
@@ -57,13 +72,31 @@ impl Model {
 
     /// Finds an active object by its singular name.
     pub(crate) fn find(&self, singular: &str) -> Result<Object, CatchUpError> {
-        let found = self.objects.iter().find(|object| object.singular == singular && object.is_active);
+        let found = self.active().find(|object| object.singular == singular);
         found.cloned().ok_or_else(|| CatchUpError::NoSuchObject(singular.to_owned()))
+    }
+
+    /// The date of the last run, if that run could not know this object: it is new, or has another name since.
+    pub(crate) fn new_since(&self, object: &Object) -> Option<i64> {
+        self.last.as_ref().filter(|last| !last.objects.contains(&object.singular)).map(|last| last.date)
+    }
+
+    pub(crate) fn is_new(&self, singular: &str) -> bool {
+        self.find(singular).is_ok_and(|object| self.new_since(&object).is_some())
+    }
+
+    /// What to save for the next run.
+    pub(crate) fn progress(&self) -> Result<(String, String), CatchUpError> {
+        let objects = self.active().map(|object| object.singular.clone()).collect();
+        saved(PROGRESS.to_owned(), &LastModel { date: self.date, objects })
+    }
+
+    fn active(&self) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(|object| object.is_active)
     }
 
     /// The singular names of all objects, except deactivated and system objects.
     pub(crate) fn names(&self) -> Vec<String> {
-        let shown = self.objects.iter().filter(|object| object.is_active && !object.is_system);
-        shown.map(|object| object.singular.clone()).collect()
+        self.active().filter(|object| !object.is_system).map(|object| object.singular.clone()).collect()
     }
 }

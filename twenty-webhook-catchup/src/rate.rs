@@ -20,9 +20,11 @@ impl RateLimit {
     /// Waits until another request may be sent, and counts it.
     pub(crate) async fn wait(&mut self) {
         if self.sent.len() >= self.max
-            && let Some(oldest) = self.sent.pop_front()
+            && let Some(oldest) = self.sent.front()
         {
-            sleep_until(oldest + WINDOW).await;
+            // Removed afterwards: whoever waits may be cancelled.
+            sleep_until(*oldest + WINDOW).await;
+            self.sent.pop_front();
         }
         self.sent.push_back(Instant::now());
     }
@@ -40,5 +42,16 @@ mod tests {
             sent.push(start.elapsed().as_secs());
         }
         assert_eq!(sent, [0, 0, 0, 60, 60, 60, 120, 120]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancelled_wait_is_no_request() {
+        let (start, mut rate) = (Instant::now(), RateLimit::per_minute(1));
+        rate.wait().await;
+        for _ in 0..3 {
+            assert!(tokio::time::timeout(Duration::from_secs(1), rate.wait()).await.is_err());
+        }
+        rate.wait().await;
+        assert_eq!(start.elapsed(), WINDOW);
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use twenty_webhook_inbox::{CatchUpScope, CatchUpStore};
 
 use crate::api::Api;
+use crate::backfill::Backfill;
 use crate::dry_run::DryRun;
 use crate::session::Session;
 use crate::{CatchUp, CatchUpError, Report};
@@ -17,6 +18,11 @@ const POLL_INTERVAL: Duration = Duration::from_secs(15);
 const MINUTE: Duration = Duration::from_mins(1);
 /// The wait after a 402.
 const PAYMENT_REQUIRED_WAIT: Duration = Duration::from_hours(1);
+/// The longest wait after a 429, whatever its `Retry-After`.
+const MAX_RATE_LIMIT_WAIT: Duration = Duration::from_hours(1);
+
+/// [`CatchUpStore::scopes`] returns at most so many, so there may be more.
+const MAX_SCOPES: usize = 3;
 
 /// The scope and token of the lease to release.
 type HeldLease = Mutex<Option<(String, i64)>>;
@@ -28,8 +34,8 @@ impl CatchUp {
     /// If the whole run failed. [`CatchUpError::Busy`] if another run has the lease of the same scope in this store. An error of one object is
     /// in its [report](crate::ObjectReport::error), and the run continues with the others.
     pub async fn run_once(&self, store: &impl CatchUpStore) -> Result<Report, CatchUpError> {
-        let (api, held) = (Api::new(self), HeldLease::default());
-        let run = self.run(&api, store, &held, self.backfill, None).await;
+        let (api, held, backfill) = (Api::new(self), HeldLease::default(), Backfill::new(self.backfill));
+        let run = self.run(&api, store, &held, &backfill, None).await;
         release(store, &held).await;
         run.map(|(report, _)| report)
     }
@@ -44,11 +50,11 @@ impl CatchUp {
         store: &impl CatchUpStore,
         shutdown: impl Future,
     ) -> Result<Option<Report>, CatchUpError> {
-        let (api, held) = (Api::new(self), HeldLease::default());
+        let (api, held, backfill) = (Api::new(self), HeldLease::default(), Backfill::new(self.backfill));
         let ended = tokio::select! {
             biased;
             _ = shutdown => None,
-            ended = self.run(&api, store, &held, self.backfill, None) => Some(ended),
+            ended = self.run(&api, store, &held, &backfill, None) => Some(ended),
         };
         release(store, &held).await;
         Ok(ended.transpose()?.map(|(report, _)| report))
@@ -61,17 +67,15 @@ impl CatchUp {
     pub async fn run_until(self, store: &impl CatchUpStore, shutdown: impl Future) {
         let (api, held) = (Api::new(&self), HeldLease::default());
         let run = async {
-            let mut backfill = self.backfill;
+            let backfill = Backfill::new(self.backfill);
             loop {
                 let (started, losses) = (Instant::now(), store.losses().await.ok());
-                let ended = self.run(&api, store, &held, backfill, Some(started + self.every)).await;
+                let ended = self.run(&api, store, &held, &backfill, Some(started + self.every)).await;
                 release(store, &held).await;
                 let scope = held_scope(&held);
                 let next = match &ended {
-                    Ok((_, has_unfinished_pass)) => {
-                        backfill = false;
-                        if *has_unfinished_pass { started } else { started + self.every }
-                    }
+                    Ok((_, true)) => started,
+                    Ok((_, false)) => started + self.every,
                     Err(CatchUpError::Busy) => {
                         tracing::debug!("another process runs catch-up");
                         started + self.every.min(self.lease / 2)
@@ -80,12 +84,16 @@ impl CatchUp {
                         tracing::error!(%error, "catch-up failed; the next run continues where it stopped");
                         match error {
                             CatchUpError::PaymentRequired => started + self.every.max(PAYMENT_REQUIRED_WAIT),
+                            CatchUpError::RateLimited(wait) => {
+                                Instant::now() + self.every.min(MINUTE).max((*wait).min(MAX_RATE_LIMIT_WAIT))
+                            }
                             CatchUpError::Unauthorized | CatchUpError::AmbiguousWorkspace => started + self.every,
                             _ => Instant::now() + self.every.min(MINUTE),
                         }
                     }
                 };
-                let may_start_early = !matches!(ended, Err(CatchUpError::PaymentRequired));
+                let may_start_early =
+                    !matches!(ended, Err(CatchUpError::PaymentRequired | CatchUpError::RateLimited(_)));
                 self.wait(store, &scope, started, next, losses, may_start_early).await;
             }
         };
@@ -147,7 +155,7 @@ impl CatchUp {
         api: &Api,
         store: &impl CatchUpStore,
         held: &HeldLease,
-        backfill: bool,
+        backfill: &Backfill,
         pass_deadline: Option<Instant>,
     ) -> Result<(Report, bool), CatchUpError> {
         if self.dry_run {
@@ -162,7 +170,7 @@ impl CatchUp {
         api: &Api,
         store: &impl CatchUpStore,
         held: &HeldLease,
-        backfill: bool,
+        backfill: &Backfill,
         pass_deadline: Option<Instant>,
     ) -> Result<(Report, bool), CatchUpError> {
         let scope = self.scope_in(store).await?;
@@ -189,8 +197,8 @@ impl CatchUp {
         }
     }
 
-    /// The scope under which the deliveries of the key's workspace are stored: the configured one, else the one that the key contains, else
-    /// the only one in the store.
+    /// The scope under which the deliveries of the key's workspace are stored. Deliveries with a tenant are stored under the tenant, not under
+    /// the workspace.
     async fn scope_in(&self, store: &impl CatchUpStore) -> Result<CatchUpScope, CatchUpError> {
         let mut scope = self.scope.clone();
         if scope.workspace_id.is_none() {
@@ -199,13 +207,25 @@ impl CatchUp {
         if scope.tenant.is_some() || self.scope.workspace_id.is_some() {
             return Ok(scope);
         }
-        match &store.scopes().await?[..] {
-            [one] if scope.workspace_id.is_none() => Ok(one.clone()),
-            // Deliveries with a tenant are stored under the tenant, not under the workspace.
-            [one] if one.tenant.is_some() => Ok(CatchUpScope { tenant: one.tenant.clone(), ..scope }),
-            several if several.iter().any(|scope| scope.tenant.is_some()) => Err(CatchUpError::AmbiguousWorkspace),
-            [_, _, ..] if scope.workspace_id.is_none() => Err(CatchUpError::AmbiguousWorkspace),
-            _ => Ok(scope),
+        let scopes = store.scopes().await?;
+        let Some(workspace_id) = &scope.workspace_id else {
+            return match &scopes[..] {
+                [] => Ok(scope),
+                [one] => Ok(one.clone()),
+                [..] => Err(CatchUpError::AmbiguousWorkspace),
+            };
+        };
+        let tenants: Vec<_> = scopes.iter().filter(|one| one.tenant.is_some()).collect();
+        match tenants[..] {
+            [] => Ok(scope),
+            [one] if one.workspace_id.as_ref() == Some(workspace_id) => Ok(one.clone()),
+            // The only tenant is of another workspace.
+            [one] if one.workspace_id.is_some() && scopes.len() < MAX_SCOPES => Ok(scope),
+            // Its deliveries do not tell their workspace.
+            [one] if one.workspace_id.is_none() && scopes.len() == 1 => {
+                Ok(CatchUpScope { tenant: one.tenant.clone(), ..scope })
+            }
+            _ => Err(CatchUpError::AmbiguousWorkspace),
         }
     }
 }

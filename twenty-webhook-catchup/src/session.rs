@@ -7,6 +7,7 @@ use twenty_webhook_core::escaped;
 use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, InboxError};
 
 use crate::api::{Answer, Api};
+use crate::backfill::Backfill;
 use crate::ids::Ids;
 use crate::objects::{Model, Object};
 use crate::page::Page;
@@ -22,7 +23,7 @@ pub(crate) struct Session<'a, S> {
     pub(crate) store: &'a S,
     pub(crate) scope: CatchUpScope,
     pub(crate) token: i64,
-    pub(crate) backfill: bool,
+    pub(crate) backfill: &'a Backfill,
     /// When a pass pauses for the next run.
     pub(crate) pass_deadline: Option<Instant>,
 }
@@ -38,43 +39,57 @@ impl<S: CatchUpStore> Session<'_, S> {
     pub(crate) async fn run(&self) -> Result<(Report, bool), CatchUpError> {
         let before = self.api.requests().await;
         let model = Model::read(self).await?;
-        let names = self.config.objects.clone().unwrap_or_else(|| model.names());
         let mut reports = Vec::new();
-        let mut objects = Vec::new();
-        for name in names {
-            let mut report = ObjectReport { object: name.clone(), ..ObjectReport::default() };
-            let changes = async {
-                let object = model.find(&name)?;
-                changes::run(self, &object, &model, &mut report).await?;
-                Ok(object)
-            };
-            match changes.await {
-                Ok(object) => objects.push((reports.len(), object)),
-                Err(error) => failed(&mut report, error)?,
-            }
-            if report.error.is_none() {
-                report.log();
-            }
-            reports.push(report);
-        }
-        let mut has_unfinished_pass = false;
-        if let Some(every) = self.config.destroyed_every {
-            for (at, object) in objects {
-                match ids::run(self, &object, &model, every, &mut reports[at]).await {
-                    Ok(is_done) => has_unfinished_pass |= !is_done,
-                    Err(error) => failed(&mut reports[at], error)?,
-                }
-            }
-        }
+        let ended = self.run_objects(&model, &mut reports).await;
+        // Also after an error: what was read is saved.
         #[cfg(feature = "metrics")]
         reports.iter().for_each(crate::metrics::records);
+        let has_unfinished_pass = ended?;
         let requests = self.api.requests().await - before;
         Ok((Report { objects: reports, requests }, has_unfinished_pass))
+    }
+
+    async fn run_objects(&self, model: &Model, reports: &mut Vec<ObjectReport>) -> Result<bool, CatchUpError> {
+        let names = self.config.objects.clone().unwrap_or_else(|| model.names());
+        let mut failures = Failures { unanswered: 0, max_unanswered: names.len().min(MAX_UNANSWERED) };
+        let mut objects = Vec::new();
+        for (at, name) in names.into_iter().enumerate() {
+            reports.push(ObjectReport { object: name.clone(), ..ObjectReport::default() });
+            let changes = async {
+                let object = model.find(&name)?;
+                changes::run(self, &object, model, &mut reports[at]).await?;
+                Ok(object)
+            };
+            let changes = changes.await;
+            if let Some(object) = failures.of_one_object(changes, &mut reports[at])? {
+                reports[at].log();
+                objects.push((at, object));
+            }
+        }
+        if !reports.iter().any(|report| report.error.is_some() && model.is_new(&report.object)) {
+            self.save(model.progress()?).await?;
+        }
+        let Some(every) = self.config.destroyed_every else { return Ok(false) };
+        for (at, object) in objects {
+            let pass = ids::run(self, &object, model, every, &mut reports[at]).await;
+            if failures.of_one_object(pass, &mut reports[at])? == Some(false) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a pass must pause, because the next run is due.
     pub(crate) fn must_pause(&self) -> bool {
         self.pass_deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Saves progress that belongs to no object.
+    async fn save(&self, progress: (String, String)) -> Result<(), CatchUpError> {
+        let (scope, token, lease) = (self.scope.clone(), self.token, self.config.lease);
+        let commit = CatchUpCommit { scope, token, lease, progress: vec![progress], ..CatchUpCommit::default() };
+        self.store.commit(commit).await?;
+        Ok(())
     }
 
     pub(crate) async fn load<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, CatchUpError> {
@@ -128,13 +143,35 @@ pub(crate) fn saved(name: String, state: &impl Serialize) -> Result<(String, Str
     Ok((name, text))
 }
 
-fn failed(report: &mut ObjectReport, error: CatchUpError) -> Result<(), CatchUpError> {
-    if !error.is_of_one_object() {
-        return Err(error);
+/// After so many objects in a row without a response, Twenty is taken to be down.
+const MAX_UNANSWERED: usize = 2;
+
+/// Which errors end a run.
+struct Failures {
+    /// How many objects in a row had no response.
+    unanswered: usize,
+    max_unanswered: usize,
+}
+
+impl Failures {
+    /// Puts the error into the object's report if the run continues after it.
+    fn of_one_object<T>(
+        &mut self,
+        ended: Result<T, CatchUpError>,
+        report: &mut ObjectReport,
+    ) -> Result<Option<T>, CatchUpError> {
+        let is_unanswered = matches!(ended, Err(CatchUpError::NoResponse { .. }));
+        self.unanswered = if is_unanswered { self.unanswered + 1 } else { 0 };
+        match ended {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_of_one_object() && self.unanswered < self.max_unanswered => {
+                tracing::error!(object = report.object, %error, "cannot catch up on this object");
+                report.error = Some(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
-    tracing::error!(object = report.object, %error, "cannot catch up on this object");
-    report.error = Some(error);
-    Ok(())
 }
 
 /// Reads a list page by page.

@@ -1,8 +1,17 @@
 use std::time::Duration;
 
+use tokio::time::timeout;
 use twenty_webhook_core::WebhookEvent;
 
+use crate::fetcher::answer;
 use crate::{Inbox, InboxError, JobId, Store};
+
+/// The longest lease. One that ends later was made before the clock was set back, and is free.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const MAX_LEASE: Duration = Duration::from_hours(1);
+
+/// How long reading the whole table may take.
+const SCAN: Duration = Duration::from_mins(10);
 
 /// The storage of `twenty-webhook-catchup`: an [`Inbox`] on SQLite or Postgres, or your own database.
 ///
@@ -13,8 +22,8 @@ use crate::{Inbox, InboxError, JobId, Store};
 /// Six methods have a default, for programs with one workspace that never run twice at once. The example `catchup-upsert` implements the
 /// others on SQLite.
 pub trait CatchUpStore: Clone + Send + Sync + 'static {
-    /// The scopes that have deliveries, at most two of them. If there is only one, it is the scope of an API key that names no workspace. The
-    /// default returns none.
+    /// The scopes that have deliveries, at most three of them. If there is only one, it is the scope of an API key that names no workspace. A
+    /// scope with a tenant contains the workspace's id too, if deliveries have told it. The default returns none.
     ///
     /// # Errors
     /// If the database fails.
@@ -22,8 +31,8 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(Vec::new()) }
     }
 
-    /// Moves what was saved under the empty scope, before its workspace was known, to this scope, unless this scope has progress already. The
-    /// default does nothing.
+    /// Moves what was saved before the workspace or the tenant was known to this scope, unless this scope has progress already. It was saved
+    /// under the empty scope; or, if this scope has a tenant and a workspace, under that workspace. The default does nothing.
     ///
     /// # Errors
     /// If the database fails.
@@ -31,15 +40,15 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Whether [`adopt`](Self::adopt) would move anything to this scope. For dry runs. The default returns `false`.
+    /// The key of the scope whose data [`adopt`](Self::adopt) would move. For dry runs. The default returns `None`.
     ///
     /// # Errors
     /// If the database fails.
-    fn can_adopt(&self, _scope: &CatchUpScope) -> impl Future<Output = Result<bool, InboxError>> + Send {
-        async { Ok(false) }
+    fn adoptable(&self, _scope: &CatchUpScope) -> impl Future<Output = Result<Option<String>, InboxError>> + Send {
+        async { Ok(None) }
     }
 
-    /// Acquires the scope's lease for `token`, or renews it, for `lease` from now. Zero releases it. Returns whether `token` has the lease. The
+    /// Acquires the scope's lease for `token`, or renews it, for `lease` from now, at most an hour. Zero releases it. Returns whether `token` has the lease. The
     /// default always returns `true`.
     ///
     /// # Errors
@@ -145,6 +154,13 @@ impl CatchUpScope {
     pub fn key(&self) -> &str {
         self.tenant.as_deref().or(self.workspace_id.as_deref()).unwrap_or_default()
     }
+
+    /// The keys under which data of this scope may have been saved before it was known.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn adopts_from(&self) -> impl Iterator<Item = &str> {
+        let workspace = self.workspace_id.as_deref().filter(|_| self.tenant.is_some());
+        workspace.into_iter().chain([""])
+    }
 }
 
 /// What is known about a record. States are in Unix milliseconds.
@@ -218,34 +234,34 @@ pub struct MissingRecord {
     pub state: Option<i64>,
 }
 
-/// Wakes the workers of this inbox for new events.
+/// Wakes the workers of this inbox for new events. Each call has a deadline, so that a run does not wait for a database that is gone.
 impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
     async fn scopes(&self) -> Result<Vec<CatchUpScope>, InboxError> {
-        self.store.scopes().await
+        answer(self.store.scopes()).await
     }
 
     async fn adopt(&self, scope: &CatchUpScope) -> Result<(), InboxError> {
-        self.store.adopt(scope).await
+        answer(self.store.adopt(scope)).await
     }
 
-    async fn can_adopt(&self, scope: &CatchUpScope) -> Result<bool, InboxError> {
-        self.store.can_adopt(scope).await
+    async fn adoptable(&self, scope: &CatchUpScope) -> Result<Option<String>, InboxError> {
+        answer(self.store.adoptable(scope)).await
     }
 
     async fn lease(&self, scope: &str, token: i64, lease: Duration) -> Result<bool, InboxError> {
-        self.store.lease(scope, token, lease).await
+        answer(self.store.lease(scope, token, lease)).await
     }
 
     async fn progress(&self, scope: &str, name: &str) -> Result<Option<String>, InboxError> {
-        self.store.progress(scope, name).await
+        answer(self.store.progress(scope, name)).await
     }
 
     async fn known(&self, scope: &str, object: &str, ids: &[String]) -> Result<Vec<KnownRecord>, InboxError> {
-        self.store.known(scope, object, ids).await
+        answer(self.store.known(scope, object, ids)).await
     }
 
     async fn commit(&self, commit: CatchUpCommit) -> Result<u64, InboxError> {
-        let new = self.store.commit(commit).await?;
+        let new = answer(self.store.commit(commit)).await?;
         if new > 0 {
             self.wake.notify_one();
         }
@@ -253,11 +269,12 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
     }
 
     async fn add_delivered_ids(&self, scope: &str, object: &str) -> Result<(), InboxError> {
-        self.store.add_delivered_ids(scope, object).await
+        let added = timeout(SCAN, self.store.add_delivered_ids(scope, object)).await;
+        added.unwrap_or(Err(InboxError::Deadline(SCAN)))
     }
 
     async fn count_ids(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<IdCounts, InboxError> {
-        self.store.count_ids(scope, object, pass, key_tag).await
+        answer(self.store.count_ids(scope, object, pass, key_tag)).await
     }
 
     async fn missing(
@@ -269,14 +286,14 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
         after: &str,
         limit: u32,
     ) -> Result<Vec<MissingRecord>, InboxError> {
-        self.store.missing(scope, object, pass, key_tag, after, limit).await
+        answer(self.store.missing(scope, object, pass, key_tag, after, limit)).await
     }
 
     async fn deliveries_within(&self, scope: &str, time: Duration) -> Result<u64, InboxError> {
-        self.store.deliveries_within(scope, time).await
+        answer(self.store.deliveries_within(scope, time)).await
     }
 
     async fn losses(&self) -> Result<u64, InboxError> {
-        self.store.losses().await
+        answer(self.store.losses()).await
     }
 }

@@ -5,29 +5,34 @@ use crate::{CatchUpScope, FoundRecord};
 
 /// A scope that was caught up stays known after its last delivery is deleted.
 pub(crate) const SCOPES: &str = "SELECT tenant, scope FROM {jobs} WHERE NOT caught_up
-    UNION SELECT tenant, scope FROM {catch_up} WHERE scope <> '' AND name <> 'lease' LIMIT 2";
+    UNION SELECT tenant, scope FROM {catch_up} WHERE scope <> '' AND name <> 'lease' LIMIT 3";
 
-/// Moves data that was saved before its workspace was known, unless the workspace has progress already.
+/// The newest delivery of a tenant.
+pub(crate) const NEWEST_BODY: &str =
+    "SELECT body FROM {jobs} WHERE scope = $1 AND tenant IS NOT NULL AND NOT caught_up AND body IS NOT NULL
+    ORDER BY seq DESC LIMIT 1";
+
+/// Moves data from the scope `$3`, under which it was saved before its workspace or tenant was known, unless the scope has progress already.
 pub(crate) const ADOPT_JOBS: &str =
-    "UPDATE {jobs} SET tenant = $2, scope = $1 WHERE caught_up AND scope = '' AND scope <> $1
+    "UPDATE {jobs} SET tenant = $2, scope = $1 WHERE caught_up AND scope = $3 AND tenant IS NULL AND scope <> $1
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
-pub(crate) const ADOPT_KNOWN: &str = "UPDATE {known} SET scope = $1 WHERE scope = '' AND scope <> $1
+pub(crate) const ADOPT_KNOWN: &str = "UPDATE {known} SET scope = $1 WHERE scope = $2 AND scope <> $1
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
 pub(crate) const ADOPT_PROGRESS: &str =
-    "UPDATE {catch_up} SET tenant = $2, scope = $1 WHERE scope = '' AND scope <> $1 AND name <> 'lease'
+    "UPDATE {catch_up} SET tenant = $2, scope = $1 WHERE scope = $3 AND tenant IS NULL AND scope <> $1 AND name <> 'lease'
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
 pub(crate) const ADOPTABLE: &str =
-    "SELECT COUNT(*) FROM {catch_up} WHERE scope = '' AND scope <> $1 AND name <> 'lease'
+    "SELECT COUNT(*) FROM {catch_up} WHERE scope = $2 AND tenant IS NULL AND scope <> $1 AND name <> 'lease'
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
-/// A lease that ends too far in the future is free too, because the clock was set back.
+/// A lease that ends after `$4` more milliseconds is free too, because the clock was set back.
 pub(crate) const LEASE: &str = "INSERT INTO {catch_up} AS c (scope, name, value, lease_token, lease_until)
     VALUES ($1, 'lease', '', $2, {now} + $3) ON CONFLICT (scope, name)
     DO UPDATE SET lease_token = excluded.lease_token, lease_until = excluded.lease_until
-    WHERE c.lease_token = excluded.lease_token OR c.lease_until < {now} OR c.lease_until > {now} + 10 * $3";
+    WHERE c.lease_token = excluded.lease_token OR c.lease_until < {now} OR c.lease_until > {now} + $4";
 
 pub(crate) const RELEASE: &str =
     "UPDATE {catch_up} SET lease_until = 0 WHERE scope = $1 AND name = 'lease' AND lease_token = $2";
@@ -40,11 +45,11 @@ pub(crate) const PROGRESS: &str = "SELECT value FROM {catch_up} WHERE scope = $1
 pub(crate) const SAVE: &str = "INSERT INTO {catch_up} (scope, name, value, tenant) VALUES ($1, $2, $3, $4)
     ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value";
 
-/// `$1` is the scope, `$2` the object; numbers are lanes.
+/// `$1` is the scope, `$2` the object; numbers are lanes. A `destroyed` event of catch-up does not count: the record was just read.
 pub(crate) const KNOWN: &str =
     "SELECT p.id AS id, k.id IS NOT NULL AS is_known, k.updated_at AS updated_at, k.handled AS handled,
     (SELECT max(o.order_at) FROM {jobs} o WHERE o.lane = p.number AND o.state <= 2 AND o.scope = $1 AND o.object = $2
-        AND o.record_id = p.id AND o.dated) AS open_at,
+        AND o.record_id = p.id AND o.dated AND NOT (o.caught_up AND o.action = 'destroyed')) AS open_at,
     (SELECT max(d.order_at) FROM {jobs} d WHERE d.lane = p.number AND d.state = 3 AND d.scope = $1 AND d.object = $2
         AND d.record_id = p.id AND d.dated AND NOT (d.caught_up AND d.action = 'destroyed')) AS done_at,
     (SELECT max(x.order_at) FROM {jobs} x WHERE x.lane = p.number AND x.state = 4 AND x.scope = $1 AND x.object = $2
@@ -85,17 +90,25 @@ pub(crate) const FIND: &str = "INSERT INTO {known} AS k (scope, object, id, upda
 pub(crate) const FORGET: &str =
     "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any} SELECT id FROM {pairs} AS p {end}";
 
-/// Runs once before a pass, because it reads all jobs.
+/// How many rows of the table [`DELIVERED`] reads at a time.
+pub(crate) const DELIVERED_AT_A_TIME: i64 = 10_000;
+
+pub(crate) const FIRST_AND_LAST: &str = "SELECT min(seq) AS first, max(seq) AS last FROM {jobs}";
+
+/// The ids that these rows have, without those of `destroyed`. A pass reads the whole table once, in parts and outside of any transaction
+/// that writes, because deliveries are stored meanwhile.
+pub(crate) const DELIVERED: &str =
+    "SELECT record_id FROM {jobs} WHERE seq > $3 AND seq <= $4 AND scope = $1 AND object = $2 AND action <> 'destroyed'
+        AND NOT caught_up AND record_id IS NOT NULL
+    UNION SELECT l.record_id FROM {jobs} b JOIN {lanes} l ON l.seq = b.seq WHERE b.seq > $3 AND b.seq <= $4 AND b.scope = $1
+        AND b.object = $2 AND b.action <> 'destroyed' AND l.record_id IS NOT NULL";
+
 pub(crate) const ADD_DELIVERED: &str = "INSERT INTO {known} (scope, object, id, updated_at, pass, key_tag, handled)
-    SELECT $1, $2, record_id, -1, 0, '', FALSE FROM (
-        SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action <> 'destroyed' AND NOT caught_up
-        UNION SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
-            WHERE b.scope = $1 AND b.object = $2 AND b.action <> 'destroyed') AS delivered
-    WHERE record_id IS NOT NULL ON CONFLICT (scope, object, id) DO NOTHING";
+    SELECT $1, $2, p.id, -1, 0, '', FALSE FROM {pairs} AS p WHERE TRUE ON CONFLICT (scope, object, id) DO NOTHING";
 
 pub(crate) const REMOVE_DESTROYED: &str = "DELETE FROM {known} WHERE scope = $1 AND object = $2 AND id {any}
     SELECT record_id FROM {jobs} WHERE scope = $1 AND object = $2 AND action = 'destroyed' AND dated AND state <= 3
-    UNION ALL SELECT l.record_id FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq
+    UNION ALL SELECT l.record_id FROM {jobs} b JOIN {lanes} l ON l.seq = b.seq
         WHERE b.scope = $1 AND b.object = $2 AND b.action = 'destroyed' AND b.dated AND b.state <= 3 {end}";
 
 pub(crate) const COUNT_IDS: &str = "SELECT count(*) AS known,

@@ -65,34 +65,37 @@ macro_rules! impl_catch_up_store {
             ) -> Result<bool, sqlx::Error> {
                 use $crate::catch_up_sql as sql;
                 let statement = if lease.is_zero() { sql::RELEASE } else { sql::LEASE };
-                let statement = self.dialect.query(statement).bind(scope).bind(token);
-                let statement = if lease.is_zero() { statement } else { statement.bind($crate::sql::millis(lease)) };
+                let mut statement = self.dialect.query(statement).bind(scope).bind(token);
+                if !lease.is_zero() {
+                    let longest = lease.max($crate::catch_up::MAX_LEASE);
+                    statement = statement.bind($crate::sql::millis(lease)).bind($crate::sql::millis(longest));
+                }
                 Ok(statement.execute(&mut *tx).await?.rows_affected() > 0)
             }
 
             async fn run_adopt(&self, tx: &mut $connection, scope: &$crate::CatchUpScope) -> Result<(), sqlx::Error> {
                 use $crate::catch_up_sql as sql;
                 let (key, tenant) = (scope.key(), scope.tenant.as_deref());
-                let jobs = self.dialect.query(sql::ADOPT_JOBS).bind(key).bind(tenant);
-                jobs.execute(&mut *tx).await?;
-                self.dialect.query(sql::ADOPT_KNOWN).bind(key).execute(&mut *tx).await?;
-                // Last: the others look at it.
-                let progress = self.dialect.query(sql::ADOPT_PROGRESS).bind(key).bind(tenant);
-                progress.execute(&mut *tx).await?;
+                for from in scope.adopts_from() {
+                    let jobs = self.dialect.query(sql::ADOPT_JOBS).bind(key).bind(tenant).bind(from);
+                    jobs.execute(&mut *tx).await?;
+                    self.dialect.query(sql::ADOPT_KNOWN).bind(key).bind(from).execute(&mut *tx).await?;
+                    // Last: the others look at it.
+                    let progress = self.dialect.query(sql::ADOPT_PROGRESS).bind(key).bind(tenant).bind(from);
+                    progress.execute(&mut *tx).await?;
+                }
                 Ok(())
             }
 
-            async fn run_add_delivered_ids(
+            /// The ids in the rows after the first number, up to the second.
+            async fn delivered(
                 &self,
-                tx: &mut $connection,
-                scope: &str,
-                object: &str,
-            ) -> Result<(), sqlx::Error> {
-                use $crate::catch_up_sql as sql;
-                for statement in [sql::ADD_DELIVERED, sql::REMOVE_DESTROYED] {
-                    self.dialect.query(statement).bind(scope).bind(object).execute(&mut *tx).await?;
-                }
-                Ok(())
+                (scope, object): (&str, &str),
+                (after, last): (i64, i64),
+            ) -> Result<Vec<String>, InboxError> {
+                let delivered = self.dialect.scalar($crate::catch_up_sql::DELIVERED).bind(scope).bind(object);
+                let delivered = delivered.bind(after).bind(last).fetch_all(&mut *self.reader().await?).await;
+                delivered.map_err(InboxError::database)
             }
 
             async fn run_count_ids(
@@ -126,7 +129,16 @@ macro_rules! impl_catch_up_store {
                     let row: &$row = row;
                     Ok($crate::catch_up_sql::scope(row.try_get("tenant")?, row.try_get("scope")?))
                 };
-                rows.iter().map(scope).collect::<Result<_, sqlx::Error>>().map_err(InboxError::database)
+                let scopes = rows.iter().map(scope).collect::<Result<Vec<_>, sqlx::Error>>();
+                let mut scopes = scopes.map_err(InboxError::database)?;
+                for scope in scopes.iter_mut().filter(|scope| scope.tenant.is_some()) {
+                    let newest = self.dialect.scalar($crate::catch_up_sql::NEWEST_BODY).bind(scope.key());
+                    let newest = newest.fetch_optional(&mut *self.reader().await?).await;
+                    let body: Option<Vec<u8>> = newest.map_err(InboxError::database)?;
+                    let event = body.and_then(|body| $crate::WebhookEvent::from_stored(body).ok());
+                    scope.workspace_id = event.and_then(|event| event.workspace_id().map(str::to_owned));
+                }
+                Ok(scopes)
             }
 
             async fn adopt(&self, scope: &$crate::CatchUpScope) -> Result<(), InboxError> {
@@ -134,10 +146,15 @@ macro_rules! impl_catch_up_store {
                 self.in_transaction(move |this, tx| Box::pin(async move { this.run_adopt(tx, &scope).await })).await
             }
 
-            async fn can_adopt(&self, scope: &$crate::CatchUpScope) -> Result<bool, InboxError> {
-                let adoptable = self.dialect.scalar($crate::catch_up_sql::ADOPTABLE).bind(scope.key());
-                let count: Result<i64, _> = adoptable.fetch_one(&mut *self.reader().await?).await;
-                count.map(|count| count > 0).map_err(InboxError::database)
+            async fn adoptable(&self, scope: &$crate::CatchUpScope) -> Result<Option<String>, InboxError> {
+                for from in scope.adopts_from() {
+                    let count = self.dialect.scalar($crate::catch_up_sql::ADOPTABLE).bind(scope.key()).bind(from);
+                    let count: Result<i64, _> = count.fetch_one(&mut *self.reader().await?).await;
+                    if count.map_err(InboxError::database)? > 0 {
+                        return Ok(Some(from.to_owned()));
+                    }
+                }
+                Ok(None)
             }
 
             async fn lease(&self, scope: &str, token: i64, lease: std::time::Duration) -> Result<bool, InboxError> {
@@ -198,11 +215,30 @@ macro_rules! impl_catch_up_store {
             }
 
             async fn add_delivered_ids(&self, scope: &str, object: &str) -> Result<(), InboxError> {
-                let (scope, object) = (scope.to_owned(), object.to_owned());
-                self.in_transaction(move |this, tx| {
-                    Box::pin(async move { this.run_add_delivered_ids(tx, &scope, &object).await })
-                })
-                .await
+                use sqlx::Row as _;
+                use $crate::catch_up_sql as sql;
+                let range = self.dialect.query(sql::FIRST_AND_LAST);
+                let range = range.fetch_one(&mut *self.reader().await?).await.map_err(InboxError::database)?;
+                let bound = |name| range.try_get::<Option<i64>, _>(name).map_err(InboxError::database);
+                let (Some(first), Some(last)) = (bound("first")?, bound("last")?) else { return Ok(()) };
+                let mut after = first - 1;
+                while after < last {
+                    let up_to = last.min(after + sql::DELIVERED_AT_A_TIME);
+                    let ids = self.delivered((scope, object), (after, up_to)).await?;
+                    after = up_to;
+                    if ids.is_empty() {
+                        continue;
+                    }
+                    let (scope, object) = (scope.to_owned(), object.to_owned());
+                    self.in_transaction(move |this, tx| {
+                        Box::pin(async move {
+                            let add = this.dialect.query(sql::ADD_DELIVERED).bind(scope).bind(&object);
+                            add.bind(sql::lanes(&object, &ids)).execute(&mut *tx).await.map(drop)
+                        })
+                    })
+                    .await?;
+                }
+                Ok(())
             }
 
             async fn count_ids(

@@ -5,6 +5,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use twenty_webhook_catchup::{CatchUpError, CatchUpStore, Progress};
 use twenty_webhook_inbox::{HandlerError, JobFilter, State, WebhookEvent};
+use twenty_webhook_testing::Role;
 
 use crate::support::{HOUR, Place, verified, verified_of};
 
@@ -222,6 +223,96 @@ async fn a_first_run_can_look_back() {
     assert_eq!(place.stored().await, ["person.created new"]);
 }
 
+/// What the first run only remembered is handled when somebody asks for it: by its age, or all of it.
+#[tokio::test]
+async fn what_a_first_run_remembered_can_be_asked_for() {
+    let place = Place::new().await;
+    place.people(["old"]);
+    place.clock.advance(5 * HOUR);
+    place.twenty.create("person", json!({ "id": "new" }));
+    place.clock.advance(Duration::from_secs(60));
+    assert_eq!(place.run(place.catch_up()).await.read, 2);
+    // Not by the next run, which reads the newest of it again.
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.events(), report.known), (0, 1), "{report:?}");
+    let report = place.run(place.catch_up().since(3 * HOUR)).await;
+    assert_eq!((report.events(), report.known), (1, 0), "{report:?}");
+    let report = place.run(place.catch_up().backfill()).await;
+    assert_eq!((report.events(), report.known), (1, 1), "{report:?}");
+    assert_eq!(place.run(place.catch_up().backfill()).await.events(), 0);
+    let mut stored = place.stored().await;
+    stored.sort();
+    assert_eq!(stored.len(), 2);
+    assert!(stored[0].ends_with(" new") && stored[1].ends_with(" old"), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_normal_run_ends_a_backfill_that_was_stopped() {
+    let place = Place::new().await;
+    place.people((0..450).map(|n| format!("{n:04}")));
+    place.run(place.catch_up()).await;
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let catch_up = place.catch_up().backfill().on_progress(move |_| stop.notify_one());
+    assert!(catch_up.run_once_until(&place.inbox, stopped.notified()).await.unwrap().is_none());
+    assert_eq!(place.stored().await.len(), 200);
+    assert_eq!(place.run(place.catch_up()).await.events(), 250);
+}
+
+/// Of one object a page could not be handled, and nothing was saved.
+#[tokio::test]
+async fn a_backfill_goes_on_with_the_objects_that_failed() {
+    let place = Place::new().await;
+    place.people(["1", "2"]);
+    place.twenty.create("company", json!({ "id": "c" }));
+    place.clock.advance(HOUR);
+    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    let read = ["company", "person"].map(|_| Arc::new(Notify::new()));
+    let [company, person] = read.clone();
+    let show = move |progress: &Progress| {
+        if progress.object == "company" { company.notify_one() } else { person.notify_one() }
+    };
+    let both = async {
+        read[0].notified().await;
+        place.twenty.set_faults(|faults| faults.failing_object = None);
+        read[1].notified().await;
+    };
+    let catch_up = place.catch_up().objects(["person", "company"]).every(Duration::from_secs(1)).backfill();
+    let run = catch_up.on_progress(show).run_until(&place.inbox, both);
+    tokio::time::timeout(Duration::from_secs(30), run).await.expect("it goes on");
+    let mut stored = place.stored().await;
+    stored.sort();
+    assert_eq!(stored, ["company.created c", "person.created 1", "person.created 2"]);
+}
+
+/// Each run needs a name; what has another name since, or is new, would otherwise begin with a run that handles nothing.
+#[tokio::test]
+async fn the_records_of_an_object_that_is_new_or_renamed_are_handled() {
+    let place = Place::new().await;
+    place.people(["1"]);
+    let catch_up = || place.catch_up().all_objects();
+    let _ = place.report(catch_up()).await;
+    place.twenty.add_object("rocket", "rockets");
+    place.twenty.create("rocket", json!({ "id": "r" }));
+    place.clock.advance(HOUR);
+    let report = place.report(catch_up()).await;
+    assert_eq!(report.events(), 1, "{report:?}");
+    assert_eq!(place.stored().await, ["rocket.created r"]);
+    assert_eq!(place.report(catch_up()).await.events(), 0);
+}
+
+/// Known to the server before, it is only new here.
+#[tokio::test]
+async fn an_object_that_is_added_here_begins_with_a_first_run() {
+    let place = Place::new().await;
+    place.people(["1"]);
+    let _ = place.report(place.catch_up()).await;
+    place.twenty.create("company", json!({ "id": "c" }));
+    place.clock.advance(HOUR);
+    let report = place.report(place.catch_up().objects(["person", "company"])).await;
+    assert_eq!((report.events(), report.objects[1].is_first), (0, true), "{report:?}");
+}
+
 #[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let place = Place::new().await;
@@ -293,13 +384,14 @@ async fn clocks_that_differ_by_three_minutes_hide_nothing() {
     }
 }
 
+/// {"alg":"HS256"}.{"workspaceId":"w1"}, by `basenc --base64url`.
+const KEY_OF_W1: &str = "eyJhbGciOiJIUzI1NiJ9.eyJ3b3Jrc3BhY2VJZCI6IncxIn0.c2ln";
+
 /// Of a real key: it names its workspace, and where deliveries are a tenant's they are found all the same.
 #[tokio::test]
 async fn a_tenants_deliveries_are_known() {
     let place = Place::new().await;
-    // {"alg":"HS256"}.{"workspaceId":"w1"}, by `basenc --base64url`.
-    let key = "eyJhbGciOiJIUzI1NiJ9.eyJ3b3Jrc3BhY2VJZCI6IncxIn0.c2ln";
-    let catch_up = || place.catch_up_with(key);
+    let catch_up = || place.catch_up_with(KEY_OF_W1);
     place.people(["1"]);
     let record = place.twenty.records("person").remove(0);
     let body =
@@ -314,6 +406,46 @@ async fn a_tenants_deliveries_are_known() {
     assert!(matches!(error, CatchUpError::AmbiguousWorkspace), "{error}");
     let error = catch_up().tenant("acme").run_once(&place.inbox).await.unwrap_err();
     assert!(matches!(error, CatchUpError::Unauthorized), "{error}");
+}
+
+/// The first run knew the workspace from the key, and no tenant.
+#[tokio::test]
+async fn what_was_read_before_the_tenant_was_known_is_adopted() {
+    for is_set in [false, true] {
+        let place = Place::new().await;
+        place.twenty.set_role(KEY_OF_W1, Role::default());
+        let catch_up = || {
+            let catch_up = place.catch_up_with(KEY_OF_W1);
+            if is_set { catch_up.tenant("acme") } else { catch_up }
+        };
+        place.people(["1", "2"]);
+        assert!(place.run(place.catch_up_with(KEY_OF_W1)).await.is_first);
+        place.update("1", "Nantes");
+        let record = place.twenty.records("person").remove(0);
+        let body = format!(r#"{{"eventName":"person.updated","workspaceId":"w1","record":{record}}}"#);
+        place.inbox.store(&verified_of("acme", body)).await.unwrap();
+        place.update("2", "Nantes");
+        assert_eq!(place.run(catch_up().dry_run()).await.updated, 1);
+        let report = place.run(catch_up()).await;
+        assert_eq!((report.is_first, report.updated, report.known), (false, 1, 1), "{report:?}");
+        let jobs = place.inbox.jobs(&JobFilter::all()).await.unwrap();
+        assert!(jobs.len() == 2 && jobs.iter().all(|job| job.tenant.as_deref() == Some("acme")), "{jobs:?}");
+    }
+}
+
+/// The only tenant so far is not the key's.
+#[tokio::test]
+async fn the_workspace_of_a_key_is_not_another_ones_tenant() {
+    let place = Place::new().await;
+    place.twenty.set_role(KEY_OF_W1, Role::default());
+    place.people(["1"]);
+    let record = place.twenty.records("person").remove(0);
+    let body = format!(r#"{{"eventName":"person.updated","workspaceId":"w2","record":{record}}}"#);
+    place.inbox.store(&verified_of("acme", body)).await.unwrap();
+    place.run(place.catch_up_with(KEY_OF_W1)).await;
+    place.update("1", "Nantes");
+    assert_eq!(place.run(place.catch_up_with(KEY_OF_W1)).await.updated, 1);
+    assert_eq!(place.inbox.jobs(&JobFilter::all().scope("w1")).await.unwrap().len(), 1);
 }
 
 /// A first run before the first delivery must not be followed by another first run, which would handle nothing.

@@ -1,6 +1,7 @@
 //! A wrong `destroyed` makes handlers delete.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -244,6 +245,88 @@ async fn a_pass_goes_on_after_a_stop_and_gives_way() {
     // Twice the data model and the changes; 5 pages, the one that was under way twice at most; a control, and two confirmations.
     let requests = place.twenty.api_requests().len() - before;
     assert!((12..=13).contains(&requests), "{requests}");
+}
+
+/// Also where reading the changes takes longer than the interval.
+#[tokio::test]
+async fn a_pass_gives_way_to_runs_that_are_due_and_still_goes_on() {
+    let place = place_with(450).await;
+    let before = place.twenty.api_requests().len();
+    let (interval, stop) = (Duration::from_secs(1), Arc::new(Notify::new()));
+    let (stopped, pages) = (Arc::clone(&stop), AtomicUsize::new(0));
+    let show = move |progress: &Progress| match progress.phase {
+        Phase::Changes => std::thread::sleep(interval),
+        Phase::Ids if pages.fetch_add(1, Ordering::Relaxed) == 2 => stop.notify_one(),
+        _ => {}
+    };
+    let runs = place.catch_up().every(interval).on_progress(show).run_until(&place.inbox, stopped.notified());
+    tokio::time::timeout(Duration::from_secs(30), runs).await.expect("the pass ends");
+    let lists = place.twenty.api_requests().split_off(before);
+    let lists = lists.iter().filter(|request| request.contains("/rest/people?"));
+    let kinds: Vec<_> = lists.map(|list| if list.contains("updatedAt") { "changes" } else { "ids" }).collect();
+    assert_eq!(kinds, ["changes", "ids"].repeat(3));
+}
+
+/// Most known ids were read by another key only, so few missing ones are many of those that this key can prove.
+#[tokio::test]
+async fn what_the_key_never_read_does_not_make_missing_ids_look_few() {
+    let place = place_with(1000).await;
+    let hidden = ids(1000).into_iter().skip(50);
+    let other = place.twenty.add_api_key(hidden.fold(Role::default(), Role::hide_record));
+    // The pass reads 50 of the 1,000.
+    assert_eq!(place.run(place.catch_up_with(&other)).await.unproven, 950);
+    place.clock.advance(DAY);
+    let narrowed = ids(1000).into_iter().skip(10).fold(Role::default(), Role::hide_record);
+    place.twenty.set_role(&other, narrowed);
+    let report = pass(&place, place.catch_up_with(&other)).await;
+    assert!(matches!(report.error, Some(CatchUpError::TooManyMissing { missing: 40, known: 50, .. })), "{report:?}");
+    assert!(place.stored().await.is_empty());
+}
+
+/// Its `destroyed` was not handled yet.
+#[tokio::test]
+async fn the_state_of_a_record_that_is_back_is_handled() {
+    let place = place_with(40).await;
+    place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0005"));
+    assert_eq!(place.run(place.catch_up()).await.destroyed, 1);
+    place.twenty.set_role(place.twenty.api_key(), Role::default());
+    place.update("0005", "Nantes");
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.updated + report.created, report.known), (1, 0), "{report:?}");
+    let handled = place.handle().await;
+    assert!(matches!(&handled[..], [one] if !one.contains("destroyed") && one.ends_with(" 0005")), "{handled:?}");
+}
+
+/// An answer that cannot be read does not end a pass.
+#[tokio::test]
+async fn a_pass_continues_after_an_object_without_an_answer() {
+    let place = place_with(450).await;
+    place.twenty.create_many("company", ["1", "2"].map(|id| json!({ "id": id })));
+    place.clock.advance(HOUR);
+    let both = || place.catch_up().objects(["person", "company"]);
+    let _ = place.report(both().without_destroyed()).await;
+    place.twenty.destroy("person", &["0440"]);
+    place.clock.advance(DAY);
+    let catch_up = pause_at(&place, Phase::Ids).await.objects(["person", "company"]);
+    // From the fourth request on, after the data model and the changes.
+    let before = place.twenty.api_requests().len();
+    place.twenty.hold_requests_after(3);
+    let inbox = place.inbox.clone();
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await.unwrap() });
+    while place.twenty.api_requests().len() < before + 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    place.twenty.release_requests();
+    let report = run.await.unwrap();
+    assert!(matches!(report.objects[0].error, Some(CatchUpError::NoResponse { .. })), "{report:?}");
+    assert!(report.objects[1].compared_ids, "{report:?}");
+    place.twenty.set_faults(|faults| faults.failing_object = None);
+    let before = place.twenty.api_requests().len();
+    assert_eq!(place.report(both()).await.objects[0].destroyed, 1, "though it is the same day");
+    let lists = place.twenty.api_requests().split_off(before);
+    let lists = lists.iter().filter(|request| request.contains("/rest/people?") && request.contains("limit=200"));
+    assert_eq!(lists.count(), 1 + 2, "the changes, and the two pages that were left");
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ mod dry_run;
 mod handler;
 mod logs;
 mod manners;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod postgres;
 mod storm;
 mod support;

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use twenty_webhook_catchup::{CatchUp, CatchUpError, CatchUpStore};
+use twenty_webhook_inbox::Inbox;
 use twenty_webhook_testing::{ApiFailure, RateLimit};
 
 use crate::support::{HOUR, Place};
@@ -37,6 +38,35 @@ async fn it_gives_up_in_the_end_and_goes_on_the_next_time() {
     let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
     assert!(matches!(error, CatchUpError::NoResponse { attempts: 6, .. }), "{error}");
     assert_eq!(place.run(place.catch_up()).await.read, 450);
+}
+
+#[tokio::test]
+async fn an_object_that_always_fails_does_not_stop_the_others() {
+    let place = place().await;
+    place.twenty.create("company", serde_json::json!({ "id": "c" }));
+    place.clock.advance(HOUR);
+    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    let report = place.report(place.catch_up().objects(["person", "company"])).await;
+    assert!(matches!(report.objects[0].error, Some(CatchUpError::NoResponse { attempts: 6, .. })), "{report:?}");
+    assert!(report.objects[1].error.is_none() && report.objects[1].read == 1, "{report:?}");
+}
+
+/// After two objects without an answer, the others are not asked.
+#[tokio::test]
+async fn a_server_that_does_not_answer_ends_the_run() {
+    let place = place().await;
+    // The data model is read before.
+    place.twenty.hold_requests_after(1);
+    let (inbox, catch_up) = (place.inbox.clone(), place.catch_up().objects(["person", "company", "task"]));
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await });
+    while place.twenty.api_requests().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    place.twenty.fail_next([ApiFailure::Status(500); 20]);
+    place.twenty.release_requests();
+    let error = run.await.unwrap().unwrap_err();
+    assert!(matches!(error, CatchUpError::NoResponse { attempts: 6, .. }), "{error}");
+    assert_eq!(place.twenty.api_requests().len(), 1 + 6 + 6);
 }
 
 #[tokio::test]
@@ -86,8 +116,19 @@ async fn a_limited_rate_is_waited_for_with_and_without_retry_after() {
     assert!(matches!(error, CatchUpError::RateLimited(_)), "{error}");
 }
 
+/// It says in how many seconds it answers again, and is not asked before.
 #[tokio::test]
-async fn nor_is_a_limit_of_many_minutes() {
+async fn a_limit_of_many_minutes_is_waited_for_between_runs() {
+    let place = place().await;
+    let window = Duration::from_secs(3600);
+    place.twenty.set_faults(|faults| faults.api_rate_limit = Some(RateLimit { calls: 2, window }));
+    let run = place.catch_up().every(Duration::from_secs(1)).run_until(&place.inbox, std::future::pending::<()>());
+    assert!(tokio::time::timeout(Duration::from_secs(3), run).await.is_err());
+    assert_eq!(place.twenty.api_requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_limit_of_many_minutes_ends_the_run() {
     let place = place().await;
     let window = Duration::from_secs(3600);
     place.twenty.set_faults(|faults| faults.api_rate_limit = Some(RateLimit { calls: 2, window }));
@@ -148,19 +189,41 @@ async fn all_objects_share_one_rate() {
 #[tokio::test]
 async fn one_process_runs_at_a_time() {
     let place = place().await;
-    let other = place.another_process().await;
     place.twenty.hold_requests_after(2);
     let (inbox, catch_up) = (place.inbox.clone(), place.catch_up());
     let run = tokio::spawn(async move { catch_up.run_once(&inbox).await });
     while place.twenty.api_requests().len() < 3 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let error = place.catch_up().run_once(&other).await.unwrap_err();
-    assert!(matches!(error, CatchUpError::Busy), "{error}");
+    assert_eq!(run_in_another_process(&place).await, "busy");
     place.twenty.release_requests();
     assert_eq!(run.await.unwrap().unwrap().objects[0].read, 450);
-    // It was given back.
-    assert!(place.catch_up().run_once(&other).await.is_ok());
+    // The lease was released.
+    assert_eq!(run_in_another_process(&place).await, "ok");
+}
+
+async fn run_in_another_process(place: &Place) -> String {
+    let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "manners::as_child", "--ignored", "--nocapture"])
+        .env("INBOX", place.path())
+        .envs([("URL", place.twenty.url()), ("KEY", place.twenty.api_key().to_owned())])
+        .output();
+    let output = String::from_utf8(child.await.unwrap().stdout).unwrap();
+    let ended = output.lines().find_map(|line| line.split_once("ended: "));
+    ended.unwrap_or_else(|| panic!("{output}")).1.to_owned()
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn as_child() {
+    let variable = |name| std::env::var(name).unwrap();
+    let inbox = Inbox::sqlite(variable("INBOX")).await.unwrap();
+    let catch_up = CatchUp::new(&variable("URL"), &variable("KEY")).unwrap().objects(["person"]);
+    match catch_up.requests_per_minute(1_000_000).run_once(&inbox).await {
+        Ok(report) if report.is_ok() => println!("ended: ok"),
+        Err(CatchUpError::Busy) => println!("ended: busy"),
+        ended => panic!("{ended:?}"),
+    }
 }
 
 /// A process that was suspended until its lease had run out must not save what it read.
@@ -174,7 +237,7 @@ async fn a_run_that_lost_its_lease_saves_nothing() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     place.sql("UPDATE twenty_webhook_catch_up SET lease_until = 0 WHERE name = 'lease'").await;
-    let other = place.another_process().await;
+    let other = place.opened_again().await;
     assert!(other.lease("", 7, Duration::from_secs(60)).await.unwrap());
     place.twenty.release_requests();
     assert!(matches!(run.await.unwrap(), Err(CatchUpError::Busy)));

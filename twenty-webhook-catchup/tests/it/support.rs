@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -25,13 +26,18 @@ impl Place {
         Self { clock, twenty, inbox, dir }
     }
 
-    pub(crate) async fn another_process(&self) -> Inbox<SqliteStore> {
-        Inbox::sqlite(self.dir.path().join("inbox.db")).await.unwrap()
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("inbox.db")
+    }
+
+    /// The inbox as another process opens it.
+    pub(crate) async fn opened_again(&self) -> Inbox<SqliteStore> {
+        Inbox::sqlite(self.path()).await.unwrap()
     }
 
     pub(crate) async fn sql(&self, statement: &'static str) {
         use sqlx::ConnectOptions;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.dir.path().join("inbox.db"));
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
         let mut connection = options.connect().await.unwrap();
         sqlx::query(statement).execute(&mut connection).await.unwrap();
     }

@@ -336,10 +336,11 @@ pub(crate) async fn adoption<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     };
     inbox.commit(page).await.unwrap();
     let tenant = CatchUpScope { tenant: Some("acme".to_owned()), workspace_id: None };
-    assert!(inbox.can_adopt(&tenant).await.unwrap() && !inbox.can_adopt(&CatchUpScope::default()).await.unwrap());
+    assert_eq!(inbox.adoptable(&tenant).await.unwrap().as_deref(), Some(""));
+    assert_eq!(inbox.adoptable(&CatchUpScope::default()).await.unwrap(), None);
     for _ in 0..2 {
         inbox.adopt(&tenant).await.unwrap();
-        assert!(!inbox.can_adopt(&tenant).await.unwrap());
+        assert_eq!(inbox.adoptable(&tenant).await.unwrap(), None);
         assert_eq!(inbox.progress("acme", "watermark").await.unwrap().as_deref(), Some("a"));
     }
     assert_eq!(inbox.progress("", "watermark").await.unwrap(), None);
