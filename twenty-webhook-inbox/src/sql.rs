@@ -72,14 +72,16 @@ pub(crate) const BURST: &str =
 
 pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state + 0 = 0";
 
-/// Recovers jobs whose process ended. `$1` is how long ago a lease must have run out, `$2` how many crashes make a job dead.
-pub(crate) const RECOVER: &str = "UPDATE {jobs} SET state = CASE WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
+/// Recovers jobs whose process ended. `$1` is how long ago a lease must have run out, `$2` how many crashes make a job dead. One that was
+/// erased meanwhile is not tried again.
+pub(crate) const RECOVER: &str = "UPDATE {jobs} SET
+    state = CASE WHEN body IS NULL THEN 3 WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
     run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_until = NULL,
-    finished_at = {now}, last_error = 'its process ended while it was handled'
+    finished_at = {now}, last_error = CASE WHEN body IS NOT NULL THEN 'its process ended while it was handled' END
     WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 2 AND lease_until < {now} - $1 {skip_locked})
     RETURNING seq, has_followers";
 
-pub(crate) const RELEASE_CLAIM: &str = "UPDATE {jobs} SET state = 0, lease_token = NULL, lease_until = NULL
+pub(crate) const RELEASE_CLAIM: &str = "UPDATE {jobs} SET state = CASE WHEN body IS NULL THEN 3 ELSE 0 END, lease_token = NULL, lease_until = NULL
     WHERE state = 2 AND lease_token = $1 RETURNING seq, has_followers";
 
 pub(crate) const DELETE_DONE: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 3

@@ -69,8 +69,13 @@ impl Row {
             && (other.info.state == State::Running || other.place() < self.place())
     }
 
+    /// Due again, unless it was erased meanwhile.
     fn free(&mut self) {
-        self.info.state = if self.info.attempts == 0 { State::Pending } else { State::Retrying };
+        self.info.state = match self.info.attempts {
+            _ if self.body.is_none() => State::Done,
+            0 => State::Pending,
+            _ => State::Retrying,
+        };
         (self.lease, self.due) = (None, Instant::now());
     }
 }
@@ -194,6 +199,7 @@ impl Store for Memory {
                 }
                 (row.lease, row.info.attempts, row.finished) = (None, row.info.attempts + 1, Some(Instant::now()));
                 match outcome.clone() {
+                    Outcome::Retry(..) if row.body.is_none() => row.info.state = State::Done,
                     Outcome::Retry(after, error) => {
                         (row.info.state, row.info.last_error) = (State::Retrying, Some(error));
                         row.due = Instant::now() + after;
@@ -239,7 +245,7 @@ impl Store for Memory {
             let recovered = table.rows.iter_mut().filter(gone).map(|row| {
                 row.info.crashes += 1;
                 row.free();
-                if row.info.crashes >= max_crashes {
+                if row.info.crashes >= max_crashes && row.body.is_some() {
                     row.info.state = State::Dead;
                 }
             });
@@ -301,11 +307,11 @@ impl Store for Memory {
             table.rows.retain_mut(|row| {
                 let fits = match change {
                     Change::Retry => match row.info.state {
-                        State::Dead | State::Retrying => true,
+                        State::Dead | State::Retrying => row.body.is_some(),
                         State::Pending => row.info.crashes > 0,
                         State::Running | State::Done => false,
                     },
-                    Change::Rerun => row.info.state == State::Done,
+                    Change::Rerun => row.info.state == State::Done && row.body.is_some(),
                     Change::Delete => row.info.state != State::Running,
                     Change::Erase => row.body.is_some(),
                 };
@@ -317,7 +323,7 @@ impl Store for Memory {
                     Change::Delete => return false,
                     Change::Erase => {
                         (row.body, row.info.len) = (None, None);
-                        if row.info.state != State::Running {
+                        if matches!(row.info.state, State::Pending | State::Retrying) {
                             row.info.state = State::Done;
                         }
                     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::{
-    Backoff, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State, Store,
+    Backoff, Change, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State, Store,
     Verifier, WebhookEvent, with_state,
 };
 
@@ -18,6 +18,7 @@ on_both!(
     a_worker_is_paused_and_resumed,
     done_jobs_are_rerun,
     a_record_is_erased,
+    what_is_erased_while_it_runs_is_not_tried_again,
     a_worker_without_its_lease_changes_nothing,
     a_job_that_crashes_its_process_is_isolated,
     counts_know_the_oldest,
@@ -117,6 +118,38 @@ async fn a_record_is_erased(inbox: Inbox<impl Store>) {
     assert_eq!(inbox.jobs(&JobFilter::all()).await.unwrap().len(), 4, "a duplicate is still known");
     let counts = inbox.counts().await.unwrap();
     assert_eq!((counts.pending, counts.done, counts.dead), (1, 1, 2));
+}
+
+/// However its attempt ends: it would be due and never be claimed, and hold up its record.
+async fn what_is_erased_while_it_runs_is_not_tried_again(inbox: Inbox<impl Store>) {
+    let (store, hour) = (inbox.database(), Duration::from_hours(1));
+    for (number, end) in ["done", "retry", "dead", "released", "answer lost", "crashed"].into_iter().enumerate() {
+        let record = number.to_string();
+        let token = i64::try_from(number).unwrap();
+        inbox.store(&changed("person.updated", &record, Some(1))).await.unwrap();
+        let id = store.claim(&Claim::new(token, 1, hour)).await.unwrap().jobs[0].id;
+        inbox.store(&changed("person.updated", &record, Some(2))).await.unwrap();
+        assert!(store.claim(&Claim::new(99, 1, hour)).await.unwrap().jobs.is_empty(), "it waits for the first");
+        assert_eq!(store.change(Change::Erase, &[id]).await.unwrap(), 1);
+        let complete = async |outcome| store.complete(&[Completion::new(id, token, outcome)]).await.map(drop);
+        match end {
+            "done" => complete(Outcome::Done).await.unwrap(),
+            "retry" => complete(Outcome::Retry(Duration::ZERO, "about Alice".to_owned())).await.unwrap(),
+            "dead" => complete(Outcome::Dead("about Alice".to_owned())).await.unwrap(),
+            "released" => complete(Outcome::Released).await.unwrap(),
+            "answer lost" => store.release_claim(token).await.unwrap(),
+            _ => {
+                assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
+                while store.recover(Duration::ZERO, 1).await.unwrap() == 0 {}
+            }
+        }
+        let job = inbox.job(id).await.unwrap().unwrap().0;
+        assert_eq!(job.state, if end == "dead" { State::Dead } else { State::Done }, "{end}");
+        assert_eq!(job.last_error, None, "{end}");
+        let next = store.claim(&Claim::new(token, 9, hour)).await.unwrap().jobs;
+        assert_eq!(next.len(), 1, "{end}: the next one of the record");
+        store.complete(&[Completion::new(next[0].id, token, Outcome::Done)]).await.unwrap();
+    }
 }
 
 /// A worker that has lost its lease changes nothing.
