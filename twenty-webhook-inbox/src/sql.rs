@@ -79,9 +79,10 @@ pub(crate) const RECOVER: &str = "UPDATE {jobs} SET
     run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_until = NULL,
     finished_at = {now}, last_error = CASE WHEN body IS NOT NULL THEN 'its process ended while it was handled' END
     WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 2 AND lease_until < {now} - $1 {skip_locked})
-    RETURNING seq, has_followers";
+    RETURNING seq, has_followers, state, last_error";
 
-pub(crate) const RELEASE_CLAIM: &str = "UPDATE {jobs} SET state = CASE WHEN body IS NULL THEN 3 ELSE 0 END, lease_token = NULL, lease_until = NULL
+pub(crate) const RELEASE_CLAIM: &str =
+    "UPDATE {jobs} SET state = CASE WHEN body IS NULL THEN 3 ELSE 0 END, lease_token = NULL, lease_until = NULL
     WHERE state = 2 AND lease_token = $1 RETURNING seq, has_followers";
 
 pub(crate) const DELETE_DONE: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 3
@@ -227,6 +228,24 @@ where
         }
     }
     Ok(followed)
+}
+
+/// What [`RECOVER`] did.
+pub(crate) fn recovered<'r, R>(rows: &'r [R]) -> Result<crate::Recovered, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i16: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let mut dead = Vec::new();
+    for row in rows {
+        if row.try_get::<i16, _>("state")? == 4 {
+            dead.push((crate::JobId::new(row.try_get("seq")?), row.try_get("last_error")?));
+        }
+    }
+    Ok(crate::Recovered { jobs: rows.len() as u64, dead })
 }
 
 pub(crate) fn key(bytes: Vec<u8>) -> ReplayKey {

@@ -64,11 +64,11 @@ pub trait Store: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
     /// Recovers jobs whose lease expired more than `late` ago, because their process ended or lost the database. Each counts as a crash, not
-    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`. Returns how many there were.
+    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`.
     ///
     /// # Errors
     /// If the database fails.
-    fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<Recovered, InboxError>> + Send;
 
     /// Deletes jobs past their retention, and repairs timestamps left in the future after the clock was set back. Returns whether there
     /// is more to delete.
@@ -180,6 +180,15 @@ pub struct Claimed {
     pub more: bool,
     /// Whether a job is due that crashed twice and that [`Claim::crashed`] did not allow.
     pub alone_is_due: bool,
+}
+
+/// What [`Store::recover`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many jobs there were.
+    pub jobs: u64,
+    /// Those of them that are dead letters now, and why.
+    pub dead: Vec<(JobId, String)>,
 }
 
 /// A job under a lease.

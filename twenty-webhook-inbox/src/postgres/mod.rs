@@ -21,7 +21,8 @@ use crate::catch_up_sql::NOTE_LOSS;
 use crate::dialect::Dialect;
 use crate::sql::{self, millis};
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
+    Store,
 };
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
@@ -141,7 +142,7 @@ impl Store for PostgresStore {
         renew.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
-    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         let recover = async {
             let mut tx = self.begin().await?;
             let rows = self
@@ -153,7 +154,7 @@ impl Store for PostgresStore {
                 .await?;
             self.wake_followers(&mut tx, &rows).await?;
             tx.commit().await?;
-            Ok(rows.len() as u64)
+            sql::recovered(&rows)
         };
         recover.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }

@@ -29,7 +29,8 @@ use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
+    Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
@@ -154,17 +155,17 @@ impl Store for SqliteStore {
         Ok(renewed.into_iter().map(JobId::new).collect())
     }
 
-    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         self.file.check()?;
         let running = self.dialect.scalar("SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 2)");
         if !running.fetch_one(&self.read).await.map_err(InboxError::database)? {
-            return Ok(0);
+            return Ok(Recovered::default());
         }
         self.transaction(move |this, mut tx| async move {
             let recover = this.dialect.query(sql::RECOVER).bind(millis(late)).bind(max_crashes);
             let rows = recover.fetch_all(&mut *tx).await?;
             this.wake_followers(&mut tx, &rows).await?;
-            Ok((rows.len() as u64, tx))
+            Ok((sql::recovered(&rows)?, tx))
         })
         .await
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
     Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completion, Counts, Crashed, Inbox, InboxError, JobFilter,
-    JobId, JobInfo, Maintenance, NewJob, Outcome, ReplayKey, State, Store, WebhookEvent, Worker,
+    JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store, WebhookEvent, Worker,
 };
 
 use crate::support::{Log, Running, Seen, event, large, ok, until};
@@ -19,6 +19,8 @@ pub(crate) struct Memory {
     pub(crate) down: Arc<AtomicBool>,
     /// Claims, maintenance and the noting of losses never return.
     hangs: Arc<AtomicBool>,
+    /// Completions panic.
+    panics: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -189,6 +191,7 @@ impl Store for Memory {
     }
 
     async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "in the store");
         self.with(|table| {
             for Completion { id, token, outcome, .. } in completions {
                 let held = |row: &&mut Row| row.info.id == *id && row.lease.is_some_and(|(held, _)| held == *token);
@@ -239,17 +242,20 @@ impl Store for Memory {
         })
     }
 
-    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         self.with(|table| {
+            let mut recovered = Recovered::default();
             let gone = |row: &&mut Row| row.lease.is_some_and(|(_, expires_at)| expires_at + late < Instant::now());
-            let recovered = table.rows.iter_mut().filter(gone).map(|row| {
+            for row in table.rows.iter_mut().filter(gone) {
                 row.info.crashes += 1;
                 row.free();
+                recovered.jobs += 1;
                 if row.info.crashes >= max_crashes && row.body.is_some() {
                     row.info.state = State::Dead;
+                    recovered.dead.push((row.info.id, "its process ended".to_owned()));
                 }
-            });
-            recovered.count() as u64
+            }
+            recovered
         })
     }
 
@@ -558,6 +564,107 @@ fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
     });
     let text = log.text();
     assert!(text.contains("ERROR") && text.contains("cannot be cancelled: it may run twice at once"), "{text}");
+}
+
+/// Another worker, which is not cut off, may take its jobs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_cut_off_cancels_its_handlers_and_releases_their_jobs() {
+    struct Cancelled(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Drop for Cancelled {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (cancelled, mut is_cancelled) = tokio::sync::mpsc::unbounded_channel();
+    let is_first = Arc::new(AtomicBool::new(true));
+    let handler = move |_: WebhookEvent| {
+        let (begun, cancelled) = (begun.clone(), Cancelled(cancelled.clone()));
+        let is_first = is_first.swap(false, Ordering::SeqCst);
+        async move {
+            let _cancelled = cancelled;
+            let _ = begun.send(());
+            if is_first {
+                std::future::pending::<()>().await;
+            }
+            ok()
+        }
+    };
+    let running = Running::start(quick(inbox.worker("test", handler)).recover_after(Duration::from_secs(3)));
+    has_begun.recv().await.unwrap();
+    store.down.store(true, Ordering::SeqCst);
+    tokio::time::timeout(Duration::from_secs(20), is_cancelled.recv()).await.expect("it is cancelled").unwrap();
+    assert!(store.down.load(Ordering::SeqCst));
+    store.down.store(false, Ordering::SeqCst);
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    let info = store.table.lock().unwrap().rows[0].info.clone();
+    assert_eq!((info.attempts, info.crashes), (1, 0), "neither an attempt nor a crash");
+}
+
+/// It waited until a job that runs alone had ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    for number in [1, 2] {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    store.table.lock().unwrap().rows[0].info.crashes = 2;
+    let (called, mut calls) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let handler = {
+        let release = release.clone();
+        move |event: WebhookEvent| {
+            called.send(event.record_id().unwrap().to_owned()).unwrap();
+            let (release, released) = (release.clone(), released.clone());
+            async move {
+                release.notified().await;
+                released.notify_one();
+                ok()
+            }
+        }
+    };
+    let worker = || quick(inbox.worker("test", handler.clone())).recover_after(Duration::from_secs(3));
+    let first = Running::start(worker());
+    assert_eq!(calls.recv().await.unwrap(), "1");
+    // Another worker of this process claims the second job.
+    let second = Running::start(worker());
+    until(&inbox, |counts| counts.running == 2).await;
+    let renewals = {
+        let mut table = store.table.lock().unwrap();
+        let (token, _) = table.rows[1].lease.unwrap();
+        table.rows[1].lease = Some((token ^ 1, Instant::now() + Duration::from_hours(1)));
+        table.renewals
+    };
+    // Both workers renew; after four of them the second one has noticed.
+    let noticed = async {
+        while store.table.lock().unwrap().renewals < renewals + 4 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noticed).await.expect("the heartbeats go on");
+    release.notify_one();
+    until(&inbox, |counts| counts.done == 1).await;
+    first.stop().await;
+    second.stop().await;
+    assert!(calls.try_recv().is_err(), "the second one is another worker's");
+}
+
+/// If it went on, handlers would be called again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_can_complete_nothing_ends() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    store.panics.store(true, Ordering::SeqCst);
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() });
+    let running = tokio::spawn(worker.run_until(std::future::pending::<()>()));
+    let ended = tokio::time::timeout(Duration::from_secs(20), running).await.expect("it ends");
+    assert!(ended.unwrap_err().is_panic());
 }
 
 /// Large deliveries that gather during a commit do not all go into one statement.

@@ -172,7 +172,8 @@ impl<S: Store> Run<'_, S> {
             (_, None) => i64::try_from(stored).unwrap(),
         };
         let place = (at, 0);
-        let job = Modelled { records: records.to_vec(), place, state: State::Due, token: 0, crashed: false, erased: false };
+        let job =
+            Modelled { records: records.to_vec(), place, state: State::Due, token: 0, crashed: false, erased: false };
         assert!(self.model.insert(newest.id.number(), job).is_none());
     }
 
@@ -219,7 +220,7 @@ impl<S: Store> Run<'_, S> {
                 job.crashed = true;
                 let store = self.inbox.database();
                 assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
-                while store.recover(Duration::ZERO, 1_000).await.unwrap() == 0 {}
+                while store.recover(Duration::ZERO, 1_000).await.unwrap().jobs == 0 {}
                 // It is due within a second; an operator's retry makes it due now.
                 self.retry().await;
                 return;
@@ -232,7 +233,8 @@ impl<S: Store> Run<'_, S> {
     async fn retry(&mut self) {
         let ids: Vec<_> = self.model.keys().copied().map(JobId::new).collect();
         self.inbox.database().change(Change::Retry, &ids).await.unwrap();
-        for job in self.model.values_mut().filter(|job| matches!(job.state, State::Later | State::Dead) && !job.erased) {
+        for job in self.model.values_mut().filter(|job| matches!(job.state, State::Later | State::Dead) && !job.erased)
+        {
             (job.state, job.crashed) = (State::Due, false);
         }
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::{
-    Backoff, Change, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State, Store,
-    Verifier, WebhookEvent, with_state,
+    Backoff, Change, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State,
+    Store, Verifier, WebhookEvent, with_state,
 };
 
 use crate::order::on_both;
@@ -15,6 +15,9 @@ use crate::support::{Place, Running, body, changed, event, ok, until};
 
 on_both!(
     errors_decide_the_outcome,
+    a_panic_in_the_call_itself_fails_the_attempt,
+    an_alert_that_panics_ends_nothing,
+    the_longest_durations_are_as_good_as_any,
     a_worker_is_paused_and_resumed,
     done_jobs_are_rerun,
     a_record_is_erased,
@@ -58,6 +61,48 @@ async fn errors_decide_the_outcome(inbox: Inbox<impl Store>) {
     let [job] = &inbox.jobs(&JobFilter::in_state(State::Retrying)).await.unwrap()[..] else { panic!() };
     let wait = job.due_at.unwrap().duration_since(SystemTime::now()).unwrap();
     assert!(wait > Duration::from_mins(119) && wait <= Duration::from_hours(2), "{wait:?}");
+}
+
+/// Before there is a future.
+async fn a_panic_in_the_call_itself_fails_the_attempt(inbox: Inbox<impl Store>) {
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    let handler = |event: WebhookEvent| {
+        assert!(event.object() != "a", "in the call");
+        async { ok() }
+    };
+    let running = Running::start(inbox.worker("test", handler).attempts(1));
+    until(&inbox, |counts| counts.dead == 1).await;
+    running.stop().await;
+    let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
+    assert_eq!(dead[0].last_error.as_deref(), Some("the handler panicked: in the call"));
+}
+
+async fn an_alert_that_panics_ends_nothing(inbox: Inbox<impl Store>) {
+    let fails = |_: WebhookEvent| async { Err(HandlerError::permanent("no")) };
+    let running = Running::start(inbox.worker("test", fails).on_dead(|job, _| panic!("{job}")));
+    for dead in 1..3 {
+        inbox.store(&event("a.created", dead)).await.unwrap();
+        until(&inbox, |counts| counts.dead == dead as u64).await;
+    }
+    running.stop().await;
+}
+
+async fn the_longest_durations_are_as_good_as_any(inbox: Inbox<impl Store>) {
+    let longest = Duration::MAX;
+    let inbox = inbox.deadline(longest).retention(longest).dead_retention(longest);
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    inbox.store(&event("b.created", 1)).await.unwrap();
+    inbox.health().await.unwrap();
+    let handler = |event: WebhookEvent| async move {
+        if event.object() == "a" { ok() } else { Err(std::io::Error::other("no")) }
+    };
+    let worker = inbox.worker("test", handler).timeout(longest).grace(longest).recover_after(longest);
+    let worker = worker.poll_every(longest).backoff(Backoff::new(longest, longest)).order_gives_up_after(longest);
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 1 && counts.retrying == 1).await;
+    inbox.store(&event("c.created", 1)).await.unwrap();
+    until(&inbox, |counts| counts.retrying == 2).await;
+    running.stop().await;
 }
 
 async fn a_worker_is_paused_and_resumed(inbox: Inbox<impl Store>) {
@@ -140,7 +185,7 @@ async fn what_is_erased_while_it_runs_is_not_tried_again(inbox: Inbox<impl Store
             "answer lost" => store.release_claim(token).await.unwrap(),
             _ => {
                 assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
-                while store.recover(Duration::ZERO, 1).await.unwrap() == 0 {}
+                while store.recover(Duration::ZERO, 1).await.unwrap().jobs == 0 {}
             }
         }
         let job = inbox.job(id).await.unwrap().unwrap().0;
@@ -159,7 +204,7 @@ async fn a_worker_without_its_lease_changes_nothing(inbox: Inbox<impl Store>) {
     let id = store.claim(&Claim::new(1, 1, Duration::ZERO)).await.unwrap().jobs[0].id;
     let lease = Duration::from_mins(1);
     assert_eq!(store.renew(&[(id, 1)], Duration::ZERO).await.unwrap(), [id]);
-    let recovered = async { while store.recover(Duration::ZERO, 5).await.unwrap() == 0 {} };
+    let recovered = async { while store.recover(Duration::ZERO, 5).await.unwrap().jobs == 0 {} };
     tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
     assert!(store.renew(&[(id, 1)], lease).await.unwrap().is_empty());
     assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1, "due now");
@@ -178,7 +223,7 @@ async fn a_job_that_crashes_its_process_is_isolated(inbox: Inbox<impl Store>) {
     }
     let (store, hour) = (inbox.database(), Duration::from_hours(1));
     let crash = async || {
-        let recovered = async { while store.recover(Duration::ZERO, 3).await.unwrap() == 0 {} };
+        let recovered = async { while store.recover(Duration::ZERO, 3).await.unwrap().jobs == 0 {} };
         tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
     };
     let claim = async |crashed, lease| {
