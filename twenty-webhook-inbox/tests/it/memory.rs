@@ -1,7 +1,7 @@
 //! A store in memory, written with this crate's public API alone. Nothing in it is durable, and tests can make it fail or hang. It has the
 //! rules of order in their shortest form.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,8 @@ pub(crate) struct Memory {
     pub(crate) down: Arc<AtomicBool>,
     /// Claims, maintenance and the noting of losses never return.
     hangs: Arc<AtomicBool>,
+    /// How many pushes never return.
+    hanging_pushes: Arc<AtomicUsize>,
     /// Completions panic.
     panics: Arc<AtomicBool>,
 }
@@ -99,6 +101,10 @@ impl Memory {
 
 impl Store for Memory {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.hanging_pushes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            std::future::pending::<()>().await;
+        }
         self.with(|table| {
             table.groups.push(jobs.iter().map(|job| job.body().len()).sum());
             if jobs.iter().any(|job| table.refused == Some(job.key())) {
@@ -452,6 +458,22 @@ async fn a_short_outage_refuses_no_delivery() {
     };
     let (stored, ()) = tokio::join!(stored, up_again);
     stored.into_iter().for_each(Result::unwrap);
+}
+
+/// Also of a delivery alone.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_hangs_is_tried_again() {
+    for deliveries in [1, 40] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        store.hanging_pushes.store(2, Ordering::SeqCst);
+        let events: Vec<_> = (0..deliveries).map(|number| event("person.created", number)).collect();
+        for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
+            stored.unwrap();
+        }
+        assert_eq!(store.hanging_pushes.load(Ordering::SeqCst), 0);
+        assert_eq!(inbox.counts().await.unwrap().pending, deliveries as u64);
+    }
 }
 
 /// A delivery that the database refuses costs no other one of its group.
