@@ -77,7 +77,8 @@ impl<S: Store> Inbox<S> {
 
     /// Deletes jobs for good, except running ones. Returns how many there were. A duplicate of a deleted job is a new job.
     ///
-    /// List them with [`jobs`](Self::jobs) first.
+    /// List them with [`jobs`](Self::jobs) first. With a state in the filter, a job that has left that state meanwhile stays: a dead letter
+    /// that was retried, for example.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -126,7 +127,7 @@ impl<S: Store> Inbox<S> {
         while let Some(jobs) = pages.next(&self.store).await? {
             let ids: Vec<_> = jobs.into_iter().map(|job| job.id).collect();
             if !ids.is_empty() {
-                changed += self.store.change(change, &ids).await?;
+                changed += self.store.change(change, &ids, filter.only_state()).await?;
             }
         }
         if changed > 0 {

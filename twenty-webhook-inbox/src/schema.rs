@@ -1,7 +1,7 @@
 //! The tables of both databases.
 
 /// Additive steps only: a program of an older version goes on with a newer schema.
-pub(crate) const SCHEMA: [&str; 3] = [
+pub(crate) const SCHEMA: [&str; 4] = [
     "
 CREATE TABLE {jobs} (
     seq {serial},
@@ -76,5 +76,8 @@ CREATE TABLE {catch_up} (
     "
 ALTER TABLE {lanes} ADD COLUMN record_id TEXT;
 ALTER TABLE {lanes} ADD COLUMN order_at BIGINT;
+",
+    "
+ALTER TABLE {jobs} ADD COLUMN lease_len BIGINT;
 ",
 ];

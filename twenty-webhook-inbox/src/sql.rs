@@ -100,9 +100,9 @@ pub(crate) const REPAIR_DUE: [&str; 2] = [
         WHERE state = 0 AND crashes > 0 AND run_at > {now} + 5000 AND finished_at > {now} + 5000",
 ];
 
-/// `$1` is the length of a lease.
+/// A lease that ends later than its own length from now. Other workers may have longer leases than this one.
 pub(crate) const REPAIR_LEASES: &str =
-    "UPDATE {jobs} SET lease_until = {now} + $1 WHERE state = 2 AND lease_until > {now} + 2 * $1 + 5000";
+    "UPDATE {jobs} SET lease_until = {now} + lease_len WHERE state = 2 AND lease_until > {now} + lease_len + 5000";
 
 pub(crate) const REPAIR_DONE: &str =
     "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";
@@ -123,16 +123,20 @@ pub(crate) const PAUSE: &str =
 pub(crate) const RESUME: &str = "DELETE FROM {settings} WHERE name = 'paused'";
 pub(crate) const IS_PAUSED: &str = "SELECT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
 
+/// `{is_listed}` in the changes by operators: whether the job is still in the public state `$2`, if that is not -1. See [`listed`].
+pub(crate) const IS_LISTED: &str =
+    "($2 = -1 OR $2 = CASE WHEN state > 1 THEN state + 0 WHEN attempts > 0 THEN 1 ELSE 0 END)";
+
 pub(crate) const RETRY: &str =
     "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, run_at = {now}
-    WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL";
+    WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL AND {is_listed}";
 pub(crate) const RERUN: &str =
     "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, last_error = NULL,
-    run_at = {now} WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL";
-pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2";
+    run_at = {now} WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL AND {is_listed}";
+pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2 AND {is_listed}";
 pub(crate) const ERASE: &str =
     "UPDATE {jobs} SET body = NULL, last_error = NULL, state = CASE WHEN state < 2 THEN 3 ELSE state END,
-    finished_at = coalesce(finished_at, {now}) WHERE seq {ids} AND body IS NOT NULL";
+    finished_at = coalesce(finished_at, {now}) WHERE seq {ids} AND body IS NOT NULL AND {is_listed}";
 
 /// Reads a page, by an index where there is one.
 pub(crate) fn page(filter: &JobFilter) -> &'static str {
@@ -163,6 +167,18 @@ pub(crate) fn state(number: i16, attempts: u32) -> State {
         2 => State::Running,
         3 => State::Done,
         _ => State::Dead,
+    }
+}
+
+/// The public state in [`IS_LISTED`].
+pub(crate) fn listed(state: Option<State>) -> i32 {
+    match state {
+        None => -1,
+        Some(State::Pending) => 0,
+        Some(State::Retrying) => 1,
+        Some(State::Running) => 2,
+        Some(State::Done) => 3,
+        Some(State::Dead) => 4,
     }
 }
 

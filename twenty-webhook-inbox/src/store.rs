@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use twenty_webhook_core::ReplayKey;
 
-use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
+use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob, State};
 
 /// The database of an inbox.
 ///
@@ -107,11 +107,17 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// If the database fails.
     fn find(&self, id: JobId) -> impl Future<Output = Result<Option<(JobInfo, Option<Bytes>)>, InboxError>> + Send;
 
-    /// Changes these jobs, where their state allows it. Returns how many it changed.
+    /// Changes these jobs, where their state allows it, and is `state` if there is one: they may have changed since they were listed. Returns
+    /// how many it changed.
     ///
     /// # Errors
     /// If the database fails.
-    fn change(&self, change: Change, ids: &[JobId]) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    fn change(
+        &self,
+        change: Change,
+        ids: &[JobId],
+        state: Option<State>,
+    ) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
     /// Pauses or resumes all workers on this database. The setting must survive a restart.
     ///
@@ -261,16 +267,14 @@ pub struct Maintenance {
     pub retention: Duration,
     /// Deletes dead letters whose last attempt ended longer ago. `None` keeps them.
     pub dead_retention: Option<Duration>,
-    /// The length of a lease. A lease that ends later than that was made before the clock was set back.
-    pub lease: Duration,
     /// Deletes at most this many of each. The default is 500.
     pub limit: u32,
 }
 
 impl Maintenance {
     /// Keeps done jobs for this long, and dead letters forever.
-    pub fn new(retention: Duration, lease: Duration) -> Self {
-        Self { retention, dead_retention: None, lease, limit: 500 }
+    pub fn new(retention: Duration) -> Self {
+        Self { retention, dead_retention: None, limit: 500 }
     }
 }
 

@@ -202,7 +202,7 @@ impl<S: Store> Worker<S> {
         let (endings, ended) = mpsc::unbounded_channel();
         let store = self.inbox.store.clone();
         let mut background = JoinSet::new();
-        background.spawn(maintenance::run(self.inbox.clone(), self.config.lease, self.config.heartbeat()));
+        background.spawn(maintenance::run(self.inbox.clone(), self.config.heartbeat()));
         #[cfg(feature = "metrics")]
         background.spawn(crate::metrics::gauges(self.inbox.clone()));
         let mut reports = JoinSet::new();

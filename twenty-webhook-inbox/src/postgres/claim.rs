@@ -26,7 +26,7 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
 
 /// Claims those of the candidates that wait for no other job and are not known. A statement after the one that took the locks, so it sees what
 /// others committed until then.
-const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_until = {now} + $5
+const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_until = {now} + $5, lease_len = $5
     WHERE seq = ANY($1) AND state + 0 = 0 AND body IS NOT NULL AND NOT {is_known} AND (NOT $3 OR {blocker} IS NULL)
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
@@ -47,7 +47,7 @@ const COMPLETE_KNOWN: &str =
     "UPDATE {jobs} SET state = 3, finished_at = {now}, dated = FALSE WHERE seq = ANY($1) AND state + 0 = 0
     RETURNING seq, has_followers";
 
-const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
+const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3, lease_len = $3
     WHERE seq = ANY($1) AND state + 0 < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 

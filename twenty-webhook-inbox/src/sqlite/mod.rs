@@ -30,7 +30,7 @@ use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
     Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
-    Store,
+    State, Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
@@ -90,7 +90,7 @@ impl SqliteStore {
     }
 }
 
-const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2
+const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2, lease_len = $2
     FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
 
@@ -211,10 +211,10 @@ impl Store for SqliteStore {
         Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
     }
 
-    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+    async fn change(&self, change: Change, ids: &[JobId], state: Option<State>) -> Result<u64, InboxError> {
         let ids = json(&ids.iter().map(|id| id.number()).collect::<Vec<_>>());
         self.transaction(move |this, mut tx| async move {
-            let change = this.dialect.query(sql::change(change)).bind(ids);
+            let change = this.dialect.query(sql::change(change)).bind(ids).bind(sql::listed(state));
             let changed = change.execute(&mut *tx).await?.rows_affected();
             this.dialect.query(sql::WAKE_ALL).execute(&mut *tx).await?;
             Ok((changed, tx))
@@ -250,8 +250,7 @@ impl SqliteStore {
         for repair in sql::REPAIR_DUE {
             self.dialect.query(repair).execute(&mut **tx).await?;
         }
-        let leases = self.dialect.query(sql::REPAIR_LEASES).bind(millis(maintenance.lease));
-        leases.execute(&mut **tx).await?;
+        self.dialect.query(sql::REPAIR_LEASES).execute(&mut **tx).await?;
         self.dialect.query(sql::REPAIR_DONE).execute(&mut **tx).await?;
         self.dialect.query(sql::WAKE_ALL).execute(&mut **tx).await?;
         Ok(most >= u64::from(maintenance.limit))

@@ -313,7 +313,7 @@ impl Store for Memory {
         })
     }
 
-    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+    async fn change(&self, change: Change, ids: &[JobId], state: Option<State>) -> Result<u64, InboxError> {
         self.with(|table| {
             let mut changed = 0;
             table.rows.retain_mut(|row| {
@@ -327,7 +327,8 @@ impl Store for Memory {
                     Change::Delete => row.info.state != State::Running,
                     Change::Erase => row.body.is_some(),
                 };
-                if !fits || !ids.contains(&row.info.id) {
+                let is_listed = ids.contains(&row.info.id) && state.is_none_or(|state| state == row.info.state);
+                if !fits || !is_listed {
                     return true;
                 }
                 changed += 1;

@@ -133,7 +133,7 @@ impl<S: Store> Run<'_, S> {
             Step::End(end) => self.end(end).await,
             Step::Delete(index) => {
                 let Some(id) = self.model.keys().nth(index).copied() else { return };
-                let deleted = self.inbox.database().change(Change::Delete, &[JobId::new(id)]).await.unwrap();
+                let deleted = self.inbox.database().change(Change::Delete, &[JobId::new(id)], None).await.unwrap();
                 let running = self.model[&id].state == State::Running;
                 assert_eq!(deleted, u64::from(!running));
                 if !running {
@@ -143,7 +143,7 @@ impl<S: Store> Run<'_, S> {
             Step::Retry => self.retry().await,
             Step::Rerun(index) => {
                 let Some(id) = self.model.keys().nth(index).copied() else { return };
-                let rerun = self.inbox.database().change(Change::Rerun, &[JobId::new(id)]).await.unwrap();
+                let rerun = self.inbox.database().change(Change::Rerun, &[JobId::new(id)], None).await.unwrap();
                 let job = self.model.get_mut(&id).unwrap();
                 assert_eq!(rerun, u64::from(job.state == State::Done && !job.erased));
                 if job.state == State::Done {
@@ -152,7 +152,7 @@ impl<S: Store> Run<'_, S> {
             }
             Step::Erase(index) => {
                 let Some(id) = self.model.keys().nth(index).copied() else { return };
-                let erased = self.inbox.database().change(Change::Erase, &[JobId::new(id)]).await.unwrap();
+                let erased = self.inbox.database().change(Change::Erase, &[JobId::new(id)], None).await.unwrap();
                 let job = self.model.get_mut(&id).unwrap();
                 assert_eq!(erased, u64::from(!job.erased));
                 job.erased = true;
@@ -232,7 +232,7 @@ impl<S: Store> Run<'_, S> {
 
     async fn retry(&mut self) {
         let ids: Vec<_> = self.model.keys().copied().map(JobId::new).collect();
-        self.inbox.database().change(Change::Retry, &ids).await.unwrap();
+        self.inbox.database().change(Change::Retry, &ids, None).await.unwrap();
         for job in self.model.values_mut().filter(|job| matches!(job.state, State::Later | State::Dead) && !job.erased)
         {
             (job.state, job.crashed) = (State::Due, false);

@@ -20,6 +20,7 @@ on_both!(
     the_longest_durations_are_as_good_as_any,
     a_worker_is_paused_and_resumed,
     done_jobs_are_rerun,
+    what_has_left_its_state_is_not_changed,
     a_record_is_erased,
     what_is_erased_while_it_runs_is_not_tried_again,
     a_worker_without_its_lease_changes_nothing,
@@ -143,6 +144,35 @@ async fn done_jobs_are_rerun(inbox: Inbox<impl Store>) {
     assert_eq!(count.load(Ordering::SeqCst), 4);
 }
 
+/// Another operator may have retried a dead letter between the list and the deletion.
+async fn what_has_left_its_state_is_not_changed(inbox: Inbox<impl Store>) {
+    for record in ["1", "2", "3", "4", "5"] {
+        inbox.store(&changed("person.updated", record, Some(1))).await.unwrap();
+    }
+    let store = inbox.database();
+    let jobs = store.claim(&Claim::new(1, 4, Duration::from_hours(1))).await.unwrap().jobs;
+    let outcomes = [Outcome::Dead("no".into()), Outcome::Done, Outcome::Retry(Duration::ZERO, "no".into())];
+    let completions = jobs.iter().zip(outcomes).map(|(job, outcome)| Completion::new(job.id, 1, outcome));
+    store.complete(&completions.collect::<Vec<_>>()).await.unwrap();
+    let all = inbox.jobs(&JobFilter::all()).await.unwrap();
+    let ids: Vec<_> = all.iter().map(|job| job.id).collect();
+    for job in &all {
+        let others = State::ALL.into_iter().filter(|state| *state != job.state);
+        for other in others {
+            for change in [Change::Delete, Change::Erase, Change::Rerun, Change::Retry] {
+                assert_eq!(store.change(change, &[job.id], Some(other)).await.unwrap(), 0, "{change:?} {other}");
+            }
+            assert_eq!(inbox.delete(&JobFilter::id(job.id).state(other)).await.unwrap(), 0);
+        }
+    }
+    assert_eq!(store.change(Change::Retry, &ids, Some(State::Dead)).await.unwrap(), 1);
+    assert_eq!(store.change(Change::Delete, &ids, Some(State::Dead)).await.unwrap(), 0, "it is pending now");
+    assert_eq!(store.change(Change::Delete, &ids, Some(State::Pending)).await.unwrap(), 2);
+    let retrying = all.iter().find(|job| job.state == State::Retrying).unwrap();
+    assert_eq!(inbox.delete(&JobFilter::id(retrying.id).state(State::Retrying)).await.unwrap(), 1);
+    assert_eq!(store.change(Change::Delete, &ids, None).await.unwrap(), 1, "all but the running one");
+}
+
 async fn a_record_is_erased(inbox: Inbox<impl Store>) {
     let events = ["1", "2", "1"].map(|record| changed("person.updated", record, None));
     for event in &events {
@@ -175,7 +205,7 @@ async fn what_is_erased_while_it_runs_is_not_tried_again(inbox: Inbox<impl Store
         let id = store.claim(&Claim::new(token, 1, hour)).await.unwrap().jobs[0].id;
         inbox.store(&changed("person.updated", &record, Some(2))).await.unwrap();
         assert!(store.claim(&Claim::new(99, 1, hour)).await.unwrap().jobs.is_empty(), "it waits for the first");
-        assert_eq!(store.change(Change::Erase, &[id]).await.unwrap(), 1);
+        assert_eq!(store.change(Change::Erase, &[id], None).await.unwrap(), 1);
         let complete = async |outcome| store.complete(&[Completion::new(id, token, outcome)]).await.map(drop);
         match end {
             "done" => complete(Outcome::Done).await.unwrap(),

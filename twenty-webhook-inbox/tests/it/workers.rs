@@ -173,7 +173,7 @@ async fn a_clock_that_was_set_back_delays_nothing_for_long() {
     place.sql("UPDATE twenty_webhook_jobs SET attempts = 1, finished_at = stored_at, run_at = run_at + 1000 WHERE seq = 2").await;
     place.sql("UPDATE twenty_webhook_jobs SET crashes = 1, finished_at = stored_at WHERE seq = 3").await;
     place
-        .sql("UPDATE twenty_webhook_jobs SET state = 2, lease_token = 7, lease_until = stored_at + 15000 WHERE seq = 4")
+        .sql("UPDATE twenty_webhook_jobs SET state = 2, lease_token = 7, lease_until = stored_at + 3000, lease_len = 3000 WHERE seq = 4")
         .await;
     let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
     let running = Running::start(worker);
