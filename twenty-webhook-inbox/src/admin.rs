@@ -89,6 +89,9 @@ impl<S: Store> Inbox<S> {
     /// Erases the bodies and errors of a record's events. The rows and keys stay, so that a duplicate adds no job. An event that was not
     /// handled yet never is. Neither events of other records that mention this one nor backups are erased. Returns how many there were.
     ///
+    /// A batch with the record in it is erased whole. If it was not handled yet, the changes of its other records are not handled either;
+    /// erase when none is pending, or let catch-up read these records again.
+    ///
     /// # Errors
     /// If the database cannot be written to.
     pub async fn erase(&self, object: &str, record_id: &str) -> Result<u64, InboxError> {

@@ -34,9 +34,13 @@ pub(crate) const BLOCKER: &str = "coalesce(
                 AND (o.failing_since IS NULL OR o.failing_since >= $2 OR o.run_at <= {now}))) LIMIT 1)
     ) END)";
 
-/// Whether a newer state of the record is done.
-pub(crate) const STALE: &str = "({this}.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
-    AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq))";
+/// Whether a newer state of the record is done, alone or in a batch. A batch is not stale, because another of its records may be newer.
+pub(crate) const STALE: &str = "({this}.dated AND (
+    EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
+        AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq)
+    OR EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = {this}.lane AND l.order_at >= {this}.order_at
+        AND (SELECT (l.order_at, d.event_date) > ({this}.order_at, {this}.event_date) FROM {jobs} d
+            WHERE d.seq = l.seq AND d.scope = {this}.scope AND d.state + 0 = 3))))";
 
 /// Of the jobs that waited for one of `{ids}`, the next of each lane. It must wake the one after it, so it has followers.
 pub(crate) const WOKEN: &str = "

@@ -165,6 +165,9 @@ impl<S: Store> Worker<S> {
     /// Handles jobs until `shutdown` completes with any output. Returns when no job is under way.
     ///
     /// If the database fails, the worker logs it and tries again.
+    ///
+    /// # Panics
+    /// If one of its own tasks panics, such as in a [`Store`] of yours. A handler that panics only fails its attempt.
     pub async fn run_until(self, shutdown: impl Future) {
         let (stop, stopped) = oneshot::channel::<()>();
         // In a separate task: jobs go on while the caller polls something else.
@@ -228,14 +231,18 @@ impl<S: Store> Worker<S> {
             lost: HashSet::new(),
             crashed: Arc::default(),
         };
-        tokio::select! {
-            () = fetcher.run_until(stop) => {}
-            ended = completer.join_next() => {
-                // Handlers would be called, and their jobs never completed.
-                tracing::error!("the task that completes jobs has ended: the worker ends");
-                if let Some(Err(error)) = ended { resume(error) }
-                return;
+        // Without one of the two, handlers would be called, and their jobs never completed, or given to others at the same time.
+        let ended = tokio::select! {
+            () = fetcher.run_until(stop) => None,
+            ended = completer.join_next() => Some(("the task that completes jobs", ended)),
+            ended = reports.join_next() => Some(("the heartbeat", ended)),
+        };
+        if let Some((what, ended)) = ended {
+            tracing::error!("{what} has ended: the worker ends");
+            if let Some(Err(error)) = ended {
+                resume(error);
             }
+            panic!("{what} has ended");
         }
         let Fetcher { store, lost, mut running, endings, .. } = fetcher;
         drop(endings);

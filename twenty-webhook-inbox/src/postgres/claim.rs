@@ -130,8 +130,17 @@ impl PostgresStore {
 
     async fn burst(&self, tx: &mut PgConnection, candidate: &Candidate, order: Order) -> Result<Burst, sqlx::Error> {
         let (Some(quiet), Some((lane, scope))) = (order.coalesce, &candidate.burst) else { return Ok(Burst::One) };
-        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(tx).await?;
-        burst(candidate.seq, &rows, quiet)
+        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(&mut *tx).await?;
+        let mut seqs = match burst(candidate.seq, &rows, quiet)? {
+            Burst::Merged(seqs) => seqs,
+            other => return Ok(other),
+        };
+        // Another claim may have locked some of them as its candidates, and wait for one of this claim's.
+        let lock = self.dialect.scalar("SELECT seq FROM {jobs} WHERE seq = ANY($1) FOR UPDATE SKIP LOCKED").bind(&seqs);
+        let locked: HashSet<i64> = lock.fetch_all(tx).await?.into_iter().collect();
+        let free = seqs.iter().take_while(|seq| locked.contains(seq)).count();
+        seqs.truncate(free);
+        Ok(if free > 1 { Burst::Merged(seqs) } else { Burst::One })
     }
 
     /// Parks jobs that wait for another one: no claim looks at them until that one ends and wakes them. Its row is locked meanwhile: either

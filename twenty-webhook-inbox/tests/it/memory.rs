@@ -21,7 +21,7 @@ pub(crate) struct Memory {
     hangs: Arc<AtomicBool>,
     /// How many pushes never return.
     hanging_pushes: Arc<AtomicUsize>,
-    /// Completions panic.
+    /// Completions and renewals panic.
     panics: Arc<AtomicBool>,
 }
 
@@ -167,13 +167,16 @@ impl Store for Memory {
                         continue;
                     }
                 }
-                let stale = table.rows.iter().any(|other| {
-                    other.info.state == State::Done && row.shares_a_lane_with(other) && {
-                        let date =
-                            |row: &Row| row.new.updated_at().map(|date| (date, row.new.event_date().unwrap_or(0)));
-                        date(row).zip(date(other)).is_some_and(|(this, other)| other > this)
-                    }
-                });
+                // Of a batch, other records may be newer.
+                let is_batch = row.new.record_ids().len() > 1;
+                let stale = !is_batch
+                    && table.rows.iter().any(|other| {
+                        other.info.state == State::Done && row.shares_a_lane_with(other) && {
+                            let date =
+                                |row: &Row| row.new.updated_at().map(|date| (date, row.new.event_date().unwrap_or(0)));
+                            date(row).zip(date(other)).is_some_and(|(this, other)| other > this)
+                        }
+                    });
                 let row = &mut table.rows[index];
                 row.info.state = State::Running;
                 row.lease = Some((claim.token, Instant::now() + claim.lease));
@@ -233,6 +236,7 @@ impl Store for Memory {
     }
 
     async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "in the store");
         self.with(|table| {
             table.renewals += 1;
             let mut renewed = Vec::new();
@@ -679,15 +683,18 @@ async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
 
 /// If it went on, handlers would be called again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_can_complete_nothing_ends() {
-    let store = Memory::default();
-    let inbox = Inbox::on(store.clone());
-    inbox.store(&event("person.created", 1)).await.unwrap();
-    store.panics.store(true, Ordering::SeqCst);
-    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() });
-    let running = tokio::spawn(worker.run_until(std::future::pending::<()>()));
-    let ended = tokio::time::timeout(Duration::from_secs(20), running).await.expect("it ends");
-    assert!(ended.unwrap_err().is_panic());
+async fn a_worker_that_cannot_complete_jobs_or_renew_leases_ends() {
+    for is_quick in [true, false] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        store.panics.store(true, Ordering::SeqCst);
+        let handler = move |_: WebhookEvent| async move { if is_quick { ok() } else { std::future::pending().await } };
+        let worker = inbox.worker("test", handler).recover_after(Duration::from_secs(3));
+        let running = tokio::spawn(worker.run_until(std::future::pending::<()>()));
+        let ended = tokio::time::timeout(Duration::from_secs(20), running).await.expect("it ends");
+        assert!(ended.unwrap_err().is_panic());
+    }
 }
 
 /// Large deliveries that gather during a commit do not all go into one statement.

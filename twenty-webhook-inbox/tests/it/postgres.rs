@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgTransaction};
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use twenty_webhook_inbox::{
-    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, FoundRecord, Inbox, InboxError, Job, JobFilter,
-    Maintenance, PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
+    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Claim, ClaimedJob, FoundRecord, Inbox, InboxError, Job,
+    JobFilter, Maintenance, Order, PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
 };
 
 use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until, verified};
@@ -451,6 +451,31 @@ async fn records_that_are_found_are_compared_with_their_own_jobs() {
     inbox.commit(page).await.unwrap();
     let read = rows_read(inbox, &mut connection).await;
     assert!(read < ROWS / 2, "{read} rows or index entries were read");
+}
+
+/// Two claims that merge jobs which the other one has locked would wait for each other.
+#[tokio::test]
+async fn a_claim_waits_for_no_job_that_it_would_merge() {
+    let Some(server) = shared() else { return };
+    let schema = new_schema();
+    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(&schema).open().await.unwrap();
+    for second in 1..=4 {
+        inbox.store(&changed("person.updated", "a", Some(second))).await.unwrap();
+    }
+    let mut other = server.connect().await;
+    let old = format!("UPDATE {schema}.jobs SET stored_at = stored_at - 60000");
+    sqlx::query(sqlx::AssertSqlSafe(old)).execute(&mut other).await.unwrap();
+    let mut tx = other.begin().await.unwrap();
+    let lock = format!("SELECT 1 FROM {schema}.jobs WHERE seq = 3 FOR UPDATE");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *tx).await.unwrap();
+    let mut order = Order::default();
+    order.coalesce = Some(Duration::from_secs(1));
+    let mut claim = Claim::new(1, 1, Duration::from_mins(1));
+    claim.order = Some(order);
+    let claimed = tokio::time::timeout(Duration::from_secs(5), inbox.database().claim(&claim)).await;
+    let claimed = claimed.expect("it does not wait").unwrap().jobs;
+    let ids = |job: &ClaimedJob| (job.id.number(), job.merged.iter().map(|job| job.id.number()).collect::<Vec<_>>());
+    assert_eq!(claimed.iter().map(ids).collect::<Vec<_>>(), [(2, vec![1])]);
 }
 
 /// Forwards to a server. When its host vanishes, whoever is connected hears nothing any more, and new connections reach it again.
