@@ -109,10 +109,10 @@ impl Attempts {
     /// which may panic before there is a future; and only once the lease is known to be held.
     async fn handle(&self, event: WebhookEvent, job: Job, token: i64, ids: &[JobId], span: &Span) -> Ended {
         let (limit, attempt) = (self.config.timeout, job.attempt);
-        let (begin, begun) = oneshot::channel::<()>();
+        let (start, permission) = oneshot::channel::<()>();
         let handler = Arc::clone(&self.handler);
         let handling = async move {
-            begun.await.map_err(|_| LeaseLost)?;
+            permission.await.map_err(|_| LeaseLost)?;
             handler(event, job, token).await
         };
         let mut handling = tokio::spawn(handling.instrument(span.clone()));
@@ -120,7 +120,7 @@ impl Attempts {
         if !self.leases.begin(ids, token, &handling.abort_handle(), Time::now(), limit + CANCEL) {
             return Ended::Complete(Outcome::Released);
         }
-        let _ = begin.send(());
+        let _ = start.send(());
         let mut cut_off = self.cut_off.clone();
         let stopped = tokio::select! {
             // A handler that has finished counts as finished, even if the time limit has passed too.

@@ -10,9 +10,11 @@ use crate::attempt::panic_message;
 use crate::leases::Leases;
 use crate::{Completion, InboxError, JobId, Outcome, Store};
 
+type Alert = dyn Fn(JobId, &str) + Send + Sync;
+
 /// Called for each dead letter, with the job and the error.
 #[derive(Clone, Default)]
-pub(crate) struct OnDead(Option<Arc<dyn Fn(JobId, &str) + Send + Sync>>);
+pub(crate) struct OnDead(Option<Arc<Alert>>);
 
 impl OnDead {
     pub(crate) fn new(alert: impl Fn(JobId, &str) + Send + Sync + 'static) -> Self {
