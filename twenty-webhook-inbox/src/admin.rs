@@ -77,7 +77,8 @@ impl<S: Store> Inbox<S> {
 
     /// Deletes jobs for good, except running ones. Returns how many there were. A duplicate of a deleted job is a new job.
     ///
-    /// List them with [`jobs`](Self::jobs) first.
+    /// List them with [`jobs`](Self::jobs) first. With a state in the filter, a job that has left that state meanwhile stays: a dead letter
+    /// that was retried, for example.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -87,6 +88,9 @@ impl<S: Store> Inbox<S> {
 
     /// Erases the bodies and errors of a record's events. The rows and keys stay, so that a duplicate adds no job. An event that was not
     /// handled yet never is. Neither events of other records that mention this one nor backups are erased. Returns how many there were.
+    ///
+    /// A batch with the record in it is erased whole. If it was not handled yet, the changes of its other records are not handled either;
+    /// erase when none is pending, or let catch-up read these records again.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -126,7 +130,7 @@ impl<S: Store> Inbox<S> {
         while let Some(jobs) = pages.next(&self.store).await? {
             let ids: Vec<_> = jobs.into_iter().map(|job| job.id).collect();
             if !ids.is_empty() {
-                changed += self.store.change(change, &ids).await?;
+                changed += self.store.change(change, &ids, filter.only_state()).await?;
             }
         }
         if changed > 0 {

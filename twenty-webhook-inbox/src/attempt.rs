@@ -1,16 +1,20 @@
+use std::any::Any;
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{RwLock, watch};
+use futures_util::FutureExt;
+use tokio::sync::{RwLock, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, Span, info_span};
 use twenty_webhook_core::{WebhookEvent, escaped};
 
 use crate::config::WorkerConfig;
 use crate::handler::{ErasedHandler, Handled};
 use crate::handler_error::{HandlerError, Kind};
+use crate::lateness::Time;
 use crate::leases::Leases;
 use crate::text::{printable, with_sources};
 use crate::{ClaimedJob, Job, JobId, Outcome, coalesce};
@@ -45,19 +49,28 @@ pub(crate) enum Ended {
 impl Attempts {
     pub(crate) async fn run(self, claimed: ClaimedJob, token: i64) -> (Vec<JobId>, Ended) {
         let ids: Vec<_> = claimed.merged.iter().map(|job| job.id).chain([claimed.id]).collect();
-        let ended = self.attempt(claimed, token, &ids).await;
-        // If the lease was lost meanwhile, another worker completes the job.
-        let ended = if self.leases.end(&ids, token) { ended } else { Ended::Lost };
+        let attempt = claimed.merged.iter().map(|job| job.attempts).fold(claimed.attempts, u32::max).saturating_add(1);
+        // Also a panic outside the handler's task, such as in a subscriber of the log, must not keep the job under its lease for ever.
+        let ended = AssertUnwindSafe(self.attempt(claimed, attempt, token, &ids)).catch_unwind().await;
+        let failed = |panic: Box<dyn Any + Send>| {
+            let failed = self.failed(attempt, None, &panicked(&*panic));
+            self.unless_lost(failed, &ids, token)
+        };
+        let ended = ended.unwrap_or_else(failed);
         (ids, ended)
     }
 
-    async fn attempt(&self, claimed: ClaimedJob, token: i64, ids: &[JobId]) -> Ended {
-        let attempt = claimed.merged.iter().map(|job| job.attempts).fold(claimed.attempts, u32::max).saturating_add(1);
+    /// If the lease was lost, another worker completes the job.
+    fn unless_lost(&self, ended: Ended, ids: &[JobId], token: i64) -> Ended {
+        if self.leases.end(ids, token) { ended } else { Ended::Lost }
+    }
+
+    async fn attempt(&self, claimed: ClaimedJob, attempt: u32, token: i64, ids: &[JobId]) -> Ended {
         let crashes = claimed.crashes;
         let (event, job) = match open(claimed, attempt) {
             Ok(opened) => opened,
             // Only if something else changed the database.
-            Err(error) => return Ended::Complete(Outcome::Dead(error)),
+            Err(error) => return self.unless_lost(Ended::Complete(Outcome::Dead(error)), ids, token),
         };
         let span = info_span!(
             "inbox job", worker = %self.worker, job = %job.id, delivery_id = %event.delivery_id(),
@@ -73,6 +86,7 @@ impl Attempts {
             let _with_others = self.alone.read().await;
             self.handle(event, job, token, ids, &span).await
         };
+        let ended = if matches!(ended, Ended::Completed) { ended } else { self.unless_lost(ended, ids, token) };
         let _entered = span.enter();
         #[cfg(feature = "metrics")]
         crate::metrics::attempt(&ended);
@@ -91,14 +105,22 @@ impl Attempts {
         ended
     }
 
-    /// Calls the handler in a separate task, so that a handler that panics or never yields does not stop the worker.
+    /// Calls the handler in a separate task, so that a handler that panics or never yields does not stop the worker. Also the call itself,
+    /// which may panic before there is a future; and only once the lease is known to be held.
     async fn handle(&self, event: WebhookEvent, job: Job, token: i64, ids: &[JobId], span: &Span) -> Ended {
         let (limit, attempt) = (self.config.timeout, job.attempt);
-        let mut handling = tokio::spawn((self.handler)(event, job, token).instrument(span.clone()));
+        let (start, permission) = oneshot::channel::<()>();
+        let handler = Arc::clone(&self.handler);
+        let handling = async move {
+            permission.await.map_err(|_| LeaseLost)?;
+            handler(event, job, token).await
+        };
+        let mut handling = tokio::spawn(handling.instrument(span.clone()));
         let _cancelled_with_this = AbortOnDrop(handling.abort_handle());
-        if !self.leases.begin(ids, token, &handling.abort_handle(), Instant::now() + limit + CANCEL) {
-            return Ended::Lost;
+        if !self.leases.begin(ids, token, &handling.abort_handle(), Time::now(), limit + CANCEL) {
+            return Ended::Complete(Outcome::Released);
         }
+        let _ = start.send(());
         let mut cut_off = self.cut_off.clone();
         let stopped = tokio::select! {
             // A handler that has finished counts as finished, even if the time limit has passed too.
@@ -134,8 +156,8 @@ impl Attempts {
             Err(error) => match (error.try_into_panic(), stopped) {
                 (Ok(panic), _) => self.failed(attempt, None, &panicked(&*panic)),
                 (Err(_), Some(stopped)) => self.stopped(&stopped, attempt),
-                // The heartbeat or the end of the runtime cancelled it.
-                (Err(_), None) => Ended::Lost,
+                // The heartbeat cancelled it, because the lease was lost, or may have run out. If no other worker has the job, it is released.
+                (Err(_), None) => Ended::Complete(Outcome::Released),
             },
         }
     }
@@ -195,7 +217,11 @@ impl Drop for AbortOnDrop {
     }
 }
 
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
+    format!("the handler panicked: {}", panic_message(panic))
+}
+
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let message = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref().cloned());
-    format!("the handler panicked: {}", message.unwrap_or_default())
+    message.unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::config::LONGEST;
+
 /// How long to wait before the next attempt: 1 s, 2 s, 4 s and so on up to 6 hours, each up to a quarter shorter or longer.
 ///
 /// With the 27 attempts of [`Worker`](crate::Worker), the last comes about three days after the first: your database
@@ -36,7 +38,7 @@ impl Backoff {
     /// The wait after this attempt, counted from 1.
     pub(crate) fn after(&self, attempt: u32) -> Duration {
         let jitter = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
-        self.nominal(attempt).mul_f64(0.75 + jitter / 2.0)
+        self.nominal(attempt).min(LONGEST).mul_f64(0.75 + jitter / 2.0)
     }
 
     fn nominal(&self, attempt: u32) -> Duration {

@@ -1,14 +1,45 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{sleep, timeout};
+use twenty_webhook_core::escaped;
 
+use crate::attempt::panic_message;
 use crate::leases::Leases;
 use crate::{Completion, InboxError, JobId, Outcome, Store};
 
+type Alert = dyn Fn(JobId, &str) + Send + Sync;
+
 /// Called for each dead letter, with the job and the error.
-pub(crate) type OnDead = Arc<dyn Fn(JobId, &str) + Send + Sync>;
+#[derive(Clone, Default)]
+pub(crate) struct OnDead(Option<Arc<Alert>>);
+
+impl OnDead {
+    pub(crate) fn new(alert: impl Fn(JobId, &str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(alert)))
+    }
+
+    /// If it panics, later jobs are completed all the same.
+    fn call(&self, job: JobId, error: &str) {
+        let Some(alert) = &self.0 else { return };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| alert(job, error))) {
+            let panic = panic_message(&*panic);
+            tracing::error!(%job, panic = %escaped(&panic), "what is called for dead letters panicked");
+        }
+    }
+}
+
+/// Reports the jobs that are dead because their processes ended: the heartbeat has a thread and a runtime that are no place for others' code.
+pub(crate) async fn report_crashed(on_dead: OnDead, mut dead: mpsc::UnboundedReceiver<(JobId, String)>) {
+    while let Some((job, error)) = dead.recv().await {
+        #[cfg(feature = "metrics")]
+        crate::metrics::dead();
+        tracing::error!(%job, %error, "failed for good: a dead letter");
+        on_dead.call(job, &error);
+    }
+}
 
 /// A job whose attempt has ended.
 pub(crate) struct Ending {
@@ -24,7 +55,7 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(25);
 pub(crate) async fn complete<S: Store>(
     store: S,
     leases: Leases,
-    on_dead: Option<OnDead>,
+    on_dead: OnDead,
     wake: Arc<Notify>,
     mut endings: mpsc::UnboundedReceiver<Ending>,
 ) {
@@ -54,8 +85,8 @@ pub(crate) async fn complete<S: Store>(
         }
         for Completion { id, token, outcome } in completions {
             leases.remove(id, token);
-            if let (Some(on_dead), Outcome::Dead(error)) = (&on_dead, &outcome) {
-                on_dead(id, error);
+            if let Outcome::Dead(error) = &outcome {
+                on_dead.call(id, error);
             }
         }
         drop(uncompleted.into_iter().reduce(merged));

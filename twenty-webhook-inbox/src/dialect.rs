@@ -5,7 +5,7 @@ use sqlx::database::HasStatementCache;
 use sqlx::query::{Query, QueryScalar};
 use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr, SqlStr};
 
-use crate::sql::{BLOCKER, HAS_CAUGHT_UP_EVENT, INFO, STALE, WOKEN};
+use crate::sql::{BLOCKER, HAS_CAUGHT_UP_EVENT, INFO, IS_LISTED, STALE, WOKEN};
 
 /// One database's way to write the statements: the names and expressions in which the two differ.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ impl Dialect {
             ("{stale}", STALE.to_owned()),
             ("{woken}", WOKEN.to_owned()),
             ("{info}", INFO.to_owned()),
+            ("{is_listed}", IS_LISTED.to_owned()),
         ];
         all.extend(words.iter().map(|(word, text)| (*word, (*text).to_owned())));
         let has_caught_up_event =

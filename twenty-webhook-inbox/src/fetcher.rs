@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::attempt::{Attempts, Ended};
 use crate::completer::{ANSWER, Ending};
+use crate::lateness::Time;
 use crate::slots::{Slot, Slots};
 use crate::{Claim, Claimed, ClaimedJob, Completion, Crashed, InboxError, Store};
 
@@ -78,12 +79,18 @@ impl<S: Store> Fetcher<S> {
         let token = getrandom::u64().map_err(InboxError::database)?.cast_signed();
         let claim = Claim { token, limit: slots.len(), lease: config.lease, crashed, order: config.order };
         self.lost.insert(token);
+        let since = Time::now();
         let Claimed { jobs, more, alone_is_due } = answer(self.store.claim(&claim)).await?;
+        let most = config.lease * 2 / 3;
+        if Time::now().since(since) > most {
+            // The leases may run out before a heartbeat can renew them. The next claim releases them first.
+            return Err(InboxError::Deadline(most));
+        }
         self.lost.remove(&token);
         let is_full = jobs.len() >= slots.len();
         let is_alone = jobs.iter().any(|job| job.crashes > 1);
         for (job, slot) in jobs.into_iter().zip(slots) {
-            self.start(job, token, slot);
+            self.start(job, token, since, slot);
         }
         Ok(if alone_is_due || is_alone {
             Next::WhenIdle
@@ -94,9 +101,9 @@ impl<S: Store> Fetcher<S> {
         })
     }
 
-    fn start(&mut self, job: ClaimedJob, token: i64, slot: Slot) {
+    fn start(&mut self, job: ClaimedJob, token: i64, since: Time, slot: Slot) {
         for job in job.merged.iter().chain([&job]) {
-            self.attempts.leases.insert(job.id, token);
+            self.attempts.leases.insert(job.id, token, since);
         }
         let (attempts, endings, wake) = (self.attempts.clone(), self.endings.clone(), Arc::clone(&self.wake));
         let crashed = (job.crashes > 0).then(|| {

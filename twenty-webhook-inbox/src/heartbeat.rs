@@ -1,15 +1,15 @@
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::WorkerConfig;
 use crate::lateness::{Lateness, Time};
 use crate::leases::Leases;
-use crate::{InboxError, Store};
+use crate::{InboxError, JobId, Recovered, Store};
 
-/// Renews a worker's leases, and recovers the jobs of workers that are gone. It has its own thread and connection, so neither a handler
+/// Renews a worker's leases, cancels the handlers of those that it cannot renew, and recovers the jobs of workers that are gone. It has its own thread and connection, so neither a handler
 /// that blocks nor another call to the database can stop it. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
@@ -17,7 +17,13 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(crate) fn start<S: Store>(store: S, config: &WorkerConfig, leases: Leases) -> std::io::Result<Self> {
+    /// Sends the jobs that it recovers as dead letters to `dead`.
+    pub(crate) fn start<S: Store>(
+        store: S,
+        config: &WorkerConfig,
+        leases: Leases,
+        dead: mpsc::UnboundedSender<(JobId, String)>,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = oneshot::channel::<()>();
         let config = config.clone();
         let log = tracing::dispatcher::get_default(Clone::clone);
@@ -26,7 +32,8 @@ impl Heartbeat {
             let _log = tracing::dispatcher::set_default(&log);
             runtime.block_on(async {
                 tokio::select! {
-                    () = run(&store, &config, &leases) => {}
+                    () = run(&store, &config, &leases, &dead) => {}
+                    () = cancel_expired(&config, &leases) => {}
                     _ = stopped => {}
                 }
             });
@@ -37,7 +44,25 @@ impl Heartbeat {
     }
 }
 
-async fn run<S: Store>(store: &S, config: &WorkerConfig, leases: &Leases) {
+/// A worker that is cut off from its database cannot know whether it still has its jobs. Others take a job once its lease has run out.
+async fn cancel_expired(config: &WorkerConfig, leases: &Leases) {
+    // The time until the next one is not enough: the machine may be suspended, or its clock set.
+    let longest = config.lease / 15;
+    loop {
+        let (cancelled, next) = leases.cancel_expired(Time::now());
+        for job in cancelled {
+            tracing::error!(%job, "the lease could not be renewed in time: the handler is cancelled");
+        }
+        sleep(next.unwrap_or(longest).min(longest)).await;
+    }
+}
+
+async fn run<S: Store>(
+    store: &S,
+    config: &WorkerConfig,
+    leases: &Leases,
+    dead: &mpsc::UnboundedSender<(JobId, String)>,
+) {
     let every = config.heartbeat();
     let mut lateness = Lateness::new(every, Time::now());
     let mut connection = None;
@@ -56,7 +81,7 @@ async fn run<S: Store>(store: &S, config: &WorkerConfig, leases: &Leases) {
                 }
             },
         };
-        match timeout(every, renew_and_recover(&own, config, leases, lateness.allowance(now))).await {
+        match timeout(every, renew_and_recover(&own, config, leases, lateness.allowance(now), dead)).await {
             Ok(Ok(())) => {
                 lateness.record(now);
                 connection = Some(own);
@@ -78,8 +103,10 @@ async fn renew_and_recover<S: Store>(
     config: &WorkerConfig,
     leases: &Leases,
     allowance: Option<Duration>,
+    dead: &mpsc::UnboundedSender<(JobId, String)>,
 ) -> Result<(), InboxError> {
-    let (held, blocked) = leases.to_renew(Instant::now());
+    let now = Time::now();
+    let (held, blocked) = leases.to_renew(now.steady);
     for job in blocked {
         tracing::error!(
             %job,
@@ -87,15 +114,20 @@ async fn renew_and_recover<S: Store>(
         );
     }
     let renewed = if held.is_empty() { Vec::new() } else { store.renew(&held, config.lease).await? };
+    leases.renewed(&renewed, now);
     for (job, token) in held {
         if !renewed.contains(&job) {
             leases.lose(job, token);
         }
     }
     let Some(allowance) = allowance else { return Ok(()) };
-    let recovered = store.recover(allowance, config.max_crashes).await?;
-    if recovered > 0 {
-        tracing::warn!(jobs = recovered, "recovered the jobs of a process that is gone");
+    let Recovered { jobs, dead: crashed } = store.recover(allowance, config.max_crashes).await?;
+    if jobs > 0 {
+        tracing::warn!(jobs, "recovered the jobs of a process that is gone");
+    }
+    for job in crashed {
+        // Its other end is there as long as the worker.
+        let _ = dead.send(job);
     }
     Ok(())
 }

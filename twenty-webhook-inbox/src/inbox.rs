@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, RwLock};
 use twenty_webhook_core::WebhookEvent;
 
+use crate::config::LONGEST;
 use crate::group_commit::GroupCommit;
 use crate::{Handler, InboxError, NewJob, Store, Worker};
 
@@ -56,8 +57,8 @@ impl<S: Store> Inbox<S> {
     /// seconds, because Twenty gives up after 5.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self.group_commit = GroupCommit::spawn(self.store.clone(), deadline, Arc::clone(&self.wake));
+        self.deadline = deadline.min(LONGEST);
+        self.group_commit = GroupCommit::spawn(self.store.clone(), self.deadline, Arc::clone(&self.wake));
         self
     }
 

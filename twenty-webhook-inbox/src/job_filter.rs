@@ -15,6 +15,7 @@ use crate::{JobId, JobInfo, State};
 /// let yesterday = SystemTime::now() - Duration::from_hours(24);
 /// let one_record_since_yesterday = JobFilter::all().record("person", "b1d6c7a2").since(yesterday);
 /// let one = JobFilter::id(JobId::new(42));
+/// let if_still_dead = JobFilter::id(JobId::new(42)).state(State::Dead);
 /// # Ok::<(), twenty_webhook_core::EventPatternError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ impl JobFilter {
         }
     }
 
-    /// The job with this id, in any state.
+    /// The job with this id, in any state unless [`state`](Self::state) is set.
     pub fn id(id: JobId) -> Self {
         Self { id: Some(id), limit: 1, ..Self::all() }
     }
@@ -53,6 +54,12 @@ impl JobFilter {
     /// All jobs in this state.
     pub fn in_state(state: State) -> Self {
         Self { state: Some(state), ..Self::all() }
+    }
+
+    /// Only while it is in this state: a job may have changed since you saw it.
+    pub fn state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
     }
 
     /// Only events whose name matches.

@@ -45,7 +45,7 @@ impl Time {
     }
 
     /// The longer of the two clocks' answers.
-    fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         self.steady.saturating_duration_since(earlier.steady).max(wall)
     }

@@ -141,7 +141,9 @@ pub use new_job::NewJob;
 pub use postgres::{PostgresConfig, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore, SqliteTransaction};
-pub use store::{Change, Claim, Claimed, ClaimedJob, Completion, Crashed, Maintenance, Order, Outcome, Store};
+pub use store::{
+    Change, Claim, Claimed, ClaimedJob, Completion, Crashed, Maintenance, Order, Outcome, Recovered, Store,
+};
 #[cfg(feature = "axum")]
 pub use twenty_webhook_axum::TwentyWebhookLayer;
 pub use twenty_webhook_core::{Action, EventName, EventRouter, ReplayKey, Secret, Verifier, WebhookEvent};

@@ -36,6 +36,11 @@ pub(crate) fn attempt(ended: &Ended) {
     counter!("twenty_webhook_inbox_attempts_total", "outcome" => outcome).increment(1);
 }
 
+/// A job whose last attempt crashed its process.
+pub(crate) fn dead() {
+    counter!("twenty_webhook_inbox_attempts_total", "outcome" => "dead").increment(1);
+}
+
 /// Sets the gauges for as long as a worker runs.
 pub(crate) async fn gauges<S: Store>(inbox: Inbox<S>) {
     loop {

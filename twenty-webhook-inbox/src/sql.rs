@@ -34,9 +34,13 @@ pub(crate) const BLOCKER: &str = "coalesce(
                 AND (o.failing_since IS NULL OR o.failing_since >= $2 OR o.run_at <= {now}))) LIMIT 1)
     ) END)";
 
-/// Whether a newer state of the record is done.
-pub(crate) const STALE: &str = "({this}.dated AND EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
-    AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq))";
+/// Whether a newer state of the record is done, alone or in a batch. A batch is not stale, because another of its records may be newer.
+pub(crate) const STALE: &str = "({this}.dated AND (
+    EXISTS (SELECT 1 FROM {jobs} d WHERE d.lane = {this}.lane AND d.scope = {this}.scope AND d.state = 3
+        AND d.order_at >= {this}.order_at AND (d.order_at, d.event_date) > ({this}.order_at, {this}.event_date) AND d.dated AND d.seq <> {this}.seq)
+    OR EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = {this}.lane AND l.order_at >= {this}.order_at
+        AND (SELECT (l.order_at, d.event_date) > ({this}.order_at, {this}.event_date) FROM {jobs} d
+            WHERE d.seq = l.seq AND d.scope = {this}.scope AND d.state + 0 = 3))))";
 
 /// Of the jobs that waited for one of `{ids}`, the next of each lane. It must wake the one after it, so it has followers.
 pub(crate) const WOKEN: &str = "
@@ -72,14 +76,17 @@ pub(crate) const BURST: &str =
 
 pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state + 0 = 0";
 
-/// Recovers jobs whose process ended. `$1` is how long ago a lease must have run out, `$2` how many crashes make a job dead.
-pub(crate) const RECOVER: &str = "UPDATE {jobs} SET state = CASE WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
+/// Recovers jobs whose process ended. `$1` is how long ago a lease must have run out, `$2` how many crashes make a job dead. One that was
+/// erased meanwhile is not tried again.
+pub(crate) const RECOVER: &str = "UPDATE {jobs} SET
+    state = CASE WHEN body IS NULL THEN 3 WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
     run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_until = NULL,
-    finished_at = {now}, last_error = 'its process ended while it was handled'
+    finished_at = {now}, last_error = CASE WHEN body IS NOT NULL THEN 'its process ended while it was handled' END
     WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 2 AND lease_until < {now} - $1 {skip_locked})
-    RETURNING seq, has_followers";
+    RETURNING seq, has_followers, state, last_error";
 
-pub(crate) const RELEASE_CLAIM: &str = "UPDATE {jobs} SET state = 0, lease_token = NULL, lease_until = NULL
+pub(crate) const RELEASE_CLAIM: &str =
+    "UPDATE {jobs} SET state = CASE WHEN body IS NULL THEN 3 ELSE 0 END, lease_token = NULL, lease_until = NULL
     WHERE state = 2 AND lease_token = $1 RETURNING seq, has_followers";
 
 pub(crate) const DELETE_DONE: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 3
@@ -97,9 +104,9 @@ pub(crate) const REPAIR_DUE: [&str; 2] = [
         WHERE state = 0 AND crashes > 0 AND run_at > {now} + 5000 AND finished_at > {now} + 5000",
 ];
 
-/// `$1` is the length of a lease.
+/// A lease that ends later than its own length from now. Other workers may have longer leases than this one.
 pub(crate) const REPAIR_LEASES: &str =
-    "UPDATE {jobs} SET lease_until = {now} + $1 WHERE state = 2 AND lease_until > {now} + 2 * $1 + 5000";
+    "UPDATE {jobs} SET lease_until = {now} + lease_len WHERE state = 2 AND lease_until > {now} + lease_len + 5000";
 
 pub(crate) const REPAIR_DONE: &str =
     "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";
@@ -120,16 +127,20 @@ pub(crate) const PAUSE: &str =
 pub(crate) const RESUME: &str = "DELETE FROM {settings} WHERE name = 'paused'";
 pub(crate) const IS_PAUSED: &str = "SELECT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
 
+/// `{is_listed}` in the changes by operators: whether the job is still in the public state `$2`, if that is not -1. See [`listed`].
+pub(crate) const IS_LISTED: &str =
+    "($2 = -1 OR $2 = CASE WHEN state > 1 THEN state + 0 WHEN attempts > 0 THEN 1 ELSE 0 END)";
+
 pub(crate) const RETRY: &str =
     "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, run_at = {now}
-    WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL";
+    WHERE seq {ids} AND (state = 4 OR state <= 1 AND (attempts > 0 OR crashes > 0)) AND body IS NOT NULL AND {is_listed}";
 pub(crate) const RERUN: &str =
     "UPDATE {jobs} SET state = 0, attempts = 0, crashes = 0, failing_since = NULL, last_error = NULL,
-    run_at = {now} WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL";
-pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2";
+    run_at = {now} WHERE seq {ids} AND state + 0 = 3 AND body IS NOT NULL AND {is_listed}";
+pub(crate) const DELETE: &str = "DELETE FROM {jobs} WHERE seq {ids} AND state <> 2 AND {is_listed}";
 pub(crate) const ERASE: &str =
     "UPDATE {jobs} SET body = NULL, last_error = NULL, state = CASE WHEN state < 2 THEN 3 ELSE state END,
-    finished_at = coalesce(finished_at, {now}) WHERE seq {ids} AND body IS NOT NULL";
+    finished_at = coalesce(finished_at, {now}) WHERE seq {ids} AND body IS NOT NULL AND {is_listed}";
 
 /// Reads a page, by an index where there is one.
 pub(crate) fn page(filter: &JobFilter) -> &'static str {
@@ -160,6 +171,18 @@ pub(crate) fn state(number: i16, attempts: u32) -> State {
         2 => State::Running,
         3 => State::Done,
         _ => State::Dead,
+    }
+}
+
+/// The public state in [`IS_LISTED`].
+pub(crate) fn listed(state: Option<State>) -> i32 {
+    match state {
+        None => -1,
+        Some(State::Pending) => 0,
+        Some(State::Retrying) => 1,
+        Some(State::Running) => 2,
+        Some(State::Done) => 3,
+        Some(State::Dead) => 4,
     }
 }
 
@@ -225,6 +248,24 @@ where
         }
     }
     Ok(followed)
+}
+
+/// What [`RECOVER`] did.
+pub(crate) fn recovered<'r, R>(rows: &'r [R]) -> Result<crate::Recovered, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i16: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let mut dead = Vec::new();
+    for row in rows {
+        if row.try_get::<i16, _>("state")? == 4 {
+            dead.push((crate::JobId::new(row.try_get("seq")?), row.try_get("last_error")?));
+        }
+    }
+    Ok(crate::Recovered { jobs: rows.len() as u64, dead })
 }
 
 pub(crate) fn key(bytes: Vec<u8>) -> ReplayKey {

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use twenty_webhook_core::ReplayKey;
 
-use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob};
+use crate::{Counts, InboxError, JobFilter, JobId, JobInfo, NewJob, State};
 
 /// The database of an inbox.
 ///
@@ -64,11 +64,11 @@ pub trait Store: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
     /// Recovers jobs whose lease expired more than `late` ago, because their process ended or lost the database. Each counts as a crash, not
-    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`. Returns how many there were.
+    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`.
     ///
     /// # Errors
     /// If the database fails.
-    fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    fn recover(&self, late: Duration, max_crashes: u32) -> impl Future<Output = Result<Recovered, InboxError>> + Send;
 
     /// Deletes jobs past their retention, and repairs timestamps left in the future after the clock was set back. Returns whether there
     /// is more to delete.
@@ -107,11 +107,17 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// If the database fails.
     fn find(&self, id: JobId) -> impl Future<Output = Result<Option<(JobInfo, Option<Bytes>)>, InboxError>> + Send;
 
-    /// Changes these jobs, where their state allows it. Returns how many it changed.
+    /// Changes these jobs, where their state allows it, and is `state` if there is one: they may have changed since they were listed. Returns
+    /// how many it changed.
     ///
     /// # Errors
     /// If the database fails.
-    fn change(&self, change: Change, ids: &[JobId]) -> impl Future<Output = Result<u64, InboxError>> + Send;
+    fn change(
+        &self,
+        change: Change,
+        ids: &[JobId],
+        state: Option<State>,
+    ) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
     /// Pauses or resumes all workers on this database. The setting must survive a restart.
     ///
@@ -180,6 +186,15 @@ pub struct Claimed {
     pub more: bool,
     /// Whether a job is due that crashed twice and that [`Claim::crashed`] did not allow.
     pub alone_is_due: bool,
+}
+
+/// What [`Store::recover`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// How many jobs there were.
+    pub jobs: u64,
+    /// Those of them that are dead letters now, and why.
+    pub dead: Vec<(JobId, String)>,
 }
 
 /// A job under a lease.
@@ -252,16 +267,14 @@ pub struct Maintenance {
     pub retention: Duration,
     /// Deletes dead letters whose last attempt ended longer ago. `None` keeps them.
     pub dead_retention: Option<Duration>,
-    /// The length of a lease. A lease that ends later than that was made before the clock was set back.
-    pub lease: Duration,
     /// Deletes at most this many of each. The default is 500.
     pub limit: u32,
 }
 
 impl Maintenance {
     /// Keeps done jobs for this long, and dead letters forever.
-    pub fn new(retention: Duration, lease: Duration) -> Self {
-        Self { retention, dead_retention: None, lease, limit: 500 }
+    pub fn new(retention: Duration) -> Self {
+        Self { retention, dead_retention: None, limit: 500 }
     }
 }
 

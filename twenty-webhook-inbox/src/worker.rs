@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::attempt::Attempts;
-use crate::completer::{OnDead, complete};
-use crate::config::WorkerConfig;
+use crate::completer::{OnDead, complete, report_crashed};
+use crate::config::{LONGEST, WorkerConfig};
 use crate::fetcher::Fetcher;
 use crate::handler::ErasedHandler;
 use crate::heartbeat::Heartbeat;
@@ -28,6 +28,7 @@ use crate::{Backoff, Inbox, JobId, Store, maintenance};
 /// | returns [`HandlerError::permanent`](crate::HandlerError::permanent) | it is a dead letter now |
 /// | returns [`HandlerError::retry_after`](crate::HandlerError::retry_after) | it is tried again then |
 /// | is under way when its process is killed | another worker, or the next process, takes the job [soon](Self::recover_after) |
+/// | is under way while its worker is [that long](Self::recover_after) cut off from the database | it is cancelled, because another worker may take the job; the attempt does not count |
 /// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is released, and the attempt does not count |
 /// | blocks its thread (no `.await`) beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
 ///
@@ -64,12 +65,12 @@ pub struct Worker<S> {
     name: String,
     handler: ErasedHandler,
     config: WorkerConfig,
-    on_dead: Option<OnDead>,
+    on_dead: OnDead,
 }
 
 impl<S: Store> Worker<S> {
     pub(crate) fn new(inbox: Inbox<S>, name: String, handler: ErasedHandler) -> Self {
-        Self { inbox, name, handler, config: WorkerConfig::default(), on_dead: None }
+        Self { inbox, name, handler, config: WorkerConfig::default(), on_dead: OnDead::default() }
     }
 
     /// Sets how many jobs are handled at a time. The default is 8.
@@ -98,7 +99,7 @@ impl<S: Store> Worker<S> {
 
     /// Sets how long an attempt may take. The default is a minute.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.config.timeout = timeout;
+        self.config.timeout = timeout.min(LONGEST);
         self
     }
 
@@ -112,7 +113,7 @@ impl<S: Store> Worker<S> {
     /// Sets how long a lease is: after this long without a heartbeat a worker's jobs are given to others. The default is 15 seconds, the
     /// least is 3. All workers on one inbox should agree on it.
     pub fn recover_after(mut self, lease: Duration) -> Self {
-        self.config.lease = lease.max(Duration::from_secs(3));
+        self.config.lease = lease.clamp(Duration::from_secs(3), LONGEST);
         self
     }
 
@@ -155,15 +156,19 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Calls `alert` for each dead letter, with the job and the error. It must not block.
+    /// Calls `alert` for each dead letter, with the job and the error. It must not block. If it panics, that is logged. For a job that
+    /// crashed its process too often, the worker that notices calls it.
     pub fn on_dead(mut self, alert: impl Fn(JobId, &str) + Send + Sync + 'static) -> Self {
-        self.on_dead = Some(Arc::new(alert));
+        self.on_dead = OnDead::new(alert);
         self
     }
 
     /// Handles jobs until `shutdown` completes with any output. Returns when no job is under way.
     ///
     /// If the database fails, the worker logs it and tries again.
+    ///
+    /// # Panics
+    /// If one of its own tasks panics, such as in a [`Store`] of yours. A handler that panics only fails its attempt.
     pub async fn run_until(self, shutdown: impl Future) {
         let (stop, stopped) = oneshot::channel::<()>();
         // In a separate task: jobs go on while the caller polls something else.
@@ -182,10 +187,11 @@ impl<S: Store> Worker<S> {
     }
 
     async fn run(self, stop: impl Future<Output = ()>) {
-        let leases = Leases::default();
+        let leases = Leases::new(self.config.lease);
+        let (crashed, dead) = mpsc::unbounded_channel();
         let mut stop = std::pin::pin!(stop.fuse());
         let heartbeat = loop {
-            match Heartbeat::start(self.inbox.store.clone(), &self.config, leases.clone()) {
+            match Heartbeat::start(self.inbox.store.clone(), &self.config, leases.clone(), crashed.clone()) {
                 Ok(heartbeat) => break heartbeat,
                 Err(error) => tracing::error!(%error, "a worker cannot start its heartbeat, and tries again"),
             }
@@ -194,14 +200,17 @@ impl<S: Store> Worker<S> {
                 () = sleep(Duration::from_secs(1)) => {}
             }
         };
+        drop(crashed);
         let slots = Slots::new(self.config.concurrency);
         let (cut_off, when_cut_off) = watch::channel(false);
         let (endings, ended) = mpsc::unbounded_channel();
         let store = self.inbox.store.clone();
         let mut background = JoinSet::new();
-        background.spawn(maintenance::run(self.inbox.clone(), self.config.lease, self.config.heartbeat()));
+        background.spawn(maintenance::run(self.inbox.clone(), self.config.heartbeat()));
         #[cfg(feature = "metrics")]
         background.spawn(crate::metrics::gauges(self.inbox.clone()));
+        let mut reports = JoinSet::new();
+        reports.spawn(report_crashed(self.on_dead.clone(), dead));
         let mut completer = JoinSet::new();
         completer.spawn(complete(store.clone(), leases.clone(), self.on_dead, Arc::clone(&self.inbox.wake), ended));
         let attempts = Attempts {
@@ -223,7 +232,19 @@ impl<S: Store> Worker<S> {
             lost: HashSet::new(),
             crashed: Arc::default(),
         };
-        fetcher.run_until(stop).await;
+        // Without one of the two, handlers would be called, and their jobs never completed, or given to others at the same time.
+        let ended = tokio::select! {
+            () = fetcher.run_until(stop) => None,
+            ended = completer.join_next() => Some(("the task that completes jobs", ended)),
+            ended = reports.join_next() => Some(("the heartbeat", ended)),
+        };
+        if let Some((what, ended)) = ended {
+            tracing::error!("{what} has ended: the worker ends");
+            if let Some(Err(error)) = ended {
+                resume(error);
+            }
+            panic!("{what} has ended");
+        }
         let Fetcher { store, lost, mut running, endings, .. } = fetcher;
         drop(endings);
         let all_ended = async { while running.join_next().await.is_some() {} };
@@ -243,6 +264,8 @@ impl<S: Store> Worker<S> {
             tracing::warn!("cannot complete the last jobs: another worker takes them when their lease has run out");
         }
         drop(heartbeat);
+        let all_reported = async { while reports.join_next().await.is_some() {} };
+        let _ = timeout(Duration::from_secs(1), all_reported).await;
     }
 }
 

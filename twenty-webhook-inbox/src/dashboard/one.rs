@@ -8,7 +8,8 @@ use crate::dashboard::text::{ago, from_now, indented, utc, visible};
 const LARGEST: usize = 512 << 10;
 
 pub(super) fn page(job: &JobInfo, body: Option<&[u8]>, acts: bool) -> Markup {
-    let this = Params { job: job.id.to_string(), ..Params::default() };
+    // As it is shown: what has become of it since is not changed.
+    let shown = Params { job: job.id.to_string(), state: job.state.to_string(), ..Params::default() };
     html! {
         h1 { a href="?" { "Inbox" } " / job " (job.id) }
         dl {
@@ -34,7 +35,7 @@ pub(super) fn page(job: &JobInfo, body: Option<&[u8]>, acts: bool) -> Markup {
             div.actions {
                 @for action in [Action::Retry, Action::Rerun, Action::Delete] {
                     @if action.applies_to(job.state) {
-                        a.button.danger[action == Action::Delete] href=(this.link(|params| params.confirm = Some(action))) {
+                        a.button.danger[action == Action::Delete] href=(shown.link(|params| params.confirm = Some(action))) {
                             (action.label()) " …"
                         }
                     }

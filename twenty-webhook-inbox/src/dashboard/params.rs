@@ -73,14 +73,15 @@ impl Params {
     }
 
     pub(super) fn filter(&self) -> Result<JobFilter, DashboardError> {
-        if let Some(id) = self.job()? {
-            return Ok(JobFilter::id(id));
-        }
-        let mut filter = match State::ALL.into_iter().find(|state| state.as_str() == self.state) {
-            Some(state) => JobFilter::in_state(state),
-            None if self.state.is_empty() => JobFilter::all(),
+        let mut filter = self.job()?.map_or_else(JobFilter::all, JobFilter::id);
+        filter = match State::ALL.into_iter().find(|state| state.as_str() == self.state) {
+            Some(state) => filter.state(state),
+            None if self.state.is_empty() => filter,
             None => return Err(DashboardError::Bad("There is no such state.".to_owned())),
         };
+        if !self.job.is_empty() {
+            return Ok(filter);
+        }
         let name = self.name.trim();
         if !name.is_empty() {
             filter = filter.named(name.parse().map_err(|error| DashboardError::Bad(format!("The name: {error}")))?);
@@ -111,7 +112,7 @@ impl Params {
 
     /// A link to the list that an action was chosen in.
     pub(super) fn back_to_list(&self) -> String {
-        self.link(|params| params.job = String::new())
+        if self.job.is_empty() { self.link(|_| {}) } else { Self::default().encoded() }
     }
 
     fn encoded(&self) -> String {

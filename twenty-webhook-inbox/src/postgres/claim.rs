@@ -26,7 +26,7 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
 
 /// Claims those of the candidates that wait for no other job and are not known. A statement after the one that took the locks, so it sees what
 /// others committed until then.
-const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_until = {now} + $5
+const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_until = {now} + $5, lease_len = $5
     WHERE seq = ANY($1) AND state + 0 = 0 AND body IS NOT NULL AND NOT {is_known} AND (NOT $3 OR {blocker} IS NULL)
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
@@ -47,7 +47,7 @@ const COMPLETE_KNOWN: &str =
     "UPDATE {jobs} SET state = 3, finished_at = {now}, dated = FALSE WHERE seq = ANY($1) AND state + 0 = 0
     RETURNING seq, has_followers";
 
-const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3
+const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3, lease_len = $3
     WHERE seq = ANY($1) AND state + 0 < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
@@ -130,8 +130,17 @@ impl PostgresStore {
 
     async fn burst(&self, tx: &mut PgConnection, candidate: &Candidate, order: Order) -> Result<Burst, sqlx::Error> {
         let (Some(quiet), Some((lane, scope))) = (order.coalesce, &candidate.burst) else { return Ok(Burst::One) };
-        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(tx).await?;
-        burst(candidate.seq, &rows, quiet)
+        let rows = self.dialect.query(sql::BURST).bind(lane).bind(scope).fetch_all(&mut *tx).await?;
+        let mut seqs = match burst(candidate.seq, &rows, quiet)? {
+            Burst::Merged(seqs) => seqs,
+            other => return Ok(other),
+        };
+        // Another claim may have locked some of them as its candidates, and wait for one of this claim's.
+        let lock = self.dialect.scalar("SELECT seq FROM {jobs} WHERE seq = ANY($1) FOR UPDATE SKIP LOCKED").bind(&seqs);
+        let locked: HashSet<i64> = lock.fetch_all(tx).await?.into_iter().collect();
+        let free = seqs.iter().take_while(|seq| locked.contains(seq)).count();
+        seqs.truncate(free);
+        Ok(if free > 1 { Burst::Merged(seqs) } else { Burst::One })
     }
 
     /// Parks jobs that wait for another one: no claim looks at them until that one ends and wakes them. Its row is locked meanwhile: either

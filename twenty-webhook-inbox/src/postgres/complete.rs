@@ -9,13 +9,16 @@ use crate::{Completion, Outcome, sql};
 
 /// `$7` is whether jobs that others wait for are completed, too. The lists are not joined: if the table was empty when it was last analysed, a
 /// planner would read all jobs, and look up each in the lists.
-const COMPLETE: &str = "UPDATE {jobs} SET state = ($3::smallint[])[{at}], lease_token = NULL, lease_until = NULL,
+///
+/// A job that was erased meanwhile is not tried again, and its error is not kept.
+const COMPLETE: &str = "UPDATE {jobs} SET lease_token = NULL, lease_until = NULL,
+    state = CASE WHEN ($3::smallint[])[{at}] = 0 AND body IS NULL THEN 3 ELSE ($3::smallint[])[{at}] END,
     attempts = attempts + ($6::boolean[])[{at}]::int,
     run_at = CASE WHEN ($3::smallint[])[{at}] = 0 THEN {now} + ($4::bigint[])[{at}] ELSE run_at END,
     finished_at = CASE WHEN ($6::boolean[])[{at}] THEN {now} ELSE finished_at END,
     failing_since = CASE WHEN NOT ($6::boolean[])[{at}] THEN failing_since WHEN ($3::smallint[])[{at}] = 3 THEN NULL
         ELSE coalesce(failing_since, {now}) END,
-    last_error = CASE WHEN ($6::boolean[])[{at}] THEN ($5::text[])[{at}] ELSE last_error END
+    last_error = CASE WHEN body IS NULL THEN NULL WHEN ($6::boolean[])[{at}] THEN ($5::text[])[{at}] ELSE last_error END
     WHERE seq = ANY($1) AND state + 0 = 2 AND lease_token = ($2::bigint[])[{at}] AND ($7 OR NOT has_followers)
     RETURNING seq, has_followers";
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl Inbox<PostgresStore> {
 /// let inbox = PostgresConfig::new("postgres://user:password@localhost/crm")?.schema("webhooks").open().await?;
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct PostgresConfig {
     options: PgConnectOptions,
@@ -49,13 +50,27 @@ pub struct PostgresConfig {
     transaction_pooling: bool,
 }
 
+/// Without the password, which sqlx would print.
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("host", &self.options.get_host())
+            .field("port", &self.options.get_port())
+            .field("database", &self.options.get_database())
+            .field("schema", &self.schema)
+            .field("transaction_pooling", &self.transaction_pooling)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Longer than a server that works takes to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Runs on every new connection. It changes `synchronous_commit` only if that is `off`, because all other values wait for the disk. If a
-/// client vanishes or is stopped in the middle of a transaction, its locks are free within half a minute.
+/// client vanishes or is stopped in the middle of a transaction, its locks are free within half a minute. A claim takes locks, and then must
+/// see what others committed until then.
 const SESSION: &str =
-    "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+    "SELECT set_config('default_transaction_isolation', 'read committed', false), set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END, false),
     set_config('idle_in_transaction_session_timeout', '15s', false), set_config('lock_timeout', '10s', false),
     set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
@@ -72,7 +87,7 @@ const READ: &str = "SELECT set_config('enable_seqscan', 'off', false)";
 
 /// The same as [`SESSION`], for a session that other programs use between two transactions. The connection to the server is the pooler's.
 pub(super) const BEGIN: &str =
-    "BEGIN; SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END, true),
     set_config('idle_in_transaction_session_timeout', '15s', true), set_config('lock_timeout', '10s', true)";
 
@@ -107,7 +122,7 @@ impl PostgresConfig {
     /// Each statement is then run in a transaction, which makes its own settings, and is prepared each time: that costs a few round trips to
     /// the pooler. For [`run_in_transaction`](Inbox::run_in_transaction), a handler's own queries need
     /// [`persistent(false)`](sqlx::query::Query::persistent), unless the pooler keeps prepared statements (`PgBouncer` 1.21 or newer with
-    /// `max_prepared_statements`); and `synchronous_commit` is the pooler's or the role's.
+    /// `max_prepared_statements`); and `synchronous_commit` and `default_transaction_isolation` are the pooler's or the role's.
     pub fn transaction_pooling(mut self) -> Self {
         self.transaction_pooling = true;
         // PgBouncer refuses a setting at the start of a session that it does not know.
@@ -241,6 +256,13 @@ impl PostgresConfig {
 }
 
 impl PostgresStore {
+    /// For deliveries. Not from the pool: if the server's host has vanished, each of those in it would hang, one after the other.
+    pub(super) async fn intake_connection(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = PgConnection::connect_with(&self.pool.connect_options()).await?;
+        set(&mut connection, &[SESSION, PLAN_ONCE], self.transaction_pooling).await?;
+        Ok(connection)
+    }
+
     pub(super) async fn another_connection(&self) -> Result<Self, InboxError> {
         let options = PgConnectOptions::clone(&self.pool.connect_options());
         let pool = pool(1, &[SESSION, PLAN_ONCE], self.transaction_pooling);
@@ -249,21 +271,25 @@ impl PostgresStore {
     }
 }
 
+/// Makes the settings of a new connection. Behind a pooler they are made for each transaction.
+async fn set(
+    connection: &mut PgConnection,
+    settings: &[&'static str],
+    transaction_pooling: bool,
+) -> Result<(), sqlx::Error> {
+    for set in settings.iter().filter(|_| !transaction_pooling) {
+        sqlx::query(*set).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 fn pool(connections: u32, settings: &'static [&'static str], transaction_pooling: bool) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ANSWER)
         // They are tested on release. If one dies in between, one statement fails, and is repeated.
         .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                // Behind a pooler they are made for each transaction.
-                for set in settings.iter().filter(|_| !transaction_pooling) {
-                    sqlx::query(*set).execute(&mut *connection).await?;
-                }
-                Ok(())
-            })
-        })
+        .after_connect(move |connection, _| Box::pin(set(connection, settings, transaction_pooling)))
         // Connections to a host that vanished would stay in the pool for a quarter of an hour.
         .after_release(|connection, _| {
             Box::pin(async move {

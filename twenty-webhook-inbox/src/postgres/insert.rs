@@ -1,5 +1,4 @@
 use sqlx::Connection as _;
-use sqlx::pool::PoolConnection;
 
 use crate::NewJob;
 use crate::new_job::lane;
@@ -55,12 +54,11 @@ impl PostgresStore {
                 .bind(members.iter().map(|(_, (.., order_at))| *order_at).collect::<Vec<_>>())
         };
         let mut intake = self.intake.lock().await;
-        let connection = match intake.take() {
-            Some(connection) => Ok(connection),
-            None => self.pool.acquire().await.map(PoolConnection::detach),
+        // It is closed if the insert fails or is cancelled.
+        let mut connection = match intake.take() {
+            Some(connection) => connection,
+            None => self.intake_connection().await?,
         };
-        let mut connection = connection?;
-        // A connection is not used again if the insert failed or was cancelled.
         if self.transaction_pooling {
             let mut tx = connection.begin_with(connect::BEGIN).await?;
             insert.execute(&mut *tx).await?;

@@ -21,7 +21,8 @@ use crate::catch_up_sql::NOTE_LOSS;
 use crate::dialect::Dialect;
 use crate::sql::{self, millis};
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
+    State, Store,
 };
 
 /// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
@@ -95,7 +96,7 @@ impl PostgresStore {
     }
 }
 
-const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $3
+const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $3, lease_len = $3
     WHERE seq = ANY($1) AND state + 0 = 2 AND lease_token = ($2::bigint[])[{at}] RETURNING seq";
 
 impl Store for PostgresStore {
@@ -141,7 +142,7 @@ impl Store for PostgresStore {
         renew.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
 
-    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         let recover = async {
             let mut tx = self.begin().await?;
             let rows = self
@@ -153,7 +154,7 @@ impl Store for PostgresStore {
                 .await?;
             self.wake_followers(&mut tx, &rows).await?;
             tx.commit().await?;
-            Ok(rows.len() as u64)
+            sql::recovered(&rows)
         };
         recover.await.map_err(|error: sqlx::Error| InboxError::database(error))
     }
@@ -167,9 +168,8 @@ impl Store for PostgresStore {
             let delete = self.dialect.query(delete).bind(millis(retention)).bind(i64::from(maintenance.limit));
             most = most.max(self.execute(delete).await?);
         }
-        self.execute(self.dialect.query(sql::REPAIR_LEASES).bind(millis(maintenance.lease))).await?;
         let [due, due_crashed] = sql::REPAIR_DUE;
-        for statement in [due, due_crashed, sql::REPAIR_DONE, sql::WAKE_ALL] {
+        for statement in [due, due_crashed, sql::REPAIR_LEASES, sql::REPAIR_DONE, sql::WAKE_ALL] {
             self.execute(self.dialect.query(statement)).await?;
         }
         Ok(most >= u64::from(maintenance.limit))
@@ -212,9 +212,9 @@ impl Store for PostgresStore {
         Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
     }
 
-    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+    async fn change(&self, change: Change, ids: &[JobId], state: Option<State>) -> Result<u64, InboxError> {
         let ids: Vec<_> = ids.iter().map(|id| id.number()).collect();
-        let changed = self.execute(self.dialect.query(sql::change(change)).bind(ids)).await?;
+        let changed = self.execute(self.dialect.query(sql::change(change)).bind(ids).bind(sql::listed(state))).await?;
         self.execute(self.dialect.query(sql::WAKE_ALL)).await?;
         Ok(changed)
     }

@@ -29,7 +29,8 @@ impl Inbox<PostgresStore> {
     ///
     /// The transaction comes from the pool that the inbox was opened on. Return the same transaction, neither committed nor rolled back. An
     /// error rolls it back, and counts like any handler's error. Effects elsewhere, such as an HTTP call, may still happen twice. A
-    /// connection with `synchronous_commit = off` is refused, because its commits may be lost.
+    /// connection with `synchronous_commit = off` is refused, because its commits may be lost; and one whose transactions are not `read
+    /// committed`, because the heartbeat renews the job's lease meanwhile, and the completion would fail.
     pub fn run_in_transaction<H, F, E>(&self, name: impl Into<String>, handler: H) -> Worker<PostgresStore>
     where
         H: Fn(WebhookEvent, Job, PgTransaction<'static>) -> F + Send + Sync + 'static,
@@ -42,10 +43,15 @@ impl Inbox<PostgresStore> {
             let handle = async move {
                 let completions = job.completions(token, &Outcome::Done);
                 let mut tx = store.handlers.begin().await?;
-                let commit = store.dialect.scalar("SELECT current_setting('synchronous_commit')");
-                let commit: String = commit.fetch_one(&mut *tx).await?;
+                let settings = "SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')";
+                let settings = store.dialect.query_as(settings).fetch_one(&mut *tx);
+                let (commit, isolation): (String, String) = settings.await?;
                 if commit == "off" {
                     return Err(InboxError::database("synchronous_commit is off: the commit might be lost").into());
+                }
+                if isolation != "read committed" {
+                    let why = format!("the transaction is {isolation}: it must be read committed");
+                    return Err(InboxError::database(why).into());
                 }
                 let mut tx = handler(event, job, tx).await.map_err(Into::into)?;
                 let (still_held, _) = store.complete_in(&mut tx, &completions).await?;

@@ -3,12 +3,14 @@ use sqlx::sqlite::SqliteRow;
 use crate::sqlite::{SqliteStore, Tx, json};
 use crate::{Completion, Outcome, sql};
 
-pub(super) const COMPLETE: &str = "UPDATE {jobs} SET state = s.state, lease_token = NULL, lease_until = NULL,
+/// A job that was erased meanwhile is not tried again, and its error is not kept.
+pub(super) const COMPLETE: &str = "UPDATE {jobs} SET state = CASE WHEN s.state = 0 AND {this}.body IS NULL THEN 3 ELSE s.state END,
+    lease_token = NULL, lease_until = NULL,
     attempts = {this}.attempts + s.counts,
     run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
     finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,
     failing_since = CASE WHEN NOT s.counts THEN {this}.failing_since WHEN s.state = 3 THEN NULL ELSE coalesce({this}.failing_since, {now}) END,
-    last_error = CASE WHEN s.counts THEN s.error ELSE {this}.last_error END
+    last_error = CASE WHEN {this}.body IS NULL THEN NULL WHEN s.counts THEN s.error ELSE {this}.last_error END
     FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token, value ->> 2 AS state, value ->> 3 AS delay, value ->> 4 AS error,
         value ->> 5 AS counts FROM json_each($1)) AS s
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq, {this}.has_followers";

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,13 +47,20 @@ impl Inbox<SqliteStore> {
 /// let inbox = SqliteConfig::new("inbox.db").open_existing().await?; // fails if the file does not exist
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct SqliteConfig {
     path: PathBuf,
     options: SqliteConnectOptions,
     /// Whether the file may hold tables of another program.
     shares: bool,
+}
+
+/// Without the options: one of a pool may be the key of an encrypted file.
+impl fmt::Debug for SqliteConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteConfig").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// How long to wait for another process that has the file locked.
@@ -284,6 +292,13 @@ mod tests {
             sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await.unwrap();
             assert!(check_is_durable(&mut connection).await.is_err());
         }
+    }
+
+    #[test]
+    fn the_key_of_an_encrypted_file_is_not_in_debug() {
+        let options = SqliteConnectOptions::new().pragma("key", "canary");
+        let text = format!("{:?}", SqliteConfig { options, ..SqliteConfig::new("app.db") });
+        assert!(text.contains("app.db") && !text.contains("canary"), "{text}");
     }
 
     #[tokio::test]

@@ -29,7 +29,8 @@ use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Store,
+    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
+    State, Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
@@ -89,7 +90,7 @@ impl SqliteStore {
     }
 }
 
-const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2
+const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2, lease_len = $2
     FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
 
@@ -154,17 +155,17 @@ impl Store for SqliteStore {
         Ok(renewed.into_iter().map(JobId::new).collect())
     }
 
-    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         self.file.check()?;
         let running = self.dialect.scalar("SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 2)");
         if !running.fetch_one(&self.read).await.map_err(InboxError::database)? {
-            return Ok(0);
+            return Ok(Recovered::default());
         }
         self.transaction(move |this, mut tx| async move {
             let recover = this.dialect.query(sql::RECOVER).bind(millis(late)).bind(max_crashes);
             let rows = recover.fetch_all(&mut *tx).await?;
             this.wake_followers(&mut tx, &rows).await?;
-            Ok((rows.len() as u64, tx))
+            Ok((sql::recovered(&rows)?, tx))
         })
         .await
     }
@@ -210,10 +211,10 @@ impl Store for SqliteStore {
         Ok(Some((sql::info(&row).map_err(InboxError::database)?, body.map(Bytes::from))))
     }
 
-    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+    async fn change(&self, change: Change, ids: &[JobId], state: Option<State>) -> Result<u64, InboxError> {
         let ids = json(&ids.iter().map(|id| id.number()).collect::<Vec<_>>());
         self.transaction(move |this, mut tx| async move {
-            let change = this.dialect.query(sql::change(change)).bind(ids);
+            let change = this.dialect.query(sql::change(change)).bind(ids).bind(sql::listed(state));
             let changed = change.execute(&mut *tx).await?.rows_affected();
             this.dialect.query(sql::WAKE_ALL).execute(&mut *tx).await?;
             Ok((changed, tx))
@@ -249,8 +250,7 @@ impl SqliteStore {
         for repair in sql::REPAIR_DUE {
             self.dialect.query(repair).execute(&mut **tx).await?;
         }
-        let leases = self.dialect.query(sql::REPAIR_LEASES).bind(millis(maintenance.lease));
-        leases.execute(&mut **tx).await?;
+        self.dialect.query(sql::REPAIR_LEASES).execute(&mut **tx).await?;
         self.dialect.query(sql::REPAIR_DONE).execute(&mut **tx).await?;
         self.dialect.query(sql::WAKE_ALL).execute(&mut **tx).await?;
         Ok(most >= u64::from(maintenance.limit))

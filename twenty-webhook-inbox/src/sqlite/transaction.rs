@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
-use sqlx::{Execute, Executor, Sqlite};
+use sqlx::{Execute, Executor, Sqlite, SqliteConnection};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -44,7 +44,8 @@ impl Inbox<SqliteStore> {
     /// # Ok(()) }
     /// ```
     ///
-    /// An error of either part counts like any handler's error. Effects elsewhere, such as an HTTP call, may still happen twice.
+    /// An error of either part counts like any handler's error. After some errors SQLite rolls back the whole transaction; then the attempt
+    /// fails, even if the closure ignores the error. Effects elsewhere, such as an HTTP call, may still happen twice.
     pub fn run_in_transaction<H, F, W, E>(&self, name: impl Into<String>, handler: H) -> Worker<SqliteStore>
     where
         H: Fn(WebhookEvent, Job) -> F + Send + Sync + 'static,
@@ -70,8 +71,7 @@ impl Inbox<SqliteStore> {
 /// SQLite's write transaction, for a closure that is not async: see [`Inbox::run_in_transaction`].
 #[derive(Debug)]
 pub struct SqliteTransaction {
-    /// Taken out when the time is over.
-    tx: Arc<Mutex<Option<Tx>>>,
+    open: Arc<Mutex<Open>>,
     runtime: Handle,
 }
 
@@ -81,7 +81,7 @@ impl SqliteTransaction {
     /// # Errors
     /// If the database fails, or the half second is over.
     pub fn execute<'q>(&mut self, query: impl Execute<'q, Sqlite> + 'q) -> Result<SqliteQueryResult, sqlx::Error> {
-        self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.execute(query).await })
+        self.run(async |tx| tx.execute(query).await)
     }
 
     /// Executes a statement, and returns its rows.
@@ -89,7 +89,7 @@ impl SqliteTransaction {
     /// # Errors
     /// If the database fails, or the half second is over.
     pub fn fetch_all<'q>(&mut self, query: impl Execute<'q, Sqlite> + 'q) -> Result<Vec<SqliteRow>, sqlx::Error> {
-        self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.fetch_all(query).await })
+        self.run(async |tx| tx.fetch_all(query).await)
     }
 
     /// Executes a statement, and returns its first row, if there is one.
@@ -100,12 +100,44 @@ impl SqliteTransaction {
         &mut self,
         query: impl Execute<'q, Sqlite> + 'q,
     ) -> Result<Option<SqliteRow>, sqlx::Error> {
-        self.runtime.block_on(async { tx(&mut *self.tx.lock().await)?.fetch_optional(query).await })
+        self.run(async |tx| tx.fetch_optional(query).await)
+    }
+
+    fn run<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        self.runtime.block_on(async {
+            let open = &mut *self.open.lock().await;
+            let tx = open.tx.as_mut().filter(|_| !open.is_rolled_back);
+            let why = if open.is_rolled_back { ROLLED_BACK.to_owned() } else { too_long() };
+            let tx = tx.ok_or(sqlx::Error::Protocol(why))?;
+            let done = statement(tx).await;
+            open.is_rolled_back = done.is_err() && is_rolled_back(tx).await;
+            done
+        })
     }
 }
 
-fn tx(tx: &mut Option<Tx>) -> Result<&mut sqlx::SqliteConnection, sqlx::Error> {
-    tx.as_deref_mut().ok_or_else(|| sqlx::Error::Protocol(format!("the transaction took longer than {LONGEST:?}")))
+#[derive(Debug)]
+struct Open {
+    /// Taken out when the time is over.
+    tx: Option<Tx>,
+    /// Also if the handler ignores the error.
+    is_rolled_back: bool,
+}
+
+const ROLLED_BACK: &str = "SQLite has rolled back the transaction, after an error of one of its statements";
+
+fn too_long() -> String {
+    format!("the transaction took longer than {LONGEST:?}")
+}
+
+/// SQLite may end a transaction by itself: if a statement is interrupted, says `OR ROLLBACK`, or meets a full disk. What follows would be
+/// committed, statement by statement. Inside a transaction `BEGIN` fails and changes nothing; otherwise it begins one, to be rolled back.
+async fn is_rolled_back(tx: &mut SqliteConnection) -> bool {
+    let begun = sqlx::query("BEGIN").execute(tx).await;
+    !begun.is_err_and(|error| error.to_string().contains("within a transaction"))
 }
 
 impl SqliteStore {
@@ -129,21 +161,25 @@ impl SqliteStore {
         let deadline = Instant::now() + LONGEST;
         // Also interrupts a long statement.
         begun.lock_handle().await?.set_progress_handler(10_000, move || Instant::now() < deadline);
-        let shared = Arc::new(Mutex::new(Some(begun)));
-        let mut transaction = SqliteTransaction { tx: Arc::clone(&shared), runtime: Handle::current() };
+        let shared = Arc::new(Mutex::new(Open { tx: Some(begun), is_rolled_back: false }));
+        let mut transaction = SqliteTransaction { open: Arc::clone(&shared), runtime: Handle::current() };
         let written = tokio::task::spawn_blocking(move || write(&mut transaction));
         let written = timeout_at(deadline, written).await;
         // Waits for the statement that is under way.
-        let Some(mut tx) = shared.lock().await.take() else { return Err(LeaseLost.into()) };
+        let mut open = shared.lock().await;
+        let Some(mut tx) = open.tx.take() else { return Err(LeaseLost.into()) };
         tx.lock_handle().await?.remove_progress_handler();
+        let is_rolled_back = open.is_rolled_back || is_rolled_back(&mut tx).await;
+        drop(open);
         let written = match written {
             Ok(Ok(written)) => written,
             Ok(Err(error)) => match error.try_into_panic() {
                 Ok(panic) => Err(panicked(&*panic).into()),
                 Err(error) => Err(error.into()),
             },
-            Err(_) => Err(InboxError::database(format!("the transaction took longer than {LONGEST:?}")).into()),
+            Err(_) => Err(InboxError::database(too_long()).into()),
         };
+        let written = if is_rolled_back { written.and(Err(InboxError::database(ROLLED_BACK).into())) } else { written };
         if let Err(error) = written {
             tx.rollback().await?;
             return Err(error);

@@ -44,11 +44,15 @@ on_both!(
     a_burst_without_an_end_is_handled_after_ten_times_the_quiet,
     dead_letters_are_deleted_past_their_retention,
     dead_letters_are_kept_without_one,
+    a_long_lease_of_another_worker_is_left_alone,
 );
 
 fn older(table: &str, by: Duration) -> String {
     let by = by.as_millis();
-    format!("UPDATE {table} SET stored_at = stored_at - {by}, run_at = run_at - {by}, finished_at = finished_at - {by}")
+    format!(
+        "UPDATE {table} SET stored_at = stored_at - {by}, run_at = run_at - {by}, finished_at = finished_at - {by},
+            lease_until = lease_until - {by}"
+    )
 }
 
 /// Claims with bursts that are quiet after a minute.
@@ -109,7 +113,7 @@ async fn some_dead(inbox: &Inbox<impl Store>) {
 
 async fn dead_letters_are_deleted_past_their_retention(inbox: Inbox<impl Store>, age: impl AsyncFn(Duration)) {
     some_dead(&inbox).await;
-    let mut maintenance = Maintenance::new(100 * MINUTE, MINUTE);
+    let mut maintenance = Maintenance::new(100 * MINUTE);
     maintenance.dead_retention = Some(10 * MINUTE);
     age(9 * MINUTE).await;
     inbox.database().maintain(&maintenance).await.unwrap();
@@ -134,7 +138,19 @@ async fn dead_letters_are_deleted_past_their_retention(inbox: Inbox<impl Store>,
 async fn dead_letters_are_kept_without_one(inbox: Inbox<impl Store>, age: impl AsyncFn(Duration)) {
     some_dead(&inbox).await;
     age(100 * 24 * 60 * MINUTE).await;
-    inbox.database().maintain(&Maintenance::new(60 * MINUTE, MINUTE)).await.unwrap();
+    inbox.database().maintain(&Maintenance::new(60 * MINUTE)).await.unwrap();
     let counts = inbox.counts().await.unwrap();
     assert_eq!((counts.dead, counts.done), (2, 0));
+}
+
+/// Workers of two versions may run at once, with other settings.
+async fn a_long_lease_of_another_worker_is_left_alone(inbox: Inbox<impl Store>, age: impl AsyncFn(Duration)) {
+    edit(&inbox, 1).await;
+    let store = inbox.database();
+    assert_eq!(store.claim(&Claim::new(1, 1, 100 * MINUTE)).await.unwrap().jobs.len(), 1);
+    store.maintain(&Maintenance::new(60 * MINUTE)).await.unwrap();
+    age(99 * MINUTE).await;
+    assert_eq!(store.recover(Duration::ZERO, 5).await.unwrap().jobs, 0);
+    age(2 * MINUTE).await;
+    assert_eq!(store.recover(Duration::ZERO, 5).await.unwrap().jobs, 1);
 }

@@ -109,7 +109,15 @@ async fn actions_are_confirmed_and_come_from_the_page_itself() {
     );
     let counts = inbox.counts().await.unwrap();
     assert_eq!((counts.pending, counts.dead), (2, 1));
-    let (answer, _) = ask(&app, Method::POST, "/", own, "job=2&confirm=delete").await;
+    // A page that was loaded before the retry.
+    let (answer, _) = ask(&app, Method::POST, "/", own, "job=1&state=dead&confirm=delete").await;
+    assert_eq!((answer.status(), &answer.headers()["location"]), (StatusCode::SEE_OTHER, &"?".parse().unwrap()));
+    assert_eq!(inbox.counts().await.unwrap().pending, 2, "it is not dead any more");
+    let (_, page) = get(&app, "/?job=2").await;
+    assert!(page.contains("job=2&amp;state=dead"), "{page}");
+    let (_, page) = get(&app, "/?job=2&state=dead&confirm=delete").await;
+    assert!(page.contains("Delete 1 job?") && page.contains(r#"name="state" value="dead""#), "{page}");
+    let (answer, _) = ask(&app, Method::POST, "/", own, "job=2&state=dead&confirm=delete").await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert_eq!(inbox.counts().await.unwrap().dead, 0);
     for form in ["job=1", "confirm=format", "confirm=delete", &"x".repeat(20_000)] {

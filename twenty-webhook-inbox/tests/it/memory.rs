@@ -1,14 +1,14 @@
 //! A store in memory, written with this crate's public API alone. Nothing in it is durable, and tests can make it fail or hang. It has the
 //! rules of order in their shortest form.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
     Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completion, Counts, Crashed, Inbox, InboxError, JobFilter,
-    JobId, JobInfo, Maintenance, NewJob, Outcome, ReplayKey, State, Store, WebhookEvent, Worker,
+    JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store, WebhookEvent, Worker,
 };
 
 use crate::support::{Log, Running, Seen, event, large, ok, until};
@@ -19,6 +19,10 @@ pub(crate) struct Memory {
     pub(crate) down: Arc<AtomicBool>,
     /// Claims, maintenance and the noting of losses never return.
     hangs: Arc<AtomicBool>,
+    /// How many pushes never return.
+    hanging_pushes: Arc<AtomicUsize>,
+    /// Completions and renewals panic.
+    panics: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -69,8 +73,13 @@ impl Row {
             && (other.info.state == State::Running || other.place() < self.place())
     }
 
+    /// Due again, unless it was erased meanwhile.
     fn free(&mut self) {
-        self.info.state = if self.info.attempts == 0 { State::Pending } else { State::Retrying };
+        self.info.state = match self.info.attempts {
+            _ if self.body.is_none() => State::Done,
+            0 => State::Pending,
+            _ => State::Retrying,
+        };
         (self.lease, self.due) = (None, Instant::now());
     }
 }
@@ -92,6 +101,10 @@ impl Memory {
 
 impl Store for Memory {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<(), InboxError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.hanging_pushes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            std::future::pending::<()>().await;
+        }
         self.with(|table| {
             table.groups.push(jobs.iter().map(|job| job.body().len()).sum());
             if jobs.iter().any(|job| table.refused == Some(job.key())) {
@@ -154,13 +167,16 @@ impl Store for Memory {
                         continue;
                     }
                 }
-                let stale = table.rows.iter().any(|other| {
-                    other.info.state == State::Done && row.shares_a_lane_with(other) && {
-                        let date =
-                            |row: &Row| row.new.updated_at().map(|date| (date, row.new.event_date().unwrap_or(0)));
-                        date(row).zip(date(other)).is_some_and(|(this, other)| other > this)
-                    }
-                });
+                // Of a batch, other records may be newer.
+                let is_batch = row.new.record_ids().len() > 1;
+                let stale = !is_batch
+                    && table.rows.iter().any(|other| {
+                        other.info.state == State::Done && row.shares_a_lane_with(other) && {
+                            let date =
+                                |row: &Row| row.new.updated_at().map(|date| (date, row.new.event_date().unwrap_or(0)));
+                            date(row).zip(date(other)).is_some_and(|(this, other)| other > this)
+                        }
+                    });
                 let row = &mut table.rows[index];
                 row.info.state = State::Running;
                 row.lease = Some((claim.token, Instant::now() + claim.lease));
@@ -184,6 +200,7 @@ impl Store for Memory {
     }
 
     async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "in the store");
         self.with(|table| {
             for Completion { id, token, outcome, .. } in completions {
                 let held = |row: &&mut Row| row.info.id == *id && row.lease.is_some_and(|(held, _)| held == *token);
@@ -194,6 +211,7 @@ impl Store for Memory {
                 }
                 (row.lease, row.info.attempts, row.finished) = (None, row.info.attempts + 1, Some(Instant::now()));
                 match outcome.clone() {
+                    Outcome::Retry(..) if row.body.is_none() => row.info.state = State::Done,
                     Outcome::Retry(after, error) => {
                         (row.info.state, row.info.last_error) = (State::Retrying, Some(error));
                         row.due = Instant::now() + after;
@@ -218,6 +236,7 @@ impl Store for Memory {
     }
 
     async fn renew(&self, leases: &[(JobId, i64)], lease: Duration) -> Result<Vec<JobId>, InboxError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "in the store");
         self.with(|table| {
             table.renewals += 1;
             let mut renewed = Vec::new();
@@ -233,17 +252,20 @@ impl Store for Memory {
         })
     }
 
-    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<u64, InboxError> {
+    async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         self.with(|table| {
+            let mut recovered = Recovered::default();
             let gone = |row: &&mut Row| row.lease.is_some_and(|(_, expires_at)| expires_at + late < Instant::now());
-            let recovered = table.rows.iter_mut().filter(gone).map(|row| {
+            for row in table.rows.iter_mut().filter(gone) {
                 row.info.crashes += 1;
                 row.free();
-                if row.info.crashes >= max_crashes {
+                recovered.jobs += 1;
+                if row.info.crashes >= max_crashes && row.body.is_some() {
                     row.info.state = State::Dead;
+                    recovered.dead.push((row.info.id, "its process ended".to_owned()));
                 }
-            });
-            recovered.count() as u64
+            }
+            recovered
         })
     }
 
@@ -295,21 +317,22 @@ impl Store for Memory {
         })
     }
 
-    async fn change(&self, change: Change, ids: &[JobId]) -> Result<u64, InboxError> {
+    async fn change(&self, change: Change, ids: &[JobId], state: Option<State>) -> Result<u64, InboxError> {
         self.with(|table| {
             let mut changed = 0;
             table.rows.retain_mut(|row| {
                 let fits = match change {
                     Change::Retry => match row.info.state {
-                        State::Dead | State::Retrying => true,
+                        State::Dead | State::Retrying => row.body.is_some(),
                         State::Pending => row.info.crashes > 0,
                         State::Running | State::Done => false,
                     },
-                    Change::Rerun => row.info.state == State::Done,
+                    Change::Rerun => row.info.state == State::Done && row.body.is_some(),
                     Change::Delete => row.info.state != State::Running,
                     Change::Erase => row.body.is_some(),
                 };
-                if !fits || !ids.contains(&row.info.id) {
+                let is_listed = ids.contains(&row.info.id) && state.is_none_or(|state| state == row.info.state);
+                if !fits || !is_listed {
                     return true;
                 }
                 changed += 1;
@@ -317,7 +340,7 @@ impl Store for Memory {
                     Change::Delete => return false,
                     Change::Erase => {
                         (row.body, row.info.len) = (None, None);
-                        if row.info.state != State::Running {
+                        if matches!(row.info.state, State::Pending | State::Retrying) {
                             row.info.state = State::Done;
                         }
                     }
@@ -442,6 +465,22 @@ async fn a_short_outage_refuses_no_delivery() {
     stored.into_iter().for_each(Result::unwrap);
 }
 
+/// Also of a delivery alone.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_hangs_is_tried_again() {
+    for deliveries in [1, 40] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        store.hanging_pushes.store(2, Ordering::SeqCst);
+        let events: Vec<_> = (0..deliveries).map(|number| event("person.created", number)).collect();
+        for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
+            stored.unwrap();
+        }
+        assert_eq!(store.hanging_pushes.load(Ordering::SeqCst), 0);
+        assert_eq!(inbox.counts().await.unwrap().pending, deliveries as u64);
+    }
+}
+
 /// A delivery that the database refuses costs no other one of its group.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_refused_costs_no_other() {
@@ -552,6 +591,110 @@ fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
     });
     let text = log.text();
     assert!(text.contains("ERROR") && text.contains("cannot be cancelled: it may run twice at once"), "{text}");
+}
+
+/// Another worker, which is not cut off, may take its jobs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_is_cut_off_cancels_its_handlers_and_releases_their_jobs() {
+    struct Cancelled(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Drop for Cancelled {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (cancelled, mut is_cancelled) = tokio::sync::mpsc::unbounded_channel();
+    let is_first = Arc::new(AtomicBool::new(true));
+    let handler = move |_: WebhookEvent| {
+        let (begun, cancelled) = (begun.clone(), Cancelled(cancelled.clone()));
+        let is_first = is_first.swap(false, Ordering::SeqCst);
+        async move {
+            let _cancelled = cancelled;
+            let _ = begun.send(());
+            if is_first {
+                std::future::pending::<()>().await;
+            }
+            ok()
+        }
+    };
+    let running = Running::start(quick(inbox.worker("test", handler)).recover_after(Duration::from_secs(3)));
+    has_begun.recv().await.unwrap();
+    store.down.store(true, Ordering::SeqCst);
+    tokio::time::timeout(Duration::from_secs(20), is_cancelled.recv()).await.expect("it is cancelled").unwrap();
+    assert!(store.down.load(Ordering::SeqCst));
+    store.down.store(false, Ordering::SeqCst);
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    let info = store.table.lock().unwrap().rows[0].info.clone();
+    assert_eq!((info.attempts, info.crashes), (1, 0), "neither an attempt nor a crash");
+}
+
+/// It waited until a job that runs alone had ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    for number in [1, 2] {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    store.table.lock().unwrap().rows[0].info.crashes = 2;
+    let (called, mut calls) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let handler = {
+        let release = release.clone();
+        move |event: WebhookEvent| {
+            called.send(event.record_id().unwrap().to_owned()).unwrap();
+            let (release, released) = (release.clone(), released.clone());
+            async move {
+                release.notified().await;
+                released.notify_one();
+                ok()
+            }
+        }
+    };
+    let worker = || quick(inbox.worker("test", handler.clone())).recover_after(Duration::from_secs(3));
+    let first = Running::start(worker());
+    assert_eq!(calls.recv().await.unwrap(), "1");
+    // Another worker of this process claims the second job.
+    let second = Running::start(worker());
+    until(&inbox, |counts| counts.running == 2).await;
+    let renewals = {
+        let mut table = store.table.lock().unwrap();
+        let (token, _) = table.rows[1].lease.unwrap();
+        table.rows[1].lease = Some((token ^ 1, Instant::now() + Duration::from_hours(1)));
+        table.renewals
+    };
+    // Both workers renew; after four of them the second one has noticed.
+    let noticed = async {
+        while store.table.lock().unwrap().renewals < renewals + 4 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noticed).await.expect("the heartbeats go on");
+    release.notify_one();
+    until(&inbox, |counts| counts.done == 1).await;
+    first.stop().await;
+    second.stop().await;
+    assert!(calls.try_recv().is_err(), "the second one is another worker's");
+}
+
+/// If it went on, handlers would be called again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_cannot_complete_jobs_or_renew_leases_ends() {
+    for is_quick in [true, false] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        store.panics.store(true, Ordering::SeqCst);
+        let handler = move |_: WebhookEvent| async move { if is_quick { ok() } else { std::future::pending().await } };
+        let worker = inbox.worker("test", handler).recover_after(Duration::from_secs(3));
+        let running = tokio::spawn(worker.run_until(std::future::pending::<()>()));
+        let ended = tokio::time::timeout(Duration::from_secs(20), running).await.expect("it ends");
+        assert!(ended.unwrap_err().is_panic());
+    }
 }
 
 /// Large deliveries that gather during a commit do not all go into one statement.

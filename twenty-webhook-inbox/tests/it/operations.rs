@@ -65,8 +65,9 @@ async fn an_older_inbox_is_brought_up_to_date() {
     assert_eq!(inbox.progress("w", "watermark").await.unwrap(), None);
 }
 
-/// Undoes the second and the third step.
-const FIRST_VERSION: [&str; 7] = [
+/// Undoes the second step and those after it.
+const FIRST_VERSION: [&str; 8] = [
+    "ALTER TABLE {prefix}jobs DROP COLUMN lease_len",
     "ALTER TABLE {prefix}lanes DROP COLUMN record_id",
     "ALTER TABLE {prefix}lanes DROP COLUMN order_at",
     "DROP INDEX {index}caught_up",
@@ -236,7 +237,7 @@ mod postgres {
             inbox.store(&event("person.created", usize::try_from(token).unwrap())).await.unwrap();
         }
         store.recover(Duration::ZERO, 5).await.unwrap();
-        store.maintain(&Maintenance::new(hour, hour)).await.unwrap();
+        store.maintain(&Maintenance::new(hour)).await.unwrap();
         inbox.counts().await.unwrap();
         inbox.health().await.unwrap();
         for state in [State::Pending, State::Retrying, State::Running, State::Dead] {
@@ -246,7 +247,7 @@ mod postgres {
         store.page(&JobFilter::all(), None, 50).await.unwrap();
         store.page(&JobFilter::all().record("person", "1"), None, 50).await.unwrap();
         for change in [Change::Retry, Change::Rerun, Change::Erase, Change::Delete] {
-            store.change(change, &[JobId::new(1), JobId::new(2), JobId::new(3)]).await.unwrap();
+            store.change(change, &[JobId::new(1), JobId::new(2), JobId::new(3)], None).await.unwrap();
         }
         store.close().await;
     }

@@ -38,6 +38,7 @@ on_both!(
     order_gives_up,
     order_gives_up_and_two_are_due,
     a_late_event_is_stale_and_handled_unless_skipped,
+    a_state_older_than_one_in_a_batch_is_stale,
     a_batch_takes_the_lane_of_each_of_its_records,
     a_record_is_handled_by_one_at_a_time,
     many_jobs_behind_one_starve_no_other,
@@ -254,6 +255,48 @@ async fn a_late_event_is_stale_and_handled_unless_skipped(inbox: Inbox<impl Stor
     until(&inbox, |counts| counts.open() == 0).await;
     running.stop().await;
     assert_eq!(calls.get().len(), 3, "what is destroyed is not updated");
+}
+
+async fn a_state_older_than_one_in_a_batch_is_stale(inbox: Inbox<impl Store>) {
+    let item = |id: &str, second: i64| {
+        let date = twenty_webhook_core::jiff::Timestamp::from_second(1_700_000_000 + second).unwrap();
+        format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
+    };
+    let batch = |items: [String; 2]| {
+        verified(format!(r#"{{"eventName":"person.updated","workspaceId":"w","items":[{}]}}"#, items.join(",")))
+    };
+    inbox.store(&batch([item("a", 5), item("b", 9)])).await.unwrap();
+    let calls = Calls::default();
+    let handler = {
+        let calls = calls.clone();
+        move |event: WebhookEvent, job: Job| {
+            let label = if event.record_id().is_some() { label(&event) } else { "batch".to_owned() };
+            calls.add(format!("{label} {}", if job.is_stale() { "stale" } else { "fresh" }));
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler));
+    until(&inbox, |counts| counts.done == 1).await;
+    let late = [("a", 4), ("a", 5), ("a", 6), ("b", 8), ("c", 1)];
+    for (done, (record, second)) in (2..).zip(late) {
+        store(&inbox, &[("person.updated", record, Some(second))]).await;
+        until(&inbox, |counts| counts.done == done).await;
+    }
+    inbox.store(&batch([item("a", 1), item("d", 1)])).await.unwrap();
+    until(&inbox, |counts| counts.done == 7).await;
+    running.stop().await;
+    assert_eq!(
+        calls.get(),
+        [
+            "batch fresh",
+            "a updated 4 stale",
+            "a updated 5 fresh",
+            "a updated 6 fresh",
+            "b updated 8 stale",
+            "c updated 1 fresh",
+            "batch fresh"
+        ]
+    );
 }
 
 async fn a_batch_takes_the_lane_of_each_of_its_records(inbox: Inbox<impl Store>) {

@@ -22,6 +22,7 @@ enum Step {
     Delete(usize),
     Retry,
     Rerun(usize),
+    Erase(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..20_usize).prop_map(Step::Delete),
         1 => Just(Step::Retry),
         1 => (0..20_usize).prop_map(Step::Rerun),
+        1 => (0..20_usize).prop_map(Step::Erase),
     ]
 }
 
@@ -70,9 +72,16 @@ struct Modelled {
     state: State,
     token: i64,
     crashed: bool,
+    erased: bool,
 }
 
 impl Modelled {
+    /// An attempt ended so, or an operator wants it. What was erased is never due again.
+    fn becomes(&mut self, state: State) {
+        let is_due = matches!(state, State::Due | State::Later);
+        self.state = if self.erased && is_due { State::Done } else { state };
+    }
+
     fn is_open(&self) -> bool {
         matches!(self.state, State::Due | State::Later | State::Running)
     }
@@ -124,7 +133,7 @@ impl<S: Store> Run<'_, S> {
             Step::End(end) => self.end(end).await,
             Step::Delete(index) => {
                 let Some(id) = self.model.keys().nth(index).copied() else { return };
-                let deleted = self.inbox.database().change(Change::Delete, &[JobId::new(id)]).await.unwrap();
+                let deleted = self.inbox.database().change(Change::Delete, &[JobId::new(id)], None).await.unwrap();
                 let running = self.model[&id].state == State::Running;
                 assert_eq!(deleted, u64::from(!running));
                 if !running {
@@ -134,12 +143,20 @@ impl<S: Store> Run<'_, S> {
             Step::Retry => self.retry().await,
             Step::Rerun(index) => {
                 let Some(id) = self.model.keys().nth(index).copied() else { return };
-                let rerun = self.inbox.database().change(Change::Rerun, &[JobId::new(id)]).await.unwrap();
+                let rerun = self.inbox.database().change(Change::Rerun, &[JobId::new(id)], None).await.unwrap();
                 let job = self.model.get_mut(&id).unwrap();
-                assert_eq!(rerun, u64::from(job.state == State::Done));
+                assert_eq!(rerun, u64::from(job.state == State::Done && !job.erased));
                 if job.state == State::Done {
-                    job.state = State::Due;
+                    job.becomes(State::Due);
                 }
+            }
+            Step::Erase(index) => {
+                let Some(id) = self.model.keys().nth(index).copied() else { return };
+                let erased = self.inbox.database().change(Change::Erase, &[JobId::new(id)], None).await.unwrap();
+                let job = self.model.get_mut(&id).unwrap();
+                assert_eq!(erased, u64::from(!job.erased));
+                job.erased = true;
+                job.becomes(job.state);
             }
         }
     }
@@ -154,7 +171,9 @@ impl<S: Store> Run<'_, S> {
             (_, Some(second)) => (1_700_000_000 + second) * 1_000,
             (_, None) => i64::try_from(stored).unwrap(),
         };
-        let job = Modelled { records: records.to_vec(), place: (at, 0), state: State::Due, token: 0, crashed: false };
+        let place = (at, 0);
+        let job =
+            Modelled { records: records.to_vec(), place, state: State::Due, token: 0, crashed: false, erased: false };
         assert!(self.model.insert(newest.id.number(), job).is_none());
     }
 
@@ -197,23 +216,25 @@ impl<S: Store> Run<'_, S> {
             End::Dead => (State::Dead, Outcome::Dead("no".to_owned())),
             End::Released => (State::Due, Outcome::Released),
             End::Crash => {
-                (job.state, job.crashed) = (State::Later, true);
+                job.becomes(State::Later);
+                job.crashed = true;
                 let store = self.inbox.database();
                 assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
-                while store.recover(Duration::ZERO, 1_000).await.unwrap() == 0 {}
+                while store.recover(Duration::ZERO, 1_000).await.unwrap().jobs == 0 {}
                 // It is due within a second; an operator's retry makes it due now.
                 self.retry().await;
                 return;
             }
         };
-        job.state = state;
+        job.becomes(state);
         self.inbox.database().complete(&[Completion::new(id, token, outcome)]).await.unwrap();
     }
 
     async fn retry(&mut self) {
         let ids: Vec<_> = self.model.keys().copied().map(JobId::new).collect();
-        self.inbox.database().change(Change::Retry, &ids).await.unwrap();
-        for job in self.model.values_mut().filter(|job| matches!(job.state, State::Later | State::Dead)) {
+        self.inbox.database().change(Change::Retry, &ids, None).await.unwrap();
+        for job in self.model.values_mut().filter(|job| matches!(job.state, State::Later | State::Dead) && !job.erased)
+        {
             (job.state, job.crashed) = (State::Due, false);
         }
     }
@@ -228,7 +249,9 @@ impl<S: Store> Run<'_, S> {
             }
         }
         let counts = self.inbox.counts().await.unwrap();
-        assert_eq!((counts.open(), counts.dead, counts.done), (0, 0, self.model.len() as u64));
+        // What was erased stays dead.
+        let dead = self.model.values().filter(|job| job.state == State::Dead).count() as u64;
+        assert_eq!((counts.open(), counts.dead, counts.done), (0, dead, self.model.len() as u64 - dead));
     }
 }
 

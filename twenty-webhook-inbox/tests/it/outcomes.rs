@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use twenty_webhook_core::Signer;
 use twenty_webhook_inbox::{
-    Backoff, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State, Store,
-    Verifier, WebhookEvent, with_state,
+    Backoff, Change, Claim, Completion, Crashed, HandlerError, Inbox, Job, JobFilter, JobId, Outcome, Secret, State,
+    Store, Verifier, WebhookEvent, with_state,
 };
 
 use crate::order::on_both;
@@ -15,9 +15,14 @@ use crate::support::{Place, Running, body, changed, event, ok, until};
 
 on_both!(
     errors_decide_the_outcome,
+    a_panic_in_the_call_itself_fails_the_attempt,
+    an_alert_that_panics_ends_nothing,
+    the_longest_durations_are_as_good_as_any,
     a_worker_is_paused_and_resumed,
     done_jobs_are_rerun,
+    what_has_left_its_state_is_not_changed,
     a_record_is_erased,
+    what_is_erased_while_it_runs_is_not_tried_again,
     a_worker_without_its_lease_changes_nothing,
     a_job_that_crashes_its_process_is_isolated,
     counts_know_the_oldest,
@@ -59,6 +64,48 @@ async fn errors_decide_the_outcome(inbox: Inbox<impl Store>) {
     assert!(wait > Duration::from_mins(119) && wait <= Duration::from_hours(2), "{wait:?}");
 }
 
+/// Before there is a future.
+async fn a_panic_in_the_call_itself_fails_the_attempt(inbox: Inbox<impl Store>) {
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    let handler = |event: WebhookEvent| {
+        assert!(event.object() != "a", "in the call");
+        async { ok() }
+    };
+    let running = Running::start(inbox.worker("test", handler).attempts(1));
+    until(&inbox, |counts| counts.dead == 1).await;
+    running.stop().await;
+    let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
+    assert_eq!(dead[0].last_error.as_deref(), Some("the handler panicked: in the call"));
+}
+
+async fn an_alert_that_panics_ends_nothing(inbox: Inbox<impl Store>) {
+    let fails = |_: WebhookEvent| async { Err(HandlerError::permanent("no")) };
+    let running = Running::start(inbox.worker("test", fails).on_dead(|job, _| panic!("{job}")));
+    for dead in 1..3 {
+        inbox.store(&event("a.created", dead)).await.unwrap();
+        until(&inbox, |counts| counts.dead == dead as u64).await;
+    }
+    running.stop().await;
+}
+
+async fn the_longest_durations_are_as_good_as_any(inbox: Inbox<impl Store>) {
+    let longest = Duration::MAX;
+    let inbox = inbox.deadline(longest).retention(longest).dead_retention(longest);
+    inbox.store(&event("a.created", 1)).await.unwrap();
+    inbox.store(&event("b.created", 1)).await.unwrap();
+    inbox.health().await.unwrap();
+    let handler = |event: WebhookEvent| async move {
+        if event.object() == "a" { ok() } else { Err(std::io::Error::other("no")) }
+    };
+    let worker = inbox.worker("test", handler).timeout(longest).grace(longest).recover_after(longest);
+    let worker = worker.poll_every(longest).backoff(Backoff::new(longest, longest)).order_gives_up_after(longest);
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 1 && counts.retrying == 1).await;
+    inbox.store(&event("c.created", 1)).await.unwrap();
+    until(&inbox, |counts| counts.retrying == 2).await;
+    running.stop().await;
+}
+
 async fn a_worker_is_paused_and_resumed(inbox: Inbox<impl Store>) {
     inbox.pause().await.unwrap();
     assert!(inbox.is_paused().await.unwrap());
@@ -97,6 +144,35 @@ async fn done_jobs_are_rerun(inbox: Inbox<impl Store>) {
     assert_eq!(count.load(Ordering::SeqCst), 4);
 }
 
+/// Another operator may have retried a dead letter between the list and the deletion.
+async fn what_has_left_its_state_is_not_changed(inbox: Inbox<impl Store>) {
+    for record in ["1", "2", "3", "4", "5"] {
+        inbox.store(&changed("person.updated", record, Some(1))).await.unwrap();
+    }
+    let store = inbox.database();
+    let jobs = store.claim(&Claim::new(1, 4, Duration::from_hours(1))).await.unwrap().jobs;
+    let outcomes = [Outcome::Dead("no".into()), Outcome::Done, Outcome::Retry(Duration::ZERO, "no".into())];
+    let completions = jobs.iter().zip(outcomes).map(|(job, outcome)| Completion::new(job.id, 1, outcome));
+    store.complete(&completions.collect::<Vec<_>>()).await.unwrap();
+    let all = inbox.jobs(&JobFilter::all()).await.unwrap();
+    let ids: Vec<_> = all.iter().map(|job| job.id).collect();
+    for job in &all {
+        let others = State::ALL.into_iter().filter(|state| *state != job.state);
+        for other in others {
+            for change in [Change::Delete, Change::Erase, Change::Rerun, Change::Retry] {
+                assert_eq!(store.change(change, &[job.id], Some(other)).await.unwrap(), 0, "{change:?} {other}");
+            }
+            assert_eq!(inbox.delete(&JobFilter::id(job.id).state(other)).await.unwrap(), 0);
+        }
+    }
+    assert_eq!(store.change(Change::Retry, &ids, Some(State::Dead)).await.unwrap(), 1);
+    assert_eq!(store.change(Change::Delete, &ids, Some(State::Dead)).await.unwrap(), 0, "it is pending now");
+    assert_eq!(store.change(Change::Delete, &ids, Some(State::Pending)).await.unwrap(), 2);
+    let retrying = all.iter().find(|job| job.state == State::Retrying).unwrap();
+    assert_eq!(inbox.delete(&JobFilter::id(retrying.id).state(State::Retrying)).await.unwrap(), 1);
+    assert_eq!(store.change(Change::Delete, &ids, None).await.unwrap(), 1, "all but the running one");
+}
+
 async fn a_record_is_erased(inbox: Inbox<impl Store>) {
     let events = ["1", "2", "1"].map(|record| changed("person.updated", record, None));
     for event in &events {
@@ -119,6 +195,38 @@ async fn a_record_is_erased(inbox: Inbox<impl Store>) {
     assert_eq!((counts.pending, counts.done, counts.dead), (1, 1, 2));
 }
 
+/// However its attempt ends: it would be due and never be claimed, and hold up its record.
+async fn what_is_erased_while_it_runs_is_not_tried_again(inbox: Inbox<impl Store>) {
+    let (store, hour) = (inbox.database(), Duration::from_hours(1));
+    for (number, end) in ["done", "retry", "dead", "released", "answer lost", "crashed"].into_iter().enumerate() {
+        let record = number.to_string();
+        let token = i64::try_from(number).unwrap();
+        inbox.store(&changed("person.updated", &record, Some(1))).await.unwrap();
+        let id = store.claim(&Claim::new(token, 1, hour)).await.unwrap().jobs[0].id;
+        inbox.store(&changed("person.updated", &record, Some(2))).await.unwrap();
+        assert!(store.claim(&Claim::new(99, 1, hour)).await.unwrap().jobs.is_empty(), "it waits for the first");
+        assert_eq!(store.change(Change::Erase, &[id], None).await.unwrap(), 1);
+        let complete = async |outcome| store.complete(&[Completion::new(id, token, outcome)]).await.map(drop);
+        match end {
+            "done" => complete(Outcome::Done).await.unwrap(),
+            "retry" => complete(Outcome::Retry(Duration::ZERO, "about Alice".to_owned())).await.unwrap(),
+            "dead" => complete(Outcome::Dead("about Alice".to_owned())).await.unwrap(),
+            "released" => complete(Outcome::Released).await.unwrap(),
+            "answer lost" => store.release_claim(token).await.unwrap(),
+            _ => {
+                assert_eq!(store.renew(&[(id, token)], Duration::ZERO).await.unwrap(), [id]);
+                while store.recover(Duration::ZERO, 1).await.unwrap().jobs == 0 {}
+            }
+        }
+        let job = inbox.job(id).await.unwrap().unwrap().0;
+        assert_eq!(job.state, if end == "dead" { State::Dead } else { State::Done }, "{end}");
+        assert_eq!(job.last_error, None, "{end}");
+        let next = store.claim(&Claim::new(token, 9, hour)).await.unwrap().jobs;
+        assert_eq!(next.len(), 1, "{end}: the next one of the record");
+        store.complete(&[Completion::new(next[0].id, token, Outcome::Done)]).await.unwrap();
+    }
+}
+
 /// A worker that has lost its lease changes nothing.
 async fn a_worker_without_its_lease_changes_nothing(inbox: Inbox<impl Store>) {
     inbox.store(&event("a.created", 1)).await.unwrap();
@@ -126,7 +234,7 @@ async fn a_worker_without_its_lease_changes_nothing(inbox: Inbox<impl Store>) {
     let id = store.claim(&Claim::new(1, 1, Duration::ZERO)).await.unwrap().jobs[0].id;
     let lease = Duration::from_mins(1);
     assert_eq!(store.renew(&[(id, 1)], Duration::ZERO).await.unwrap(), [id]);
-    let recovered = async { while store.recover(Duration::ZERO, 5).await.unwrap() == 0 {} };
+    let recovered = async { while store.recover(Duration::ZERO, 5).await.unwrap().jobs == 0 {} };
     tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
     assert!(store.renew(&[(id, 1)], lease).await.unwrap().is_empty());
     assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 1, "due now");
@@ -145,7 +253,7 @@ async fn a_job_that_crashes_its_process_is_isolated(inbox: Inbox<impl Store>) {
     }
     let (store, hour) = (inbox.database(), Duration::from_hours(1));
     let crash = async || {
-        let recovered = async { while store.recover(Duration::ZERO, 3).await.unwrap() == 0 {} };
+        let recovered = async { while store.recover(Duration::ZERO, 3).await.unwrap().jobs == 0 {} };
         tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
     };
     let claim = async |crashed, lease| {

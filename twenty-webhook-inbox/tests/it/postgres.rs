@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgTransaction};
-use sqlx::{ConnectOptions as _, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgTransaction};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use twenty_webhook_inbox::{
-    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, FoundRecord, Inbox, InboxError, Job, JobFilter,
-    Maintenance, PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
+    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Claim, ClaimedJob, FoundRecord, Inbox, InboxError, Job,
+    JobFilter, Maintenance, Order, PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
 };
 
 use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until, verified};
@@ -200,6 +202,21 @@ async fn jobs_are_stored_handled_tried_again_and_put_right() {
     let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
     until(&inbox, |counts| counts.done == 199).await;
     running.stop().await;
+}
+
+#[tokio::test]
+async fn no_password_is_in_debug() {
+    let config = PostgresConfig::new("postgres://user:canary@127.0.0.1:1/crm?application_name=x").unwrap();
+    let text = format!("{config:?} {config:#?}");
+    assert!(text.contains("127.0.0.1") && text.contains("crm") && !text.contains("canary"), "{text}");
+    let pool = PgPool::connect_lazy("postgres://user:canary@127.0.0.1:1/crm").unwrap();
+    let text = format!("{:?}", PostgresConfig::on_pool(&pool));
+    assert!(!text.contains("canary"), "{text}");
+    let Some((server, _)) = shared_server().await else { return };
+    let url = server.url().replace("postgres@", "postgres:canary@");
+    let inbox = PostgresConfig::new(&url).unwrap().schema(new_schema()).open().await.unwrap();
+    let text = format!("{inbox:?} {:?}", inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    assert!(!text.contains("canary"), "{text}");
 }
 
 /// A deploy starts all receivers and workers at once, the first time on an empty database.
@@ -436,6 +453,130 @@ async fn records_that_are_found_are_compared_with_their_own_jobs() {
     assert!(read < ROWS / 2, "{read} rows or index entries were read");
 }
 
+/// Two claims that merge jobs which the other one has locked would wait for each other.
+#[tokio::test]
+async fn a_claim_waits_for_no_job_that_it_would_merge() {
+    let Some(server) = shared() else { return };
+    let schema = new_schema();
+    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(&schema).open().await.unwrap();
+    for second in 1..=4 {
+        inbox.store(&changed("person.updated", "a", Some(second))).await.unwrap();
+    }
+    let mut other = server.connect().await;
+    let old = format!("UPDATE {schema}.jobs SET stored_at = stored_at - 60000");
+    sqlx::query(sqlx::AssertSqlSafe(old)).execute(&mut other).await.unwrap();
+    let mut tx = other.begin().await.unwrap();
+    let lock = format!("SELECT 1 FROM {schema}.jobs WHERE seq = 3 FOR UPDATE");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *tx).await.unwrap();
+    let mut order = Order::default();
+    order.coalesce = Some(Duration::from_secs(1));
+    let mut claim = Claim::new(1, 1, Duration::from_mins(1));
+    claim.order = Some(order);
+    let claimed = tokio::time::timeout(Duration::from_secs(5), inbox.database().claim(&claim)).await;
+    let claimed = claimed.expect("it does not wait").unwrap().jobs;
+    let ids = |job: &ClaimedJob| (job.id.number(), job.merged.iter().map(|job| job.id.number()).collect::<Vec<_>>());
+    assert_eq!(claimed.iter().map(ids).collect::<Vec<_>>(), [(2, vec![1])]);
+}
+
+/// Forwards to a server. When its host vanishes, whoever is connected hears nothing any more, and new connections reach it again.
+struct Proxy {
+    port: u16,
+    vanish: watch::Sender<()>,
+}
+
+impl Proxy {
+    async fn start(server: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (port, vanish) = (listener.local_addr().unwrap().port(), watch::Sender::new(()));
+        let vanishing = vanish.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut vanished = vanishing.subscribe();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                        _ = vanished.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Self { port, vanish }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_vanishes_costs_no_delivery() {
+    let Some(server) = shared() else { return };
+    let proxy = Proxy::start(server.port).await;
+    for transaction_pooling in [false, true] {
+        let config = PostgresConfig::new(&proxy.url()).unwrap().schema(new_schema());
+        let config = if transaction_pooling { config.transaction_pooling() } else { config };
+        let inbox = config.open().await.unwrap();
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        let recover = || async { inbox.database().recover(Duration::ZERO, 5).await.unwrap() };
+        // Some connections are idle in the pool.
+        futures_util::future::join_all((0..5).map(|_| recover())).await;
+        proxy.vanish.send(()).unwrap();
+        let began = Instant::now();
+        inbox.store(&event("person.created", 2)).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+}
+
+/// The server's default may be another one: then a claim would not see what was committed while it took its locks.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_transaction_is_read_committed() {
+    let Some(server) = shared() else { return };
+    let name = new_schema();
+    let execute = async |url: &str, statements: String| {
+        let mut connection = url.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+    };
+    execute(&server.url(), format!("CREATE DATABASE {name}")).await;
+    let default = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'");
+    execute(&server.url(), default).await;
+    let url = server.database(&name);
+    execute(
+        &url,
+        "CREATE TABLE levels (level text); CREATE FUNCTION note_level() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO levels VALUES (current_setting(''transaction_isolation'')); RETURN NULL; END'"
+            .to_owned(),
+    )
+    .await;
+    let config = PostgresConfig::new(&url).unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    for (schema, config) in [("a", config.clone()), ("b", config.transaction_pooling())] {
+        let inbox = config.schema(schema).open().await.unwrap();
+        let trigger = format!(
+            "CREATE TRIGGER note AFTER INSERT OR UPDATE ON {schema}.jobs FOR EACH STATEMENT EXECUTE FUNCTION public.note_level()"
+        );
+        execute(&url, trigger).await;
+        for second in 0..20 {
+            inbox.store(&changed("person.updated", "1", Some(second))).await.unwrap();
+        }
+        let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+        until(&inbox, |counts| counts.done == 20).await;
+        running.stop().await;
+        let levels: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT level FROM levels").fetch_all(&pool).await.unwrap();
+        assert_eq!(levels, ["read committed"]);
+    }
+    // A pool that was brought along is as it is.
+    let inbox = PostgresConfig::on_pool(&pool).schema("a").open().await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let handler = |_: WebhookEvent, _: Job, tx: PgTransaction<'static>| async { Ok::<_, sqlx::Error>(tx) };
+    let running = Running::start(inbox.run_in_transaction("test", handler).attempts(1));
+    until(&inbox, |counts| counts.dead == 1).await;
+    running.stop().await;
+    let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
+    assert!(dead[0].last_error.as_ref().unwrap().contains("repeatable read"), "{dead:?}");
+}
+
 /// A host that vanishes is noticed, and a client that stops frees its locks.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_have_the_settings_of_their_session() {
@@ -485,7 +626,7 @@ async fn maintenance_and_catch_up_read_each_row_a_few_times() {
     };
     assert!(inbox.lease("w", 1, Duration::from_mins(5)).await.unwrap());
     let run = async || {
-        inbox.database().maintain(&Maintenance::new(Duration::MAX, Duration::from_mins(1))).await.unwrap();
+        inbox.database().maintain(&Maintenance::new(Duration::MAX)).await.unwrap();
         inbox.add_delivered_ids("w", "person").await.unwrap();
         inbox.commit(page.clone()).await.unwrap();
         inbox.count_ids("w", "person", 1, "key").await.unwrap();

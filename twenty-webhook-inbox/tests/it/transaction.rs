@@ -94,6 +94,68 @@ async fn a_long_transaction_on_sqlite_is_rolled_back_and_intake_goes_on() {
     }
 }
 
+/// Each closure ignores the error after which SQLite has rolled back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_transaction_sqlite_rolled_back_is_not_done() {
+    let place = Place::new();
+    let (pool, inbox) = shared_file(&place).await;
+    sqlx::query("CREATE TABLE once (number INTEGER PRIMARY KEY)").execute(&pool).await.unwrap();
+    sqlx::query("INSERT INTO once VALUES (1)").execute(&pool).await.unwrap();
+    let statements = [
+        "INSERT OR ROLLBACK INTO once VALUES (1)",
+        "INSERT INTO audit WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n",
+        "ROLLBACK",
+    ];
+    for number in 0..statements.len() {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    let handler = move |event: WebhookEvent, _: Job| async move {
+        let number: usize = event.record_id().unwrap().parse().unwrap();
+        Ok::<_, sqlx::Error>(move |tx: &mut SqliteTransaction| {
+            tx.execute(sqlx::query("INSERT INTO audit VALUES ('x')"))?;
+            let ended = tx.execute(sqlx::query(statements[number]));
+            if ended.is_err() {
+                let refused = tx.execute(sqlx::query("INSERT INTO audit VALUES ('on its own')"));
+                assert!(refused.is_err(), "it would be committed");
+            }
+            Ok(())
+        })
+    };
+    let running = Running::start(inbox.run_in_transaction("test", handler).attempts(1));
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    assert_eq!((counts.done, counts.dead, written(&pool).await), (0, 3, 0));
+    for job in inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap() {
+        let error = job.last_error.unwrap();
+        assert!(error.contains("rolled back the transaction") || error.contains("longer than 500ms"), "{error}");
+    }
+}
+
+/// An error after which the transaction goes on, inside a savepoint of the closure.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_a_closure_handles_does_no_harm() {
+    let place = Place::new();
+    let (pool, inbox) = shared_file(&place).await;
+    sqlx::query("CREATE TABLE once (number INTEGER PRIMARY KEY)").execute(&pool).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let handler = |_: WebhookEvent, _: Job| async move {
+        Ok::<_, sqlx::Error>(|tx: &mut SqliteTransaction| {
+            tx.execute(sqlx::query("INSERT INTO once VALUES (1)"))?;
+            tx.execute(sqlx::query("SAVEPOINT mine"))?;
+            tx.execute(sqlx::query("INSERT INTO once VALUES (2)"))?;
+            assert!(tx.execute(sqlx::query("INSERT INTO once VALUES (1)")).is_err());
+            tx.execute(sqlx::query("ROLLBACK TO mine"))?;
+            tx.execute(sqlx::query("INSERT INTO once VALUES (3)"))?;
+            Ok(())
+        })
+    };
+    let running = Running::start(inbox.run_in_transaction("test", handler).attempts(1));
+    let counts = until(&inbox, |counts| counts.open() == 0).await;
+    running.stop().await;
+    let written: Vec<i64> = sqlx::query_scalar("SELECT number FROM once").fetch_all(&pool).await.unwrap();
+    assert_eq!((counts.done, written), (1, vec![1, 3]));
+}
+
 #[cfg(feature = "postgres")]
 mod postgres {
     use sqlx::postgres::{PgPool, PgPoolOptions, PgTransaction};

@@ -173,7 +173,7 @@ async fn a_clock_that_was_set_back_delays_nothing_for_long() {
     place.sql("UPDATE twenty_webhook_jobs SET attempts = 1, finished_at = stored_at, run_at = run_at + 1000 WHERE seq = 2").await;
     place.sql("UPDATE twenty_webhook_jobs SET crashes = 1, finished_at = stored_at WHERE seq = 3").await;
     place
-        .sql("UPDATE twenty_webhook_jobs SET state = 2, lease_token = 7, lease_until = stored_at + 15000 WHERE seq = 4")
+        .sql("UPDATE twenty_webhook_jobs SET state = 2, lease_token = 7, lease_until = stored_at + 3000, lease_len = 3000 WHERE seq = 4")
         .await;
     let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
     let running = Running::start(worker);
@@ -250,12 +250,18 @@ async fn what_crashes_too_often_is_dead() {
     inbox.store(&event("person.created", 1)).await.unwrap();
     inbox.store(&event("person.created", 2)).await.unwrap();
     place.sql("UPDATE twenty_webhook_jobs SET state = 2, crashes = seq, lease_token = 7, lease_until = 0").await;
+    let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
     let worker = inbox.worker("test", |_: WebhookEvent| async { ok() });
+    let worker = worker.on_dead(move |job, error: &str| alert.send((job, error.to_owned())).unwrap());
     let running = Running::start(worker.recover_after(Duration::from_secs(3)).max_crashes(3));
     let counts = until(&inbox, |counts| counts.open() == 0).await;
     running.stop().await;
     assert_eq!((counts.done, counts.dead), (1, 1));
-    assert_eq!(inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap()[0].crashes, 3);
+    let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
+    assert_eq!(dead[0].crashes, 3);
+    let alerted = alerts.try_recv().expect("someone is told");
+    assert_eq!(alerted, (dead[0].id, "its process ended while it was handled".to_owned()));
+    assert!(alerts.try_recv().is_err(), "once");
 }
 
 /// Ctrl-C while the program starts.
