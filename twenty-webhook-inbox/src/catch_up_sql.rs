@@ -61,11 +61,11 @@ pub(crate) const KNOWN: &str =
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
 /// Corrects an earlier `destroyed` event of catch-up for a record that exists: it is no longer the newest state, and its key
-/// becomes free, because the record may be destroyed later.
+/// becomes free, because the record may be destroyed later. By the lane: `|| ''` keeps the index of all that was destroyed out.
 pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET key = {another_key}, dated = FALSE, order_at = stored_at,
     state = CASE WHEN state <= 1 THEN 3 ELSE state END, finished_at = coalesce(finished_at, {now})
-    WHERE caught_up AND lane {any} SELECT number FROM {pairs} AS p {end} AND action = 'destroyed' AND dated AND scope = $1 AND object = $2
-    AND record_id {any} SELECT id FROM {pairs} AS p {end}";
+    WHERE caught_up AND lane {any} SELECT number FROM {pairs} AS p {end} AND action || '' = 'destroyed' AND dated AND scope = $1
+    AND object = $2 AND record_id {any} SELECT id FROM {pairs} AS p {end}";
 
 /// Inserts nothing if an equal or newer state is pending, running or done.
 pub(crate) const INSERT: &str = "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date,

@@ -66,7 +66,8 @@ async fn an_older_inbox_is_brought_up_to_date() {
 }
 
 /// Undoes the second step and those after it.
-const FIRST_VERSION: [&str; 8] = [
+const FIRST_VERSION: [&str; 9] = [
+    "DROP INDEX {index}destroyed",
     "ALTER TABLE {prefix}jobs DROP COLUMN lease_len",
     "ALTER TABLE {prefix}lanes DROP COLUMN record_id",
     "ALTER TABLE {prefix}lanes DROP COLUMN order_at",
