@@ -74,13 +74,13 @@ async fn through_tunnel(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let port = listener.local_addr()?.port();
+    let addr = listener.local_addr()?;
     let (secret, received) = (new_secret()?, Received::default());
     let layer = TwentyWebhookLayer::new(Secret::new(secret.clone())?);
     let app = Router::new().fallback_service(post(receive).layer(layer).with_state(received.clone()));
     let server = tokio::spawn(axum::serve(listener, app).into_future());
     let tunnel = tokio::select! {
-        tunnel = Tunnel::start(program, port) => tunnel?,
+        tunnel = Tunnel::start(program, addr) => tunnel?,
         () = interrupts.next() => bail!("stopped"),
     };
     let operations = EVENTS.map(str::to_owned);
