@@ -31,6 +31,13 @@ pub(crate) fn ask(question: &str, flag: &str) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
+/// Asks while the caller waits for signals, too. The thread that reads the answer does not keep the process alive.
+pub(crate) async fn ask_in_background(question: String) -> anyhow::Result<bool> {
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || answer.send(ask(&question, "")));
+    answered.await?
+}
+
 /// The width that text is wrapped to, in columns.
 const WIDTH: usize = 80;
 

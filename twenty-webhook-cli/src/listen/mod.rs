@@ -74,7 +74,15 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         (Some(api), Some(secret)) => {
             let operations: Vec<_> = args.operations.iter().map(ToString::to_string).collect();
             let target = target(public)?;
-            temporary::offer_to_remove_left(api).await?;
+            tokio::select! {
+                biased;
+                () = interrupts.next() => {
+                    // The question has no line end.
+                    let _ = writeln!(anstream::stderr());
+                    return Ok(ExitCode::SUCCESS);
+                }
+                offered = temporary::offer_to_remove_left(api) => offered?,
+            }
             Some(Temporary::create(api, "listen", target, &operations, secret).await?)
         }
         _ => None,
