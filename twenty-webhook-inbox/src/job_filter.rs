@@ -55,6 +55,12 @@ impl JobFilter {
         Self { state: Some(state), ..Self::all() }
     }
 
+    /// Only jobs in this state: with [`id`](Self::id), the job if its state has not changed.
+    pub fn state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     /// Only events whose name matches.
     pub fn named(mut self, pattern: EventPattern) -> Self {
         self.pattern = Some(pattern);
