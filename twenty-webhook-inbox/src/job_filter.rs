@@ -14,7 +14,7 @@ use crate::{JobId, JobInfo, State};
 /// let people = JobFilter::in_state(State::Dead).named("person.*".parse()?).limit(100);
 /// let yesterday = SystemTime::now() - Duration::from_hours(24);
 /// let one_record_since_yesterday = JobFilter::all().record("person", "b1d6c7a2").since(yesterday);
-/// let one = JobFilter::id(JobId::new(42));
+/// let one_if_it_is_still_dead = JobFilter::id(JobId::new(42)).state(State::Dead);
 /// # Ok::<(), twenty_webhook_core::EventPatternError>(())
 /// ```
 #[derive(Clone, Debug)]
