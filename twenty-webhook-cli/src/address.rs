@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 /// Reads an address to listen on: `3000`, `localhost:3000`, `127.0.0.1:3000`, `[::1]:3000`.
 pub(crate) fn parse(text: &str) -> Result<SocketAddr, String> {
@@ -15,11 +15,37 @@ pub(crate) fn parse(text: &str) -> Result<SocketAddr, String> {
     Ok(if first.is_ipv6() { addresses.find(SocketAddr::is_ipv4).unwrap_or(first) } else { first })
 }
 
-/// The same, for what must be reachable from this machine only.
+/// The address at which this machine reaches a listener: on loopback, if it listens on all addresses.
+pub(crate) fn of_listener(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    (ip, bound.port()).into()
+}
+
+/// The same as [`parse`], for what must be reachable from this machine only.
 pub(crate) fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
     let address = parse(text)?;
     if address.ip().is_loopback() {
         return Ok(address);
     }
     Err("the page shows customers' data, so it is served on loopback only: 127.0.0.1:PORT".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_listener_is_reached_at_its_own_address() {
+        for (bound, reached) in [
+            ("127.0.0.1:3000", "127.0.0.1:3000"),
+            ("0.0.0.0:3000", "127.0.0.1:3000"),
+            ("[::]:3000", "[::1]:3000"),
+            ("[::1]:3000", "[::1]:3000"),
+            ("192.168.1.7:80", "192.168.1.7:80"),
+        ] {
+            assert_eq!(super::of_listener(bound.parse().unwrap()).to_string(), reached, "{bound}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) struct LocalPage {
 /// Admits the requests that have the token.
 struct Guard {
     token: String,
-    port: u16,
+    addr: SocketAddr,
 }
 
 impl LocalPage {
@@ -37,14 +37,13 @@ impl LocalPage {
         let listener = TcpListener::bind(addr).await.with_context(|| format!("cannot listen on {addr}"))?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).context("the system has no randomness")?;
-        let guard = Guard { token: hex::encode(random), port: listener.local_addr()?.port() };
+        let guard = Guard { token: hex::encode(random), addr: listener.local_addr()? };
         Ok(Self { listener, guard: Arc::new(guard) })
     }
 
     /// The URL to open, with the token.
     pub(crate) fn url(&self) -> String {
-        let addr = self.listener.local_addr().map_or_else(|_| String::new(), |addr| addr.to_string());
-        format!("http://{addr}/?token={}", self.guard.token)
+        format!("http://{}/?token={}", self.guard.addr, self.guard.token)
     }
 
     /// Serves the page until `end`.
@@ -88,8 +87,7 @@ impl Guard {
     fn judge(&self, request: &Request) -> Result<(), Response> {
         // DNS rebinding: another site can make its name resolve to 127.0.0.1, and read the answers.
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-        let names = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{}", self.port));
-        if !host.is_some_and(|host| names.iter().any(|name| name == host)) {
+        if !host.is_some_and(|host| self.is_own_host(host)) {
             return Err(
                 (StatusCode::MISDIRECTED_REQUEST, "Open the page by the URL that was printed.\n").into_response()
             );
@@ -113,9 +111,20 @@ impl Guard {
             .into_response())
     }
 
+    /// Whether a `Host` names this machine and this port.
+    fn is_own_host(&self, host: &str) -> bool {
+        let name = host.strip_suffix(&format!(":{}", self.addr.port()));
+        // Browsers leave out the port of http.
+        let name = name.or_else(|| (self.addr.port() == 80).then_some(host));
+        let bound = SocketAddr::new(self.addr.ip(), 0).to_string();
+        name.is_some_and(|name| {
+            ["127.0.0.1", "localhost", "[::1]"].contains(&name) || bound.strip_suffix(":0") == Some(name)
+        })
+    }
+
     /// Cookies are shared by all ports of a host.
     fn cookie(&self) -> String {
-        format!("twenty-webhook-{}", self.port)
+        format!("twenty-webhook-{}", self.addr.port())
     }
 
     /// Compares in constant time.
@@ -130,4 +139,31 @@ fn is_own(request: &Request) -> bool {
     let origin = request.headers().get(ORIGIN).map(HeaderValue::as_bytes);
     let host = request.headers().get(HOST).map(HeaderValue::as_bytes);
     request.method().is_safe() || origin.and_then(|origin| origin.strip_prefix(b"http://")) == host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Guard;
+
+    #[test]
+    fn the_hosts_of_the_printed_url_are_admitted() {
+        for (addr, host, is_own) in [
+            ("127.0.0.1:4000", "127.0.0.1:4000", true),
+            ("127.0.0.1:4000", "localhost:4000", true),
+            ("127.0.0.1:4000", "127.0.0.1", false),
+            ("127.0.0.1:4000", "127.0.0.1:4001", false),
+            ("127.0.0.1:4000", "127.0.0.2:4000", false),
+            ("127.0.0.1:4000", "evil.example:4000", false),
+            ("127.0.1.1:4000", "127.0.1.1:4000", true),
+            ("[::1]:4000", "[::1]:4000", true),
+            ("127.0.0.1:80", "127.0.0.1", true),
+            ("127.0.0.1:80", "localhost", true),
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("[::1]:80", "[::1]", true),
+            ("127.0.0.1:80", "evil.example", false),
+        ] {
+            let guard = Guard { token: String::new(), addr: addr.parse().unwrap() };
+            assert_eq!(guard.is_own_host(host), is_own, "{addr}: {host}");
+        }
+    }
 }

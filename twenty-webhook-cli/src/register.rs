@@ -14,7 +14,8 @@ use crate::{send, terminal};
 
 /// Create a webhook in Twenty, with a new secret in a file
 ///
-/// The secret is written to the file before the webhook is created, so that it is never lost. If the webhook cannot be created, the file is removed.
+/// The secret is written to the file before the webhook is created, so that it is never lost. If Twenty refuses the webhook, the file is
+/// removed. If Twenty may still create it, as after a timeout, the file is kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The file is new and readable by you only. An existing file is never overwritten. Give it to the receiver, and to the other commands with \
@@ -43,7 +44,7 @@ pub(crate) struct RegisterArgs {
     /// The webhook's description in Twenty
     #[arg(long, default_value = "")]
     description: String,
-    /// Create it although another webhook has the same target
+    /// Create the webhook even if another one has the same target
     #[arg(long)]
     again: bool,
     /// Print one line of JSON
@@ -57,8 +58,8 @@ pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
     let api = args.api.api()?;
     let target = args.target.as_str();
     let before = api.webhooks().await.map_err(with_fix)?;
-    if let Some(same) = before.iter().find(|webhook| webhook.target_url == target).filter(|_| !args.again) {
-        bail!("the webhook {} has this target already. Delete it, or say --again", same.id);
+    if let Some(same) = before.iter().find(|webhook| webhook.has_target(&args.target)).filter(|_| !args.again) {
+        bail!("the webhook {} has this target already. Delete it, or add --again", terminal::plain(&same.id, 60));
     }
     let secret = new_secret()?;
     write_new(&args.secret_out, &secret)?;
@@ -67,7 +68,9 @@ pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
         NewWebhook { target_url: target, operations: &operations, description: &args.description, secret: &secret };
     let webhook = match api.create_webhook(&new).await {
         Ok(webhook) => webhook,
-        Err(error) if error.is_uncertain() => find_created(&api, &before, target, &args.secret_out, error).await?,
+        Err(error) if error.is_uncertain() => {
+            find_created(&api, &before, &args.target, &args.secret_out, error).await?
+        }
         Err(error) => {
             remove(&args.secret_out);
             return Err(with_fix(error));
@@ -96,23 +99,25 @@ pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
 async fn find_created(
     api: &Api,
     before: &[Webhook],
-    target: &str,
+    target: &Url,
     secret: &Path,
     error: ApiError,
 ) -> anyhow::Result<Webhook> {
-    let kept = || {
-        format!(
-            "the webhook may have been created, so {} is kept: check with `twenty-webhook webhooks list`",
-            secret.display()
-        )
-    };
-    let Ok(now) = api.webhooks().await else { return Err(with_fix(error).context(kept())) };
-    let is_new = |webhook: &Webhook| webhook.target_url == target && before.iter().all(|old| old.id != webhook.id);
-    if let Some(webhook) = now.into_iter().find(is_new) {
+    let now = api.webhooks().await;
+    let is_known = now.is_ok() && !error.may_be_under_way();
+    let is_new = |webhook: &Webhook| webhook.has_target(target) && before.iter().all(|old| old.id != webhook.id);
+    if let Some(webhook) = now.unwrap_or_default().into_iter().find(is_new) {
         return Ok(webhook);
     }
-    remove(secret);
-    Err(with_fix(error))
+    if is_known {
+        remove(secret);
+        return Err(with_fix(error));
+    }
+    Err(with_fix(error).context(format!(
+        "Twenty may have created the webhook, or may still do so, so its secret is kept in {}. Check with `twenty-webhook webhooks list`: if \
+         the webhook is not there after a minute, remove the file, and register again",
+        secret.display()
+    )))
 }
 
 /// The error, and how to fix it.

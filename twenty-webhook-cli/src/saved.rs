@@ -92,15 +92,20 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Saves it as a new file in `dir`; its name begins with the time, so that names sort by it.
-    pub(crate) fn save(&self, dir: &Path, label: &str) -> io::Result<PathBuf> {
+    /// Saves it as a new file in `dir`. The name begins with the time and `number`, so names sort in the order of arrival if the numbers do.
+    pub(crate) fn save(&self, dir: &Path, number: u64, label: &str) -> io::Result<PathBuf> {
         let time = time::iso(self.received).replace(':', "");
         let label: String =
             label.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '.').take(64).collect();
-        for number in 0.. {
-            let again = if number == 0 { String::new() } else { format!("-{number}") };
-            let path = dir.join(format!("{time}-{label}{again}.http"));
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // It is customers' data.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // Another process may have taken the name.
+        for number in number.. {
+            let path = dir.join(format!("{time}-{number:06}-{label}.http"));
+            match options.open(&path) {
                 Ok(mut file) => return file.write_all(&self.bytes()).map(|()| path),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -124,5 +129,30 @@ impl Request<'_> {
         bytes.push(b'\n');
         bytes.extend(self.body);
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use twenty_webhook_axum::UnixMillis;
+
+    use super::Request;
+
+    #[test]
+    fn names_sort_in_the_order_of_arrival() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |millis: u64, number: u64, label: &str| {
+            let headers = HeaderMap::new();
+            let received = UnixMillis::from_millis(1_789_374_097_000 + millis);
+            let request =
+                Request { received, verdict: "200 verified".into(), path: "/", headers: &headers, body: b"{}" };
+            request.save(dir.path(), number, label).unwrap()
+        };
+        let labels = ["task.created", "note.created"].into_iter().cycle();
+        let mut saved: Vec<_> = (0..12).zip(labels).map(|(number, label)| save(1, number, label)).collect();
+        saved.push(save(1, 11, "note.created"));
+        saved.push(save(2, 0, "a.created"));
+        assert!(saved.is_sorted(), "{saved:?}");
     }
 }

@@ -3,7 +3,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use reqwest::Url;
 
-use crate::api::{Api, NewWebhook, Webhook};
+use crate::api::{Api, ApiError, NewWebhook, Webhook};
 use crate::register::with_fix;
 use crate::{terminal, time};
 
@@ -30,16 +30,13 @@ impl<'a> Temporary<'a> {
         let new = NewWebhook { target_url: target.as_str(), operations, description: &description, secret };
         match api.create_webhook(&new).await {
             Ok(webhook) => Ok(Self { id: webhook.id, api }),
-            Err(error) => {
-                if error.is_uncertain() {
-                    // It may have been created anyway.
-                    let now = api.webhooks().await.unwrap_or_default();
-                    for webhook in now.iter().filter(|webhook| webhook.description.as_deref() == Some(&description)) {
-                        let _ = api.delete_webhook(&webhook.id).await;
-                    }
-                }
-                Err(with_fix(error).context("cannot create a webhook"))
+            Err(error) if error.is_uncertain() && may_exist(api, &description, &error).await => {
+                Err(with_fix(error).context(format!(
+                    "cannot create a webhook, but Twenty may have created it, or may still do so. If `twenty-webhook webhooks list` shows \
+                     one with the description \"{description}\", remove it with `twenty-webhook webhooks delete ID`"
+                )))
             }
+            Err(error) => Err(with_fix(error).context("cannot create a webhook")),
         }
     }
 
@@ -56,6 +53,16 @@ impl<'a> Temporary<'a> {
                 self.id
             )),
         }
+    }
+}
+
+/// Removes what Twenty created although it answered with an error. Returns whether there may be more.
+async fn may_exist(api: &Api, description: &str, error: &ApiError) -> bool {
+    let Ok(now) = api.webhooks().await else { return true };
+    let mut created = now.iter().filter(|webhook| webhook.description.as_deref() == Some(description));
+    match created.next() {
+        Some(webhook) => api.delete_webhook(&webhook.id).await.is_err(),
+        None => error.may_be_under_way(),
     }
 }
 
@@ -83,7 +90,8 @@ async fn remove_left(api: &Api, webhook: &Webhook) -> anyhow::Result<()> {
         ));
         return Ok(());
     }
-    if terminal::ask(&format!("{what}. If its process was killed, it delays all other webhooks. Remove it?"), "")? {
+    let question = format!("{what}. If its process was killed, it delays all other webhooks. Remove it?");
+    if terminal::ask_in_background(question).await? {
         api.delete_webhook(&webhook.id).await.map_err(with_fix).context("cannot remove it")?;
     }
     Ok(())

@@ -31,6 +31,13 @@ pub(crate) fn ask(question: &str, flag: &str) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
+/// Asks while the caller waits for signals, too. The thread that reads the answer does not keep the process alive.
+pub(crate) async fn ask_in_background(question: String) -> anyhow::Result<bool> {
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || answer.send(ask(&question, "")));
+    answered.await?
+}
+
 /// The width that text is wrapped to, in columns.
 const WIDTH: usize = 80;
 
@@ -88,12 +95,16 @@ pub(crate) fn pretty_json(text: &[u8]) -> String {
     harmless(&pretty.unwrap_or_else(|| String::from_utf8_lossy(text).into_owned()))
 }
 
+/// The deepest indentation, in levels.
+const DEEPEST: usize = 40;
+
 /// Indents JSON text without reading its numbers and strings, so that they stay as they are, and in their order.
 fn indented(json: &str) -> String {
     let (mut out, mut depth, mut chars) = (String::new(), 0_usize, json.chars().peekable());
     let new_line = |out: &mut String, depth: usize| {
         out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
+        // No deeper: with it, a body of 100 kB that is only brackets would become gigabytes of blanks.
+        out.extend(std::iter::repeat_n("  ", depth.min(DEEPEST)));
     };
     while let Some(char) = chars.next() {
         match char {
@@ -238,6 +249,16 @@ mod tests {
             "{\n  \"b\": 1.50,\n  \"a\": [\n    {},\n    [],\n    \"x,{\\\"\\\\\"\n  ],\n  \"big\": 12345678901234567890\n}"
         );
         assert_eq!(pretty_json(b"not json \x1b"), "not json \\u{1b}");
+    }
+
+    #[test]
+    fn deep_json_grows_linearly() {
+        let sizes = [1_000, 8_000].map(|depth| {
+            let pretty = pretty_json(format!("{}1{}", "[".repeat(depth), "]".repeat(depth)).as_bytes());
+            assert!(pretty.starts_with("[\n  [\n    [") && pretty.ends_with("    ]\n  ]\n]"), "it is whole");
+            pretty.len() / depth
+        });
+        assert!(sizes.iter().all(|bytes| *bytes < 200), "bytes for each level: {sizes:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
@@ -52,15 +53,15 @@ impl TunnelProgram {
         }
     }
 
-    fn args(&self, port: u16) -> Vec<OsString> {
+    fn args(&self, to: SocketAddr) -> Vec<OsString> {
         let args = match self {
-            Self::Cloudflared => vec!["tunnel".to_owned(), "--url".to_owned(), format!("http://127.0.0.1:{port}")],
+            Self::Cloudflared => vec!["tunnel".to_owned(), "--url".to_owned(), format!("http://{to}")],
             Self::Ngrok => {
-                let args = ["http", &port.to_string(), "--log", "stdout", "--log-format", "logfmt"];
+                let args = ["http", &to.to_string(), "--log", "stdout", "--log-format", "logfmt"];
                 args.map(str::to_owned).to_vec()
             }
             Self::Ssh(host) => {
-                let forward = format!("80:127.0.0.1:{port}");
+                let forward = format!("80:{to}");
                 let options = [
                     "-T",
                     "-o",
@@ -90,6 +91,8 @@ impl TunnelProgram {
 
     /// The tunnel's URL, if the line announces it. The programs print links to their documentation too.
     fn url_in(&self, line: &str) -> Option<Url> {
+        // Some print in colour, also into a pipe.
+        let line = anstream::adapter::strip_str(line).to_string();
         let urls = || {
             line.split(|char: char| char.is_whitespace() || matches!(char, '"' | '|' | '=' | '>' | '<' | ','))
                 .filter(|word| word.starts_with("https://") || word.starts_with("http://"))
@@ -122,11 +125,11 @@ enum Output {
 }
 
 impl Tunnel {
-    /// Starts a tunnel to this port of 127.0.0.1, and waits for its URL.
-    pub(crate) async fn start(program: &TunnelProgram, port: u16) -> anyhow::Result<Self> {
+    /// Starts a tunnel to this address, and waits for its URL.
+    pub(crate) async fn start(program: &TunnelProgram, to: SocketAddr) -> anyhow::Result<Self> {
         let name = program.name();
         let mut command = Command::new(name);
-        command.args(program.args(port)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(program.args(to)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match command.kill_on_drop(true).spawn() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 bail!("{name} is not installed, or not on the PATH. Get it: {}", program.install())
@@ -205,6 +208,10 @@ mod tests {
         let line = "Forwarding HTTP traffic from https://abc.serveo.net";
         assert_eq!(url("ssh:serveo.net", line).as_deref(), Some("https://abc.serveo.net/"));
         assert_eq!(url("ssh:localhost.run", "see https://localhost.run/docs/"), None);
+        let line = "\u{1b}[32mForwarding HTTP traffic from\u{1b}[0m \u{1b}[1mhttps://abc.serveo.net\u{1b}[0m";
+        assert_eq!(url("ssh:serveo.net", line).as_deref(), Some("https://abc.serveo.net/"));
+        let line = "\u{1b}[90m2026-09-14T10:23:16Z\u{1b}[0m \u{1b}[32mINF\u{1b}[0m |  \u{1b}[4mhttps://a-b.trycloudflare.com\u{1b}[0m  |";
+        assert_eq!(url("cloudflared", line).as_deref(), Some("https://a-b.trycloudflare.com/"));
     }
 
     #[test]

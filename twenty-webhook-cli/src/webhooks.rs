@@ -11,6 +11,8 @@ use crate::{NO, terminal};
 /// List or delete the webhooks of a Twenty
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Exit status: 0 if it is done, 1 if there is no such webhook or if you answered no, 2 if Twenty cannot be asked.
+
 Examples:
   twenty-webhook webhooks list --url https://crm.example.com
   twenty-webhook webhooks delete e4a0f7d3-62b9-4c15-8d7e-31f5a9c0b826 --yes")]

@@ -56,7 +56,7 @@ impl JobFilter {
         Self { state: Some(state), ..Self::all() }
     }
 
-    /// Only while it is in this state: a job may have changed since you saw it.
+    /// Only jobs in this state: with [`id`](Self::id), the job if its state has not changed.
     pub fn state(mut self, state: State) -> Self {
         self.state = Some(state);
         self

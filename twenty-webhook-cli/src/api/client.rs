@@ -40,9 +40,8 @@ pub(crate) struct Answer {
 
 impl Api {
     pub(crate) fn new(base: &Url, key: &str) -> anyhow::Result<Self> {
-        let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
-            .ok()
-            .context("the API key has characters that no key has")?;
+        let mut authorization =
+            HeaderValue::try_from(format!("Bearer {key}")).ok().context("the API key contains invalid characters")?;
         authorization.set_sensitive(true);
         // A redirect could send the key to another host.
         let client = new_client(base, DEADLINE, reqwest::redirect::Policy::none())?;

@@ -30,6 +30,16 @@ impl ApiError {
             || matches!(self, Self::Status { status, .. } if status.is_server_error())
     }
 
+    /// Whether Twenty may carry out the request later, because the answer is not its own.
+    pub(crate) fn may_be_under_way(&self) -> bool {
+        match self {
+            Self::BrokenOff { .. } | Self::TimedOut => true,
+            // A proxy's.
+            Self::Status { status, .. } => status.is_server_error() && *status != StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unreachable { .. } | Self::NotTheApi | Self::TooLarge => false,
+        }
+    }
+
     pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "check the address, the name, the firewall, and whether Twenty runs",
@@ -55,8 +65,8 @@ impl std::fmt::Display for ApiError {
             Self::Unreachable { host, cause } => write!(f, "cannot reach {host} ({cause})"),
             Self::BrokenOff { cause } => write!(f, "Twenty's answer broke off ({cause})"),
             Self::TimedOut => f.write_str("Twenty's API did not answer within 10 seconds"),
-            Self::NotTheApi => f.write_str("the answer is not one of Twenty's API"),
-            Self::TooLarge => f.write_str("the answer is too large to be one of Twenty's API"),
+            Self::NotTheApi => f.write_str("the response is not from Twenty's API"),
+            Self::TooLarge => f.write_str("the response is too large to be from Twenty's API"),
             Self::Status { status, message } => {
                 let what = match status.as_u16() {
                     401 => "Twenty does not accept the API key",

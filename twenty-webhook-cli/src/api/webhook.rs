@@ -1,3 +1,4 @@
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::ApiError;
@@ -29,6 +30,11 @@ impl Webhook {
             "operations": self.operations,
             "description": self.description,
         })
+    }
+
+    /// Compares URLs, not text: `https://h` is `https://h/`.
+    pub(crate) fn has_target(&self, url: &Url) -> bool {
+        Url::parse(&self.target_url).is_ok_and(|target| target == *url)
     }
 
     fn read(value: &Value) -> Option<Self> {

@@ -85,10 +85,10 @@ pub(crate) struct CatchUpArgs {
     /// How long to wait before a request that failed is repeated. The wait doubles each time, up to a minute, with 6 attempts in all
     #[arg(long, value_name = "DURATION", default_value = "1s", help_heading = "Requests")]
     retry_wait: Wait,
-    /// The tenant that the key is of, if the receiver has tenants
+    /// The tenant that the API key belongs to, if the receiver has tenants
     #[arg(long, value_name = "NAME", help_heading = "Twenty")]
     tenant: Option<String>,
-    /// The workspace that the key is of, if the key does not name it and the inbox has several
+    /// The workspace that the API key belongs to, if the key does not name it and the inbox has several
     #[arg(long, value_name = "ID", help_heading = "Twenty")]
     workspace: Option<String>,
     #[command(flatten)]

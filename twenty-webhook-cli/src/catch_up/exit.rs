@@ -57,7 +57,7 @@ pub(super) fn message(error: &CatchUpError) -> String {
         E::Forbidden(_) => "Give the key's role the permission to read the data model.",
         E::InvalidResponse(_) | E::Rejected { .. } => "Is --url the address of Twenty's server, without /rest?",
         E::NoResponse { .. } => "Check the address, and whether Twenty runs.",
-        E::AmbiguousWorkspace => "--tenant or --workspace says it.",
+        E::AmbiguousWorkspace => "Choose one with --tenant or --workspace.",
         E::Busy => "If its process was killed, the next run can start a minute later.",
         _ => return error.to_string(),
     };

@@ -1,3 +1,4 @@
+use anyhow::bail;
 use clap::Args;
 use twenty_webhook_axum::EventPattern;
 
@@ -15,13 +16,13 @@ use crate::tunnel::TunnelProgram;
 Without --send-sample and --canary it changes nothing, and the receivers handle nothing: it sends a GET, and a POST without a signature, \
 which a receiver rejects.
 
---send-sample signs a sample with the secret. To the receiver it is a real event: a person that does not exist is created. Its ids begin \
-with d0c70000.
+--send-sample signs a sample with the secret, the first one if there are several. To the receiver it is a real event: a person that does \
+not exist is created. Its ids begin with d0c70000. It is sent to one webhook's target: if there are several webhooks, choose one with --webhook.
 
 --canary creates a note in Twenty and destroys it, and waits until both deliveries are in the inbox at --db; or, with --tunnel, until they \
 arrive here, on a temporary webhook. All subscribers of notes see them. Ctrl-C destroys the note and removes the webhook, too.
 
-Exit status: 0 if all is well, 1 if something is wrong, 2 if nothing could be checked.
+Exit status: 0 if all is well, 1 if something is wrong, 2 if nothing could be checked, or if it was stopped.
 
 Examples:
   export TWENTY_URL=https://crm.example.com TWENTY_API_KEY=…
@@ -40,7 +41,7 @@ pub(crate) struct DoctorArgs {
     /// Twenty's operator allows private addresses, so they are not reported as wrong
     #[arg(long)]
     pub(super) private_allowed: bool,
-    /// Send a signed sample, which the receiver handles
+    /// Send a signed sample, which the receiver handles. With several webhooks, it needs --webhook
     #[arg(long)]
     pub(super) send_sample: bool,
     /// Print one line of JSON for each check
@@ -59,11 +60,17 @@ pub(crate) struct DoctorArgs {
 #[command(next_help_heading = "Canary")]
 pub(crate) struct CanaryArgs {
     /// Create and destroy a note, and wait for its deliveries
-    #[arg(long, requires = "place")]
+    #[arg(long)]
     pub(super) canary: bool,
-    /// Wait for them in this inbox: an SQLite file, or a Postgres URL
     #[cfg(feature = "inbox")]
-    #[arg(long, value_name = "FILE|URL", group = "place", requires = "canary", value_hint = clap::ValueHint::FilePath)]
+    #[arg(
+        long,
+        value_name = "FILE|URL",
+        group = "place",
+        requires = "canary",
+        value_hint = clap::ValueHint::FilePath,
+        help = "Wait for them in this inbox: an SQLite file, or a Postgres URL [env: INBOX_DB]"
+    )]
     pub(super) db: Option<String>,
     /// Wait for them here, on a temporary webhook through this tunnel program: cloudflared, ngrok, or ssh:HOST
     #[arg(long, value_name = "PROGRAM", group = "place", requires = "canary")]
@@ -74,4 +81,34 @@ pub(crate) struct CanaryArgs {
     /// How many seconds to wait for each delivery of the canary
     #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "canary")]
     pub(super) wait: u64,
+}
+
+/// Where the canary's deliveries arrive.
+pub(super) enum Place<'a> {
+    Tunnel(&'a TunnelProgram),
+    #[cfg(feature = "inbox")]
+    Inbox(String),
+}
+
+impl CanaryArgs {
+    /// `None` without --canary.
+    ///
+    /// # Errors
+    /// If the place is not given.
+    pub(super) fn place(&self) -> anyhow::Result<Option<Place<'_>>> {
+        if !self.canary {
+            return Ok(None);
+        }
+        if let Some(program) = &self.tunnel {
+            return Ok(Some(Place::Tunnel(program)));
+        }
+        // Not by clap: there a variable that is set would need --canary, and forbid --tunnel.
+        #[cfg(feature = "inbox")]
+        if let Some(db) = self.db.clone().or_else(|| std::env::var("INBOX_DB").ok()) {
+            return Ok(Some(Place::Inbox(db)));
+        }
+        let places =
+            if cfg!(feature = "inbox") { "the inbox as --db, or a tunnel program as --tunnel" } else { "--tunnel" };
+        bail!("where do the deliveries of --canary arrive? Give {places}");
+    }
 }

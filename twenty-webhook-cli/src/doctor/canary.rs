@@ -14,7 +14,7 @@ use twenty_webhook_axum::{Secret, TwentyWebhookLayer, Webhook};
 #[cfg(feature = "inbox")]
 use twenty_webhook_inbox::{Inbox, JobFilter, Store};
 
-use super::args::CanaryArgs;
+use super::args::{CanaryArgs, Place};
 use super::{Check, Report};
 use crate::api::Api;
 #[cfg(feature = "inbox")]
@@ -31,27 +31,34 @@ const EVENTS: [&str; 2] = ["note.created", "note.destroyed"];
 /// Creates a note and destroys it, and waits for both deliveries.
 pub(super) async fn run(
     args: &CanaryArgs,
+    place: &Place<'_>,
     api: &Api,
     webhooks: &[crate::api::Webhook],
     report: &mut Report,
 ) -> anyhow::Result<()> {
+    #[cfg(not(feature = "inbox"))]
+    let _ = webhooks;
     // What is created from here on is removed at the end, also on Ctrl-C.
     let mut interrupts = Interrupts::new()?;
-    if let Some(program) = &args.tunnel {
-        return through_tunnel(args, program, api, &mut interrupts, report).await;
-    }
-    #[cfg(feature = "inbox")]
-    if let Some(db) = &args.db {
-        if let Some(check) = not_subscribed(webhooks) {
-            return report.add(&check);
+    match place {
+        Place::Tunnel(program) => through_tunnel(args, program, api, &mut interrupts, report).await,
+        #[cfg(feature = "inbox")]
+        Place::Inbox(db) => {
+            if let Some(check) = not_subscribed(webhooks) {
+                return report.add(&check);
+            }
+            match Database::open(db).await {
+                Ok(Database::Sqlite(inbox)) => send(args, api, &inbox, &mut interrupts, report).await,
+                Ok(Database::Postgres(inbox)) => send(args, api, &inbox, &mut interrupts, report).await,
+                Err(error) => report.add(&failed(&error)),
+            }
         }
-        return match Database::open(db).await? {
-            Database::Sqlite(inbox) => send(args, api, &inbox, &mut interrupts, report).await,
-            Database::Postgres(inbox) => send(args, api, &inbox, &mut interrupts, report).await,
-        };
     }
-    let _ = webhooks;
-    Ok(())
+}
+
+/// The place where the deliveries would arrive is not there.
+fn failed(error: &anyhow::Error) -> Check {
+    Check::wrong("canary", format!("the canary is not sent: {}", terminal::plain(&crate::causes(error), 600)))
 }
 
 /// A receiver can only get what some webhook subscribes to.
@@ -74,17 +81,24 @@ async fn through_tunnel(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let port = listener.local_addr()?.port();
+    let addr = listener.local_addr()?;
     let (secret, received) = (new_secret()?, Received::default());
     let layer = TwentyWebhookLayer::new(Secret::new(secret.clone())?);
     let app = Router::new().fallback_service(post(receive).layer(layer).with_state(received.clone()));
     let server = tokio::spawn(axum::serve(listener, app).into_future());
     let tunnel = tokio::select! {
-        tunnel = Tunnel::start(program, port) => tunnel?,
+        tunnel = Tunnel::start(program, addr) => tunnel,
         () = interrupts.next() => bail!("stopped"),
     };
+    let tunnel = match tunnel {
+        Ok(tunnel) => tunnel,
+        Err(error) => return report.add(&failed(&error)),
+    };
     let operations = EVENTS.map(str::to_owned);
-    let webhook = Temporary::create(api, "doctor --canary", &tunnel.url, &operations, &secret).await?;
+    let webhook = match Temporary::create(api, "doctor --canary", &tunnel.url, &operations, &secret).await {
+        Ok(webhook) => webhook,
+        Err(error) => return report.add(&failed(&error)),
+    };
     let ended = async {
         tokio::select! {
             () = tokio::time::sleep(args.cache_wait.0) => {}
@@ -164,8 +178,16 @@ async fn arrival(
 ) -> anyhow::Result<Check> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(args.wait) {
-        if place.has(name, note).await? {
-            return Ok(Check::ok("canary", format!("{name} arrived after {}", terminal::duration(started.elapsed()))));
+        match place.has(name, note).await {
+            Ok(true) => {
+                let after = terminal::duration(started.elapsed());
+                return Ok(Check::ok("canary", format!("{name} arrived after {after}")));
+            }
+            Ok(false) => {}
+            Err(error) => {
+                let cause = terminal::plain(&crate::causes(&error), 600);
+                return Ok(Check::wrong("canary", format!("the inbox cannot be read, to look for {name}: {cause}")));
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}

@@ -10,12 +10,13 @@ use std::process::ExitCode;
 
 pub(crate) use args::DoctorArgs;
 use report::{Check, Report};
+use reqwest::Url;
 
 use crate::api::Webhook;
 use crate::{NO, terminal};
 
 pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
-    let twenty = args.api.api()?;
+    let (twenty, place) = (args.api.api()?, args.canary.place()?);
     let mut report = Report::new(args.json);
     if let Some(webhooks) = api::check(&twenty, &mut report).await? {
         let chosen: Vec<_> = webhooks.iter().filter(|webhook| is_chosen(&args, webhook)).collect();
@@ -25,21 +26,31 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         for check in operations::wanted(&args.want, &chosen) {
             report.add(&check)?;
         }
+        // A sample is a real event, and some targets may be of other parties.
+        let is_ambiguous = args.send_sample && chosen.len() > 1;
+        if is_ambiguous {
+            let check =
+                Check::wrong("sample", format!("no sample is sent, because there are {} webhooks", chosen.len()));
+            report.add(&check.fix("choose one by its id, with --webhook"))?;
+        }
         for webhook in chosen {
             let url = terminal::plain(&webhook.target_url, 120);
             report.about(&format!("webhook {} to {url}", terminal::plain(&webhook.id, 60)))?;
-            target::check(&args, webhook, &mut report).await?;
+            target::check(&args, webhook, args.send_sample && !is_ambiguous, &mut report).await?;
         }
-        if args.canary.canary {
+        if let Some(place) = place {
             report.about("canary")?;
-            canary::run(&args.canary, &twenty, &webhooks, &mut report).await?;
+            canary::run(&args.canary, &place, &twenty, &webhooks, &mut report).await?;
         }
     }
     Ok(if report.is_wrong() { ExitCode::from(NO) } else { ExitCode::SUCCESS })
 }
 
 fn is_chosen(args: &DoctorArgs, webhook: &Webhook) -> bool {
-    args.webhook.as_ref().is_none_or(|wanted| *wanted == webhook.id || *wanted == webhook.target_url)
+    args.webhook.as_ref().is_none_or(|wanted| {
+        let has_target = Url::parse(wanted).is_ok_and(|url| webhook.has_target(&url));
+        has_target || *wanted == webhook.id || *wanted == webhook.target_url
+    })
 }
 
 fn none(args: &DoctorArgs) -> Check {

@@ -40,7 +40,7 @@ pub(super) fn wanted(wanted: &[EventPattern], webhooks: &[&Webhook]) -> Vec<Chec
         let check = Check::wrong("operations", format!("no webhook subscribes to {shown}{more}"));
         if missing == ["workflowRun.updated"] {
             return check
-                .why("Twenty sends it to subscriptions to exactly that, and to no wildcard")
+                .why("Twenty sends it only to webhooks that list exactly this operation. No wildcard includes it.")
                 .fix("add it to the operations");
         }
         check

@@ -19,7 +19,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Checks one webhook: its secret, and its target.
-pub(super) async fn check(args: &DoctorArgs, webhook: &Webhook, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn check(
+    args: &DoctorArgs,
+    webhook: &Webhook,
+    send_sample: bool,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     report.add(&secret(args, webhook)?)?;
     let url = match Url::parse(&webhook.target_url) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
@@ -50,7 +55,7 @@ pub(super) async fn check(args: &DoctorArgs, webhook: &Webhook, report: &mut Rep
     if let Some(check) = post.speed() {
         report.add(&check)?;
     }
-    if args.send_sample {
+    if send_sample {
         let sample = sample(args, webhook, &client, &url).await?;
         report.add(&sample)?;
     }
@@ -70,17 +75,25 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
         )
         .fix("set a secret in the webhook's settings in Twenty"));
     }
+    let own = match Secret::new(text.clone()) {
+        Ok(own) => own,
+        Err(error) => {
+            let id = terminal::plain(&webhook.id, 60);
+            return Ok(Check::wrong(CODE, format!("the secret of the webhook {id} cannot be used: {error}"))
+                .fix("set another one in the webhook's settings in Twenty, and give it to the receiver"));
+        }
+    };
     if args.secrets.are_absent() {
         return Ok(Check::skipped(CODE, "no secret is given to compare: --secret-file or --secret-env"));
     }
     // `Secret` does not expose its text, so one signs and the other verifies.
     let (body, now) = (b"{}".as_slice(), time::now());
-    let signed = Signer::new(Secret::new(text.clone())?).sign_at(body, now);
+    let signed = Signer::new(own).sign_at(body, now);
     let verifier: Verifier = args.secrets.verifier()?;
     Ok(if verifier.verify_at(&signed, body, now).is_ok() {
         Check::ok(CODE, "the secret is the one that Twenty signs with")
     } else {
-        Check::wrong(CODE, "the secret given here is another one than Twenty signs with")
+        Check::wrong(CODE, "Twenty signs with a different secret than the one given")
             .why("receivers reject each delivery with `signature_mismatch`")
             .fix("give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends")
     })
@@ -209,7 +222,9 @@ impl Call {
                 .fix("verify signatures there; if another program answers at this URL, correct the target"),
             status if status.is_server_error() => check.fix("look at the receiver's log, and at the proxy's"),
             _ => check
-                .why("a receiver of this library answers so; another program may answer at this URL")
+                .why(
+                    "This library's receivers answer with the expected status. Another program may answer at this URL.",
+                )
                 .fix("correct the webhook's target, if this is not your receiver"),
         }
     }
@@ -245,7 +260,7 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
         .target_url(url.as_str())
         .at(now)
         .try_build()?;
-    let mut headers = Signer::new(args.secrets.one()?).sign_at(&body, now);
+    let mut headers = Signer::new(args.secrets.first()?).sign_at(&body, now);
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     let call = Call::make(client, Method::POST, url, headers, body).await;
     Ok(match &call.answer {
@@ -259,4 +274,35 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
         }
         _ => call.judge(CODE, StatusCode::OK, "a signed sample"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_private;
+
+    #[test]
+    fn private_addresses() {
+        for address in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "127.0.0.1",
+            "127.1.2.3",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "100.127.255.255",
+            "::1",
+            "::",
+            "fd00::2",
+            "fe80::1",
+            "::ffff:10.1.2.3",
+        ] {
+            assert!(is_private(address.parse().unwrap()), "{address}");
+        }
+        for address in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:4860:4860::8888", "::ffff:8.8.8.8"] {
+            assert!(!is_private(address.parse().unwrap()), "{address}");
+        }
+    }
 }

@@ -77,8 +77,8 @@ fn shown(version: Option<ProtocolVersion>) -> &'static str {
 
 /// What is wrong, and how to fix it.
 fn judge(error: &rustls::Error, host: &str) -> Check {
-    const TRUST: &str = "if the certificate is of a public authority, have the server send the intermediate certificates too; if it is of \
-                         your own, Twenty's worker must trust it: NODE_EXTRA_CA_CERTS";
+    const TRUST: &str = "If a public authority issued the certificate, send its intermediate certificates too. If it is your own \
+                         authority, set NODE_EXTRA_CA_CERTS for Twenty's worker.";
     let host = terminal::plain(host, 80);
     let (what, fix) = match error {
         rustls::Error::InvalidCertificate(problem) => match problem {

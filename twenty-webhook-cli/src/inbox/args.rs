@@ -14,7 +14,8 @@ States: pending, running, retrying, done, dead.
 
 Behind PgBouncer in transaction mode, the URL has pgbouncer=true in its query: postgres://twenty@pooler:6432/inbox?pgbouncer=true
 
-Exit status: 0 if it is done, 1 if no job was found or changed, 2 if the inbox cannot be used.
+Exit status: 0 if it is done, also if `list` finds no job; 1 if there was no job to show or to change, if you answered no, or if --fail-on \
+found a job; 2 if the inbox cannot be used.
 
 Examples:
   twenty-webhook inbox stats --fail-on dead
@@ -67,7 +68,7 @@ pub(crate) enum Command {
         /// The job's id
         id: JobId,
     },
-    /// Make dead jobs due again, with all their attempts; and jobs that wait for a retry
+    /// Make dead and retrying jobs due now, and reset their attempts
     Retry(Which),
     /// Handle done jobs again, as after a mistake in the handler was fixed
     Rerun(Which),
@@ -84,8 +85,8 @@ pub(crate) enum Command {
     },
     /// Erase the bodies and errors that are stored about a record
     #[command(after_help = "\
-The rows and the keys stay, so that a duplicate is still recognized. A job that was not handled yet is never handled. Events of other \
-records that mention this one, and backups, are not reached.")]
+The rows and the keys stay, so that a duplicate is still recognized. A job that was not handled yet is never handled. It does not erase \
+backups, or events of other records that mention this one.")]
     Erase {
         /// The record: OBJECT/ID, as person/b1d6c7a2-0f3e-4a58-9c41-7e2b90d4f613
         #[arg(value_parser = record)]

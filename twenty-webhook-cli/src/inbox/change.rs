@@ -90,13 +90,17 @@ pub(super) async fn delete(
         }
         return Ok(if jobs.is_empty() { ExitCode::from(NO) } else { ExitCode::SUCCESS });
     }
-    if !jobs.is_empty() {
-        confirm(&format!("Delete {}?", counted(&jobs)), yes)?;
+    if !jobs.is_empty() && !confirm(&format!("Delete {}?", counted(&jobs)), yes)? {
+        return print(DELETE.done, 0, as_json);
     }
-    // Only the jobs that were counted, not later ones.
+    // Only the jobs that were counted, in the states that were shown: meanwhile one may have been retried.
     let mut changed = 0;
     for job in &jobs {
-        changed += inbox.delete(&JobFilter::id(job.id)).await?;
+        changed += inbox.delete(&JobFilter::id(job.id).state(job.state)).await?;
+    }
+    let others = (jobs.len() as u64).saturating_sub(changed);
+    if others > 0 {
+        terminal::note(&format!("Not deleted, because the state changed meanwhile: {others}."));
     }
     chosen.report(&DELETE, changed, as_json)
 }
@@ -109,8 +113,8 @@ pub(super) async fn erase(
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let jobs = inbox.jobs(&JobFilter::all().record(object, id)).await?;
-    if !jobs.is_empty() {
-        confirm(&format!("Erase the bodies of {}?", counted(&jobs)), yes)?;
+    if !jobs.is_empty() && !confirm(&format!("Erase the bodies of {}?", counted(&jobs)), yes)? {
+        return print("erased", 0, as_json);
     }
     let erased = inbox.erase(object, id).await?;
     if erased == 0 {
@@ -131,11 +135,12 @@ fn counted(jobs: &[JobInfo]) -> String {
     if states.is_empty() { "0 jobs".to_owned() } else { format!("{} {noun} ({})", jobs.len(), states.join(", ")) }
 }
 
-fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
-    if yes || terminal::ask(question, "give --yes")? {
-        return Ok(());
+fn confirm(question: &str, yes: bool) -> anyhow::Result<bool> {
+    let is_confirmed = yes || terminal::ask(question, "give --yes")?;
+    if !is_confirmed {
+        terminal::note("Nothing was changed.");
     }
-    bail!("nothing was changed")
+    Ok(is_confirmed)
 }
 
 /// The jobs that a command may change.

@@ -16,7 +16,7 @@ pub(crate) struct DashboardArgs {
     /// The port on this machine. 0 means a free port
     #[arg(long, value_name = "[HOST:]PORT", default_value = "0", value_parser = address::parse_loopback)]
     addr: SocketAddr,
-    /// Have buttons to retry, rerun and delete jobs
+    /// Show buttons to retry, rerun and delete jobs
     #[arg(long)]
     actions: bool,
 }

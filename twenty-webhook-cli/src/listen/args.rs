@@ -24,19 +24,19 @@ a target even on the same machine. --tunnel starts your own tunnel program and u
 --register creates a webhook in Twenty with a new secret, and removes it at the end, also on Ctrl-C. A `kill -9` leaves it behind, and \
 Twenty then waits 5 seconds for it at each event. The next `listen --register` offers to remove it.
 
---forward-to sends what verifies to your receiver, with the same headers and bytes, and answers as it answers. With --register, only the \
+--forward-to sends what verifies to your receiver, with the same headers and bytes, and returns your receiver's response. With --register, only the \
 signature is new: it is made with the secret that you give, so give your receiver's.
 
 --save writes each delivery to a new file, also rejected ones, for `send --file`, `send --dir` and `explain`. The files hold your \
 customers' data.
 
 --ui serves a page that shows each delivery: headers, body, diagnosis, and changes since the last delivery of the same record. It can resend \
-a delivery, copy it as curl, and download it. The page is on loopback, on another port, which the tunnel does not expose. Open the printed \
-URL: it contains the token of this run.
+a delivery, copy it as curl, and download it. The page is on loopback, and the tunnel leads to the receiver, never to the page. Open the \
+printed URL: it contains the token of this run.
 
 Each delivery is one line on stdout. Everything else goes to stderr. Ctrl-C prints a summary.
 
-Exit status: 0 on Ctrl-C, or when --until is reached; 1 if --timeout passes first; 2 if it cannot listen.
+Exit status: 0 on Ctrl-C, or when --until is reached; 1 if --timeout passes first; 2 if it cannot listen, or if the tunnel ends.
 
 Examples:
   twenty-webhook listen

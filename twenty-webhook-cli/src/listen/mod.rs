@@ -23,6 +23,7 @@ use server::Server;
 use session::Session;
 use ui::Ui;
 
+use crate::address;
 use crate::local_page::LocalPage;
 use crate::register::new_secret;
 use crate::signals::Interrupts;
@@ -42,11 +43,12 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         format!("cannot listen on {}; is another program listening there? Choose another port with --addr", args.addr)
     })?;
     let addr = listener.local_addr()?;
+    let reached = address::of_listener(addr);
     if let Some(dir) = &args.save {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot create the directory {}", dir.display()))?;
     }
-    let secrets = Secrets::new(&args, addr)?;
-    let ui = ui(&args, &secrets, addr).await?;
+    let secrets = Secrets::new(&args, reached)?;
+    let ui = ui(&args, &secrets, reached).await?;
     let (reports, received) = mpsc::channel(1024);
     let server = Server::new(&args, secrets.verifier.clone(), secrets.forward_signer(), reports)?;
     greet(&args, addr);
@@ -59,7 +61,7 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
 
     let mut tunnel = match &args.tunnel {
         Some(program) => tokio::select! {
-            tunnel = Tunnel::start(program, addr.port()) => Some(tunnel?),
+            tunnel = Tunnel::start(program, reached) => Some(tunnel?),
             () = interrupts.next() => return Ok(ExitCode::SUCCESS),
         },
         None => None,
@@ -72,7 +74,15 @@ pub(crate) async fn run(args: ListenArgs) -> anyhow::Result<ExitCode> {
         (Some(api), Some(secret)) => {
             let operations: Vec<_> = args.operations.iter().map(ToString::to_string).collect();
             let target = target(public)?;
-            temporary::offer_to_remove_left(api).await?;
+            tokio::select! {
+                biased;
+                () = interrupts.next() => {
+                    // The question has no line end.
+                    let _ = writeln!(anstream::stderr());
+                    return Ok(ExitCode::SUCCESS);
+                }
+                offered = temporary::offer_to_remove_left(api) => offered?,
+            }
             Some(Temporary::create(api, "listen", target, &operations, secret).await?)
         }
         _ => None,
@@ -154,11 +164,15 @@ fn made_for_this_run(addr: SocketAddr) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Serves the page if --ui is given.
-async fn ui(args: &ListenArgs, secrets: &Secrets, addr: SocketAddr) -> anyhow::Result<Option<Ui>> {
+/// Serves the page if --ui is given. The receiver is at `receiver`.
+async fn ui(args: &ListenArgs, secrets: &Secrets, receiver: SocketAddr) -> anyhow::Result<Option<Ui>> {
     let Some(at) = args.ui else { return Ok(None) };
+    // Some systems let the page take an address from a receiver that listens on all of them, and the tunnel would lead to the page.
+    if at == receiver {
+        bail!("cannot listen on {at} for the page: the receiver listens there");
+    }
     let page = LocalPage::bind(at).await?;
-    let own = format!("http://127.0.0.1:{}/", addr.port());
+    let own = format!("http://{receiver}/");
     let target = args.forward_to.clone().map_or_else(|| Url::parse(&own), Ok)?;
     let ui = Ui::new(secrets.signer.clone(), target);
     let _ = writeln!(anstream::stderr(), "The deliveries are shown at {}", page.url());

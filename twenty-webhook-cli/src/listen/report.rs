@@ -151,12 +151,12 @@ impl Report {
                 if matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
                     parts.push("does the receiver have the secret that is given here?".to_owned());
                 }
-                if *duration > TWENTY_WAITS {
-                    parts.push(format!("{WARNING}over 5 s{WARNING:#}: Twenty would have given up"));
-                }
             }
             Some(Forwarded { status: Err(why), .. }) => parts.push(format!("{BAD}not forwarded{BAD:#}: {why}")),
             None => {}
+        }
+        if self.forwarded.as_ref().is_some_and(|forwarded| forwarded.duration > TWENTY_WAITS) {
+            parts.push(format!("{WARNING}over 5 s{WARNING:#}: Twenty would have given up"));
         }
         match &self.saved {
             Some(Ok(path)) => parts.push(format!("saved as {}", path.display())),

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -30,6 +31,8 @@ pub(super) struct Server {
     receiver: Router,
     save: Option<PathBuf>,
     events: Vec<EventPattern>,
+    /// How many requests have arrived.
+    arrived: AtomicU64,
     reports: mpsc::Sender<Report>,
 }
 
@@ -46,7 +49,7 @@ impl Server {
         let forward = Forward { client, signer: forward_signer, events: args.events.clone().into() };
         let route = post(accept).layer(layer).with_state(forward);
         let receiver = Router::new().fallback_service(route);
-        Ok(Self { receiver, save: args.save.clone(), events: args.events.clone(), reports })
+        Ok(Self { receiver, save: args.save.clone(), events: args.events.clone(), arrived: AtomicU64::new(0), reports })
     }
 
     pub(super) fn router(self: Arc<Self>) -> Router {
@@ -54,6 +57,8 @@ impl Server {
     }
 
     async fn observe(&self, request: Request) -> Response {
+        // Before the time, so that of two requests in one millisecond the first has the lower number.
+        let number = self.arrived.fetch_add(1, Ordering::Relaxed);
         let (received, started) = (time::now(), Instant::now());
         let (parts, body) = request.into_parts();
         let recorder = Recorder::default();
@@ -91,7 +96,7 @@ impl Server {
                 body: &body,
             };
             report.saved =
-                Some(request.save(dir, report.label()).map_err(|error| format!("{}: {error}", dir.display())));
+                Some(request.save(dir, number, report.label()).map_err(|error| format!("{}: {error}", dir.display())));
         }
         // An error means that the command is ending.
         let _ = self.reports.send(report).await;
@@ -121,6 +126,7 @@ async fn accept(State(forward): State<Forward>, headers: HeaderMap, Webhook(even
     if let (Some(signer), Some(delivery)) = (&forward.signer, event.delivery()) {
         sign_again(&mut headers, signer, &body, delivery.sent_at());
     }
+    let started = Instant::now();
     match client.post(headers, body).await {
         Ok(answer) => {
             let mut response = Response::new(Body::from(answer.body));
@@ -133,7 +139,7 @@ async fn accept(State(forward): State<Forward>, headers: HeaderMap, Webhook(even
         }
         Err(failure) => {
             let mut response = StatusCode::BAD_GATEWAY.into_response();
-            response.extensions_mut().insert(Forwarded { status: Err(failure.why), duration: Duration::ZERO });
+            response.extensions_mut().insert(Forwarded { status: Err(failure.why), duration: started.elapsed() });
             response
         }
     }

@@ -50,14 +50,16 @@ impl<'a> Session<'a> {
                 }
             };
             tokio::select! {
+                // Ctrl-C and --timeout come first, so that a flood of deliveries does not delay them.
+                biased;
+                () = self.interrupts.next() => return Ok(ExitCode::SUCCESS),
+                () = &mut timeout => return Ok(ExitCode::from(NO)),
                 Some(report) = self.received.recv() => {
                     self.print(&report)?;
                     if self.args.until.is_some_and(|until| self.verified >= until.get()) {
                         return Ok(ExitCode::SUCCESS);
                     }
                 }
-                () = self.interrupts.next() => return Ok(ExitCode::SUCCESS),
-                () = &mut timeout => return Ok(ExitCode::from(NO)),
                 error = tunnel_ended => return Err(error),
             }
         }
@@ -91,5 +93,52 @@ async fn sleep(wait: Duration) {
         std::future::pending::<()>().await;
     } else {
         tokio::time::sleep(wait).await;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use bytes::Bytes;
+    use clap::Parser;
+    use http::{HeaderMap, Method, StatusCode};
+    use tokio::sync::mpsc;
+
+    use super::{Duration, Interrupts, Report, Session};
+    use crate::cli::{Cli, Command};
+
+    fn report() -> Report {
+        Report {
+            received: crate::time::now(),
+            method: Method::POST,
+            path: "/".to_owned(),
+            status: StatusCode::OK,
+            rejection: None,
+            findings: Vec::new(),
+            event: None,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            duration: Duration::ZERO,
+            forwarded: None,
+            saved: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_signal_comes_before_waiting_deliveries() {
+        let Command::Listen(args) = Cli::parse_from(["twenty-webhook", "listen"]).command else { panic!() };
+        for _ in 0..20 {
+            let (reports, received) = mpsc::channel(10);
+            for _ in 0..10 {
+                reports.send(report()).await.unwrap();
+            }
+            // The first shows that the signal has arrived at both.
+            let (mut first, second) = (Interrupts::new().unwrap(), Interrupts::new().unwrap());
+            let kill = ["-TERM", &std::process::id().to_string()].map(str::to_owned);
+            assert!(std::process::Command::new("kill").args(kill).status().unwrap().success());
+            first.next().await;
+            let mut session = Session::new(&args, received, second, None);
+            session.run(None).await.unwrap();
+            assert_eq!(session.received.len(), 10, "none was printed");
+        }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct SendArgs {
     /// How many deliveries to send
     #[arg(long, value_name = "N", default_value = "1", help_heading = "Load")]
     pub(super) count: NonZeroUsize,
-    /// How many requests to have open at once; Twenty has up to 20
+    /// Maximum number of parallel requests; Twenty uses up to 20
     #[arg(long, value_name = "C", default_value = "1", help_heading = "Load")]
     pub(super) concurrency: NonZeroUsize,
     /// How many to send in a second, at most

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use twenty_webhook_inbox::Inbox;
-use twenty_webhook_testing::{ApiFailure, FakeTwenty, RateLimit, Role};
+use twenty_webhook_testing::{ApiFailure, FakeTwenty, Outcome, RateLimit, Role};
 
 use crate::support::{SECRET, Server, flat, text};
 use crate::twenty::{answering, lines, on, run_on, with_key};
@@ -86,7 +86,7 @@ fn an_api_error_is_reported_with_a_fix() {
         (ApiFailure::Status(429), "wait a minute"),
         (ApiFailure::Status(500), "answered with an error (500 Internal Server Error: This request fails for a test.)"),
         (ApiFailure::CutOff, "broke off"),
-        (ApiFailure::NotJson, "not one of Twenty's API"),
+        (ApiFailure::NotJson, "not from Twenty's API"),
         (ApiFailure::Endless, "too large"),
         (ApiFailure::Hang, "did not answer within 10 seconds"),
     ];
@@ -149,6 +149,8 @@ fn missing_and_temporary_webhooks_are_reported() {
     twenty.add_webhook("http://127.0.0.1:1/", ["person.*"], SECRET);
     let output = run_on(&twenty, &["doctor", "--json", "--webhook", "another"]);
     assert_found(&output, "webhooks", "wrong", "there is no webhook another");
+    let output = run_on(&twenty, &["doctor", "--json", "--webhook", "http://127.0.0.1:1"]);
+    assert_eq!(found(&output, "webhooks").0, "ok", "URLs are compared, not text: {output:?}");
 }
 
 #[test]
@@ -163,7 +165,7 @@ fn uncovered_events_are_reported() {
     let twenty = FakeTwenty::start();
     twenty.add_webhook("http://127.0.0.1:1/", ["*.*", "person.create"], SECRET);
     let output = run_on(&twenty, &["doctor", "--json", "--want", "workflowRun.*"]);
-    assert!(text(&output.stdout).contains("to no wildcard"), "{output:?}");
+    assert!(text(&output.stdout).contains("No wildcard includes it"), "{output:?}");
     assert_found(&output, "operations", "wrong", "`person.create` matches no event");
 }
 
@@ -172,7 +174,7 @@ fn wrong_and_hidden_secrets_are_reported() {
     let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
     twenty.add_webhook(&receiver.url, ["person.*"], "another secret");
     let args = ["doctor", "--json", "--private-allowed", "--send-sample"];
-    assert_found(&run_on(&twenty, &args), "secret", "wrong", "another one than Twenty signs with");
+    assert_found(&run_on(&twenty, &args), "secret", "wrong", "Twenty signs with a different secret than the one given");
     twenty.set_faults(|faults| faults.hide_secrets = true);
     assert_found(&run_on(&twenty, &args), "secret", "skipped", "does not show");
     let bare = on(&twenty, &args).env_remove("TWENTY_WEBHOOK_SECRET").output().unwrap();
@@ -184,22 +186,59 @@ fn wrong_and_hidden_secrets_are_reported() {
     assert_found(&run_on(&twenty, &args), "secret", "wrong", "unsigned");
 }
 
+/// The addresses of other networks are in a unit test: a test must not call what is there.
 #[test]
 fn a_private_target_is_refused_by_twenty() {
-    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
-    twenty.set_faults(|faults| faults.refuse_private_addresses = true);
-    for url in [receiver.url.as_str(), "http://10.1.2.3/", "http://[::1]:1/", "http://localhost:1/"] {
+    let receiver = Server::listen(&[]);
+    for url in [receiver.url.as_str(), "http://[::1]:1/", "http://localhost:1/", "http://0.0.0.0:1/"] {
         let twenty = FakeTwenty::start();
-        twenty.add_webhook(url, ["person.*"], SECRET);
-        if url.contains("10.1.2.3") {
-            continue;
-        }
+        twenty.set_faults(|faults| faults.refuse_private_addresses = true);
+        let id = twenty.add_webhook(url, ["person.*"], SECRET);
         let output = run_on(&twenty, &["doctor", "--json"]);
         assert_found(&output, "address", "wrong", "OUTBOUND_HTTP_ALLOWED_INTERNAL_HOSTS");
         assert_found(&output, "address", "wrong", "worker may resolve the name otherwise");
+        twenty.create("person", serde_json::json!({}));
+        twenty.wait_until_idle(Duration::from_secs(20));
+        let outcomes: Vec<_> = twenty.ledger().calls_to(&id).map(|call| call.outcome.clone()).collect();
+        assert_eq!(outcomes, [Outcome::PrivateAddress], "{url}: doctor and Twenty agree");
     }
+    let twenty = FakeTwenty::start();
     twenty.add_webhook("http://name.invalid/", ["person.*"], SECRET);
     assert_found(&run_on(&twenty, &["doctor", "--json"]), "address", "wrong", "cannot be resolved");
+}
+
+#[test]
+fn a_sample_is_sent_to_one_webhook_only() {
+    let (twenty, receiver, other) = (FakeTwenty::start(), Server::listen(&[]), Server::listen(&[]));
+    let id = twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
+    twenty.add_webhook(&other.url, ["person.*"], SECRET);
+    let args = ["doctor", "--json", "--private-allowed", "--send-sample"];
+    assert_found(&run_on(&twenty, &args), "sample", "wrong", "choose one by its id, with --webhook");
+    assert_eq!(run_on(&twenty, &[&args[..], &["--webhook", &id]].concat()).status.code(), Some(0));
+    let verified = |server: Server| server.interrupt().1.matches("\"verdict\":\"verified\"").count();
+    assert_eq!((verified(receiver), verified(other)), (1, 0));
+}
+
+#[test]
+fn during_a_rotation_the_sample_has_the_first_secret() {
+    let (twenty, receiver, old) = (FakeTwenty::start(), Server::listen(&[]), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(old.path(), "the old one").unwrap();
+    twenty.add_webhook(&receiver.url, ["person.*"], SECRET);
+    let secrets = ["--secret-env", "TWENTY_WEBHOOK_SECRET", "--secret-file", old.path().to_str().unwrap()];
+    let args = ["doctor", "--json", "--private-allowed", "--send-sample"];
+    let output = run_on(&twenty, &[&args[..], &secrets].concat());
+    assert_found(&output, "sample", "ok", "a signed sample");
+}
+
+#[test]
+fn a_blank_secret_in_twenty_is_reported_with_its_webhook() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    let id = twenty.add_webhook(&receiver.url, ["person.*"], " ");
+    twenty.add_webhook(&receiver.url, ["company.*"], SECRET);
+    let output = run_on(&twenty, &["doctor", "--json", "--private-allowed"]);
+    assert_found(&output, "secret", "wrong", &format!("the secret of the webhook {id} cannot be used"));
+    let secrets: Vec<_> = lines(&output).into_iter().filter(|line| line["check"] == "secret").collect();
+    assert_eq!(secrets[1]["result"], "ok", "and the next one is checked: {output:?}");
 }
 
 #[test]
@@ -275,6 +314,37 @@ fn a_canary_arrives_or_is_reported_missing() {
     let key = twenty.add_api_key(Role::default().forbid("note"));
     let output = with_key(&twenty, &key, &args).output().unwrap();
     assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
+}
+
+#[test]
+fn the_canarys_inbox_can_be_in_the_environment() {
+    let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
+    twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+    let with_inbox = |db: &str, args: &[&str]| on(&twenty, args).env("INBOX_DB", db).output().unwrap();
+    let args = ["doctor", "--json", "--private-allowed", "--canary", "--wait", "10"];
+    assert_found(&with_inbox(&receiver.path, &args), "canary", "ok", "note.created arrived");
+    // Without --canary it has no effect.
+    let output = with_inbox("/nonexistent/inbox.db", &args[..3]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    let nowhere = run_on(&twenty, &args);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(text(&nowhere.stderr).contains("Give the inbox as --db"), "{nowhere:?}");
+    assert!(nowhere.stdout.is_empty(), "it fails before it asks: {nowhere:?}");
+}
+
+#[test]
+fn a_canary_without_its_inbox_or_tunnel_is_wrong() {
+    let twenty = FakeTwenty::start();
+    twenty.add_webhook("http://127.0.0.1:1/", ["note.*"], SECRET);
+    let missing = run_on(&twenty, &["doctor", "--json", "--canary", "--db", "/nonexistent/inbox.db"]);
+    assert_found(&missing, "canary", "wrong", "cannot open the inbox");
+    let empty = tempfile::tempdir().unwrap();
+    let mut through = on(&twenty, &["doctor", "--json", "--canary", "--tunnel", "ngrok"]);
+    // Also with an inbox in the environment.
+    let missing = through.env("PATH", empty.path()).env("INBOX_DB", "inbox.db").output().unwrap();
+    assert_found(&missing, "canary", "wrong", "ngrok is not installed");
+    assert!(twenty.records("note").is_empty());
 }
 
 /// Prints the local port's URL as if it were the tunnel's.

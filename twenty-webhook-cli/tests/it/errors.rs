@@ -4,16 +4,57 @@ use std::process::Stdio;
 
 use crate::support::{assert, command, run, text};
 
-const COMMANDS: [&str; 7] = ["listen", "send", "sample", "sign", "explain", "completions", "man"];
+const COMMANDS: &[&str] = &[
+    "listen",
+    "send",
+    "sample",
+    "sign",
+    "explain",
+    #[cfg(feature = "inbox")]
+    "inbox",
+    #[cfg(feature = "catch-up")]
+    "catch-up",
+    "register",
+    "webhooks",
+    "doctor",
+    "completions",
+    "man",
+];
+
+/// The commands below others. They have no examples of their own.
+const SUBCOMMANDS: &[&[&str]] = &[
+    &["webhooks", "list"],
+    &["webhooks", "delete"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "stats"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "list"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "show"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "retry"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "rerun"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "delete"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "erase"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "pause"],
+    #[cfg(feature = "inbox")]
+    &["inbox", "dashboard"],
+];
 
 #[test]
 fn every_command_has_help_with_examples() {
     for name in COMMANDS {
         let help = text(&assert(&[name, "--help"]).success().get_output().stdout);
-        assert!(
-            help.contains(&format!("Examples:\n  twenty-webhook {name}")) || help.contains("Examples:\n  URL="),
-            "{help}"
-        );
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{name}: {help}"));
+        assert!(examples.contains(&format!("  twenty-webhook {name}")), "{examples}");
+    }
+    // The commands that a script asks for an answer.
+    for name in COMMANDS.iter().filter(|name| !["sample", "sign", "register", "completions", "man"].contains(name)) {
+        assert!(text(&run(&[name, "--help"]).stdout).contains("Exit status:"), "{name}");
     }
     let help = text(&run(&["--help"]).stdout);
     for word in ["TWENTY_WEBHOOK_SECRET", "other users of the machine can see it", "Exit status", "NO_COLOR"] {
@@ -117,11 +158,14 @@ fn manual_pages() {
 
 #[test]
 fn help_fits_80_columns() {
-    for name in COMMANDS {
-        let help = text(&run(&[name, "--help"]).stdout);
+    let commands = COMMANDS.iter().map(|name| vec![*name]).chain(SUBCOMMANDS.iter().map(|name| name.to_vec()));
+    for name in commands {
+        let output = run(&[&name[..], &["--help"]].concat());
+        assert!(output.status.success(), "{name:?}: {output:?}");
+        let help = text(&output.stdout);
         // Not the examples, which are to be copied.
         let text = help.split("Examples:").next().unwrap();
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 80 && !line.contains("Usage:")).collect();
-        assert!(wide.is_empty(), "{name}: {wide:#?}");
+        assert!(wide.is_empty(), "{name:?}: {wide:#?}");
     }
 }

@@ -57,3 +57,15 @@ fn a_forward_that_takes_over_5_seconds_gets_a_warning() {
     run(&["send", &first.url, "--timeout", "20s"]);
     assert!(first.line().contains("over 5 s: Twenty would have given up"));
 }
+
+#[test]
+fn a_forward_that_fails_has_its_duration() {
+    // It closes the connection without an answer.
+    let slow = crate::twenty::answering("", std::time::Duration::from_millis(5_100));
+    let first = Server::listen(&["--forward-to", &slow]);
+    run(&["send", &first.url, "--timeout", "20s"]);
+    let forwarded = &first.report()["forwarded"];
+    assert!(forwarded["error"].as_str().unwrap().contains("broke off"), "{forwarded}");
+    assert!(forwarded["duration_ms"].as_f64().unwrap() > 5_000.0, "{forwarded}");
+    assert_eq!(forwarded["too_slow"], true);
+}

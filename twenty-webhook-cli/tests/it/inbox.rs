@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
+use rexpect::process::WaitStatus;
 use rexpect::session::spawn_command;
 use serde_json::Value;
 use twenty_webhook_axum::{Secret, Signer, Verifier};
@@ -86,6 +87,8 @@ fn a_list_has_a_header_and_can_be_narrowed() {
     ] {
         assert_eq!(inbox.jobs(args).len(), count, "{args:?}");
     }
+    let none = inbox.run(&["list", "--until", "1h"]);
+    assert_eq!(none.status.code(), Some(0), "an empty list is a list: {none:?}");
     let limited = inbox.run(&["list", "--limit", "2"]);
     assert!(text(&limited.stderr).contains("There may be more"), "{limited:?}");
     let ids: Vec<_> =
@@ -160,7 +163,33 @@ fn on_a_terminal_delete_asks() {
         session.send_line(answer).unwrap();
         session.exp_eof().unwrap();
         assert_eq!(inbox.jobs(&[]).len(), left, "{answer}");
+        let code = i32::from(answer == "n");
+        assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, status)) if status == code), "{answer}");
     }
+    let mut command = inbox.command(&["erase", "company/2"]);
+    command.stdin(std::process::Stdio::inherit());
+    let mut session = spawn_command(command, Some(30_000)).unwrap();
+    session.exp_string("[y/N]").unwrap();
+    session.send_line("n").unwrap();
+    session.exp_string("Nothing was changed.").unwrap();
+    session.exp_eof().unwrap();
+    assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 1))));
+}
+
+#[test]
+fn a_job_that_is_retried_during_the_question_is_not_deleted() {
+    let inbox = Fixture::new();
+    let retried = &inbox.ids("dead")[0];
+    let mut command = inbox.command(&["delete", "--state", "dead"]);
+    command.stdin(std::process::Stdio::inherit());
+    let mut session = spawn_command(command, Some(30_000)).unwrap();
+    session.exp_string("Delete 3 jobs (3 dead)? [y/N]").unwrap();
+    assert!(inbox.run(&["retry", retried]).status.success());
+    session.send_line("y").unwrap();
+    session.exp_string("Not deleted, because the state changed meanwhile: 1.").unwrap();
+    session.exp_string("2 deleted").unwrap();
+    session.exp_eof().unwrap();
+    assert_eq!((inbox.ids("pending"), inbox.ids("dead").len()), (vec![retried.clone()], 0));
 }
 
 #[test]

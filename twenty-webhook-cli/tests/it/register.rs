@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rexpect::process::WaitStatus;
+use rexpect::session::spawn_command;
 use serde_json::json;
 use twenty_webhook_testing::{ApiFailure, FakeTwenty};
 
@@ -106,27 +108,44 @@ fn the_secret_is_on_disk_before_the_webhook_is_created() {
 
 #[test]
 fn a_webhook_that_cannot_be_created_leaves_no_file() {
-    for failure in [
-        ApiFailure::Status(400),
-        ApiFailure::Status(402),
-        ApiFailure::Status(500),
-        ApiFailure::CutOff,
-        ApiFailure::NotJson,
-    ] {
-        let (twenty, folder) = (FakeTwenty::start(), Folder::new());
-        let file = folder.file();
-        twenty.hold_requests_after(1);
-        let child = on(&twenty, &args("https://hooks.example.test/", &file))
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        until("it posts", || twenty.api_requests().iter().any(|request| request.starts_with("POST")));
-        twenty.fail_next([failure]);
-        twenty.release_requests();
-        let output = child.wait_with_output().unwrap();
+    for failure in [ApiFailure::Status(400), ApiFailure::Status(402), ApiFailure::Status(500), ApiFailure::NotJson] {
+        let (output, secret) = register_with(failure);
         assert_eq!(output.status.code(), Some(2), "{failure:?}: {output:?}");
-        assert!(!std::path::Path::new(&file).exists(), "{failure:?}");
+        assert_eq!(secret, None, "{failure:?}");
     }
+}
+
+/// Twenty can create it after the list of webhooks was read.
+#[test]
+fn the_secret_is_kept_if_twenty_may_still_create_the_webhook() {
+    std::thread::scope(|scope| {
+        for failure in [ApiFailure::Hang, ApiFailure::CutOff, ApiFailure::Status(502), ApiFailure::Status(504)] {
+            scope.spawn(move || {
+                let (output, secret) = register_with(failure);
+                assert_eq!(output.status.code(), Some(2), "{failure:?}: {output:?}");
+                assert_eq!(secret.map(|secret| secret.trim_end().len()), Some(64), "{failure:?}");
+                let said = text(&output.stderr);
+                assert!(
+                    said.contains("its secret is kept in ") && said.contains("webhooks list"),
+                    "{failure:?}: {said}"
+                );
+            });
+        }
+    });
+}
+
+/// Registers a webhook whose creation fails. Returns what is in the secret's file, if there is one.
+fn register_with(failure: ApiFailure) -> (std::process::Output, Option<String>) {
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let file = folder.file();
+    twenty.hold_requests_after(1);
+    let child =
+        on(&twenty, &args("https://hooks.example.test/", &file)).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    until("it posts", || twenty.api_requests().iter().any(|request| request.starts_with("POST")));
+    twenty.fail_next([failure]);
+    twenty.release_requests();
+    let output = child.wait_with_output().unwrap();
+    (output, fs::read_to_string(&file).ok())
 }
 
 #[test]
@@ -137,6 +156,9 @@ fn a_second_webhook_with_the_same_target_needs_again() {
     let refused = run_on(&twenty, &args("https://hooks.example.test/", &file));
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("has this target already") && !std::path::Path::new(&file).exists());
+    twenty.add_webhook("https://another.example.test", ["*.*"], "s");
+    let same = run_on(&twenty, &args("https://ANOTHER.example.test:443/", &file));
+    assert!(text(&same.stderr).contains("has this target already"), "it is the same URL: {same:?}");
     assert!(
         run_on(&twenty, &[&args("https://hooks.example.test/", &file)[..], &["--again"]].concat()).status.success()
     );
@@ -150,6 +172,13 @@ fn webhooks_are_listed_and_deleted() {
     let listed = text(&run_on(&twenty, &["webhooks", "list"]).stdout);
     assert!(listed.contains(&id) && listed.contains("person.*") && !listed.contains("the secret"), "{listed}");
 
+    let mut asked = on(&twenty, &["webhooks", "delete", &id]);
+    asked.stdin(std::process::Stdio::inherit());
+    let mut session = spawn_command(asked, Some(30_000)).unwrap();
+    session.exp_string("[y/N]").unwrap();
+    session.send_line("n").unwrap();
+    session.exp_eof().unwrap();
+    assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 1))), "no");
     let unasked = run_on(&twenty, &["webhooks", "delete", &id]);
     assert_eq!(unasked.status.code(), Some(2));
     assert!(text(&unasked.stderr).contains("give --yes"), "{unasked:?}");

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use rexpect::process::{Signal, WaitStatus};
 use rexpect::session::spawn_command;
 use serde_json::{Value, json};
 use twenty_webhook_testing::{ApiFailure, FakeTwenty};
@@ -136,12 +137,36 @@ fn a_webhook_left_by_a_kill_is_offered_for_removal() {
 }
 
 #[test]
+fn a_signal_ends_it_at_the_question() {
+    let twenty = FakeTwenty::start();
+    drop(listen(&twenty, &[]));
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut command = on(&twenty, &["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"]);
+        command.stdin(std::process::Stdio::inherit());
+        let mut session = spawn_command(command, Some(20_000)).unwrap();
+        session.exp_string("[y/N]").unwrap();
+        match signal {
+            Signal::SIGINT => session.send_control('c').unwrap(),
+            other => session.process_mut().signal(other).unwrap(),
+        }
+        session.exp_eof().unwrap();
+        assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 0))), "{signal}");
+        assert_eq!(webhooks(&twenty).len(), 1, "{signal}: it is kept, and there is no other");
+    }
+}
+
+#[test]
 fn a_failed_registration_leaves_no_webhook() {
     let twenty = FakeTwenty::start();
     let nowhere = run_on(&twenty, &["listen", "--addr", "0", "--register"]);
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(text(&nowhere.stderr).contains("--tunnel cloudflared"), "{nowhere:?}");
-    for failure in [ApiFailure::Status(403), ApiFailure::Status(500), ApiFailure::CutOff] {
+    for (failure, may_exist) in [
+        (ApiFailure::Status(403), false),
+        (ApiFailure::Status(500), false),
+        (ApiFailure::Status(504), true),
+        (ApiFailure::CutOff, true),
+    ] {
         let twenty = FakeTwenty::start();
         twenty.hold_requests_after(1);
         let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
@@ -151,7 +176,13 @@ fn a_failed_registration_leaves_no_webhook() {
         twenty.release_requests();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{failure:?}: {output:?}");
-        assert!(text(&output.stderr).contains("cannot create a webhook"), "{output:?}");
+        let said = text(&output.stderr);
+        assert!(said.contains("cannot create a webhook"), "{said}");
+        for part in
+            ["may still do so", "description \"twenty-webhook: temporary, of `listen`, process ", "webhooks delete ID"]
+        {
+            assert_eq!(said.contains(part), may_exist, "{failure:?}: {said}");
+        }
         assert!(webhooks(&twenty).is_empty());
     }
 }

@@ -21,7 +21,9 @@ fn a_saved_delivery_verifies_and_can_be_sent_again() {
     let report = server.report();
     let file = only_file(&dir);
     assert_eq!(report["saved"], file.display().to_string());
-    assert!(file.to_str().unwrap().ends_with("-company.updated.http"), "{}", file.display());
+    assert!(file.to_str().unwrap().ends_with("Z-000000-company.updated.http"), "{}", file.display());
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap()) & 0o777, 0o600, "customers' data");
     let saved = fs::read_to_string(&file).unwrap();
     assert!(
         saved.starts_with("# received: 20") && saved.contains("\n# verdict: 200 verified\nPOST / HTTP/1.1\n"),

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde::Deserialize;
 
-use crate::support::{Server, command, run, text, vector};
+use crate::support::{Server, command, pipe, run, text, vector};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -40,6 +40,23 @@ fn stdin_is_a_body_too() {
     child.stdin.take().unwrap().write_all(b"{}").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(text(&output.stdout).contains("X-Twenty-Webhook-Timestamp: 1789374097412\n"), "{output:?}");
+}
+
+#[test]
+fn an_age_is_in_the_timestamp() {
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        i64::try_from(since.as_millis()).unwrap()
+    };
+    for (age, seconds) in [("--age=10m", 600), ("--age=90s", 90), ("--age=-10m", -600)] {
+        let before = now();
+        let headers = text(&pipe(&["sign", age], b"{}").stdout);
+        let timestamp = headers.lines().find_map(|line| line.strip_prefix("X-Twenty-Webhook-Timestamp: ")).unwrap();
+        let sent = timestamp.parse::<i64>().unwrap() + seconds * 1_000;
+        assert!((before..=now()).contains(&sent), "{age}: {headers}");
+    }
+    let both = run(&["sign", "--age", "10m", "--at", "now"]);
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
 }
 
 #[test]

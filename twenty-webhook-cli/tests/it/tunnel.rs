@@ -2,12 +2,13 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 use twenty_webhook_testing::FakeTwenty;
 
-use crate::support::{Server, command, run, text};
+use crate::support::{Server, command, exchange, run, text};
 use crate::twenty::{on, until};
 
 /// A directory for the PATH with this program in it. The program writes its process id and its arguments to files.
@@ -99,6 +100,33 @@ fn deliveries_arrive_through_the_tunnel() {
     assert_eq!(server.wait().code(), Some(2));
     let api = twenty.api_requests();
     assert!(api.last().unwrap().starts_with("DELETE"), "{api:?}");
+}
+
+/// Also if both have the same port, at different addresses.
+#[test]
+fn the_tunnel_leads_to_the_receiver_and_never_to_the_page() {
+    let dir = program("cloudflared", "echo 'INF |  https://a-b-c.trycloudflare.com  |' >&2; exec sleep 60");
+    for host in ["127.0.0.1", "127.0.0.2", "[::1]"] {
+        // A machine can lack an address.
+        let Ok(free) = TcpListener::bind(format!("{host}:0")) else { continue };
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let addr = format!("{host}:{port}");
+        let page = if host == "127.0.0.1" { "127.0.0.1:0".to_owned() } else { format!("127.0.0.1:{port}") };
+        let mut listen = command(&["listen", "--addr", &addr, "--ui", &page, "--tunnel", "cloudflared"]);
+        with_path(&mut listen, &dir);
+        let server = Server::start(listen, "The tunnel's URL is ");
+        let given = fs::read_to_string(dir.path().join("args")).unwrap();
+        assert_eq!(given.trim_end(), format!("tunnel --url http://{addr}"));
+        let answer = exchange(&format!("http://{addr}"), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 405"), "the receiver: {answer}");
+        drop(server);
+    }
+    // On some systems the page could take the port from a receiver at all addresses.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let output = run(&["listen", "--addr", &format!("0.0.0.0:{port}"), "--ui", &port]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains(&format!("cannot listen on 127.0.0.1:{port}")), "{output:?}");
 }
 
 #[test]

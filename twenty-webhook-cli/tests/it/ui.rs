@@ -20,7 +20,12 @@ struct Page {
 
 impl Page {
     fn open(more: &[&str]) -> Self {
-        let listen = command(&[&["listen", "--addr", "0", "--json", "--ui"], more].concat());
+        Self::open_at("127.0.0.1:0", &[&["--ui"], more].concat())
+    }
+
+    /// With the receiver at this address.
+    fn open_at(addr: &str, more: &[&str]) -> Self {
+        let listen = command(&[&["listen", "--addr", addr, "--json"], more].concat());
         let server = Server::start(listen, "The deliveries are shown at ");
         let (origin, token) = server.url.split_once("/?token=").unwrap();
         let (origin, token) = (origin.to_owned(), token.to_owned());
@@ -166,6 +171,37 @@ fn resend_download_and_curl_give_the_same_body() {
         curl.starts_with(&format!("curl -i '{}", other.url)) && curl.contains("X-Twenty-Webhook-Signature"),
         "{curl}"
     );
+}
+
+/// As a name that resolves to another address of loopback has it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_at_another_loopback_address_opens_by_its_printed_url() {
+    let page = Page::open_at("127.0.0.1:0", &["--ui", "127.0.0.2:0"]);
+    assert!(page.origin.starts_with("http://127.0.0.2:"), "{}", page.origin);
+    assert!(page.request("GET /", "").starts_with("HTTP/1.1 200"));
+}
+
+/// Linux has all of 127.0.0.0/8 on loopback, and other systems only the first address.
+#[cfg(target_os = "linux")]
+#[test]
+fn resend_goes_to_the_receivers_own_address() {
+    let page = Page::open_at("127.0.0.2:0", &["--ui"]);
+    run(&["send", &page.receiver]);
+    page.server.line();
+    let answer = page.resend(1, &format!("Origin: {}\r\n", page.origin));
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("200 OK"), "{answer}");
+}
+
+/// Also one that does not verify: anyone can send it.
+#[test]
+fn a_body_of_brackets_is_shown_with_a_limit() {
+    let page = Page::open(&[]);
+    let body = format!("{}{}", "[".repeat(8_000), "]".repeat(8_000));
+    pipe(&["send", &page.receiver, "--file", "-", "--secret", "another"], body.as_bytes());
+    page.server.line();
+    let answer = page.request("GET /delivery/1", "");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.len() < 2_000_000, "{} bytes", answer.len());
 }
 
 /// Both pages look the same. There are two files, because a package cannot contain a file of another package, and the dashboard is built only

@@ -50,13 +50,21 @@ pub(super) const STYLES: [Style; 9] = [
     },
 ];
 
-/// `json` in another style, its members in the same order. `None` if it is not JSON.
+/// How many times longer than the body a rewritten one may be. With no limit, the indentation of 100 kB of brackets takes gigabytes.
+const MAX_GROWTH: usize = 16;
+
+/// `json` in another style, its members in the same order. `None` if it is not JSON, or so deep that it would become far longer.
 pub(super) fn rewrite(json: &str, style: &Style) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(json).ok()?;
     let mut out = String::with_capacity(json.len() + json.len() / 4);
+    // A short body may grow by more.
+    let most = (json.len() * MAX_GROWTH).max(64 * 1024);
     let mut depth = 0;
     let mut tokens = Tokens(json).peekable();
     while let Some(token) = tokens.next() {
+        if out.len() > most {
+            return None;
+        }
         match token {
             "{" | "[" => {
                 out.push_str(token);
@@ -236,7 +244,18 @@ fn push_unit(out: &mut String, unit: u16) {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{STYLES, number, rewrite};
+
+    #[test]
+    fn a_deep_body_does_not_fill_the_memory() {
+        let json = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+        for style in STYLES {
+            let len = rewrite(&json, &style).map(|rewritten| rewritten.len());
+            assert_eq!(len, style.indent.is_none().then_some(json.len()), "{}", style.name);
+        }
+        let json = format!("{}1{}", "[".repeat(8), "]".repeat(8));
+        assert!(STYLES.iter().all(|style| rewrite(&json, style).is_some()), "records are not so deep");
+    }
 
     /// As Node writes them.
     #[test]
