@@ -9,8 +9,8 @@ use crate::lateness::{Lateness, Time};
 use crate::leases::Leases;
 use crate::{InboxError, JobId, Recovered, Store};
 
-/// Renews a worker's leases, cancels the handlers of those that it cannot renew, and recovers the jobs of workers that are gone. It has its own thread and connection, so neither a handler
-/// that blocks nor another call to the database can stop it. It ends when it is dropped.
+/// Renews a worker's leases, cancels the handlers of those that it cannot renew, and recovers the jobs of workers that are gone. It has its
+/// own thread and connection, so neither a handler that blocks nor another call to the database can stop it. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     _stop: oneshot::Sender<()>,

@@ -110,8 +110,8 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Sets how long a lease is: after this long without a heartbeat a worker's jobs are given to others. The default is 15 seconds, the
-    /// least is 3. All workers on one inbox should agree on it.
+    /// Sets how long a lease is: after this long without a heartbeat a worker cancels its handlers, and its jobs are given to others. The
+    /// default is 15 seconds, the least is 3. All workers on one inbox should agree on it.
     pub fn recover_after(mut self, lease: Duration) -> Self {
         self.config.lease = lease.clamp(Duration::from_secs(3), LONGEST);
         self

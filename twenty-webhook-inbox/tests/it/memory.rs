@@ -21,6 +21,8 @@ pub(crate) struct Memory {
     hangs: Arc<AtomicBool>,
     /// How many pushes never return.
     hanging_pushes: Arc<AtomicUsize>,
+    /// How late the answer to the next claim is.
+    late_claim: Arc<Mutex<Duration>>,
     /// Completions and renewals panic.
     panics: Arc<AtomicBool>,
 }
@@ -146,7 +148,7 @@ impl Store for Memory {
 
     async fn claim(&self, claim: &Claim) -> Result<Claimed, InboxError> {
         self.may_hang().await;
-        self.with(|table| {
+        let claimed = self.with(|table| {
             let mut claimed = Claimed::default();
             if table.paused {
                 return claimed;
@@ -196,7 +198,12 @@ impl Store for Memory {
                 }
             }
             claimed
-        })
+        });
+        let late = std::mem::take(&mut *self.late_claim.lock().unwrap());
+        if !late.is_zero() {
+            sleep(late).await;
+        }
+        claimed
     }
 
     async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
@@ -630,6 +637,29 @@ async fn a_worker_that_is_cut_off_cancels_its_handlers_and_releases_their_jobs()
     running.stop().await;
     let info = store.table.lock().unwrap().rows[0].info.clone();
     assert_eq!((info.attempts, info.crashes), (1, 0), "neither an attempt nor a crash");
+}
+
+/// Its leases would run out before a heartbeat can renew them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_was_answered_late_is_released() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    *store.late_claim.lock().unwrap() = Duration::from_millis(2_200);
+    let (left, mut lefts) = tokio::sync::mpsc::unbounded_channel();
+    let handler = {
+        let store = store.clone();
+        move |_: WebhookEvent| {
+            let (_, expires_at) = store.table.lock().unwrap().rows[0].lease.unwrap();
+            left.send(expires_at - Instant::now()).unwrap();
+            async { ok() }
+        }
+    };
+    let running = Running::start(quick(inbox.worker("test", handler)).recover_after(Duration::from_secs(3)));
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    assert!(lefts.recv().await.unwrap() > Duration::from_secs(1), "the lease is a new one");
+    assert!(lefts.try_recv().is_err(), "it is handled once");
 }
 
 /// It waited until a job that runs alone had ended.
