@@ -192,7 +192,8 @@ impl CatchUp {
             }
         };
         tokio::select! {
-            ended = session.run() => ended,
+            // On the heap: it is large, and so would be each future that awaits a run.
+            ended = Box::pin(session.run()) => ended,
             () = lease_lost => Err(CatchUpError::Busy),
         }
     }

@@ -218,7 +218,7 @@ async fn run_in_another_process(place: &Place) -> String {
 async fn as_child() {
     let variable = |name| std::env::var(name).unwrap();
     let inbox = Inbox::sqlite(variable("INBOX")).await.unwrap();
-    let catch_up = CatchUp::new(&variable("URL"), &variable("KEY")).unwrap().objects(["person"]);
+    let catch_up = CatchUp::new(variable("URL"), variable("KEY")).unwrap().objects(["person"]);
     match catch_up.requests_per_minute(1_000_000).run_once(&inbox).await {
         Ok(report) if report.is_ok() => println!("ended: ok"),
         Err(CatchUpError::Busy) => println!("ended: busy"),
