@@ -52,7 +52,7 @@ impl Run {
         *serial += PER_RUN;
         let before = receiver.usage().cpu;
         let load = run(receiver.addr(), CONNECTIONS, requests, RUN_TIME);
-        let cpu = receiver.usage().cpu - before;
+        let cpu = receiver.usage().cpu.saturating_sub(before);
         let cpu_per_request = cpu.as_secs_f64() * 1e6 / load.latencies.len() as f64;
         Self { load, cpu_per_request }
     }

@@ -32,5 +32,5 @@ pub fn claim_all(guard: &MemoryReplayGuard, deliveries: &[Delivery]) -> f64 {
         let Some(Ok(Claim::New(lease))) = claim else { panic!("{claim:?}") };
         guard.complete(lease).now_or_never().expect("it does not wait").expect("it is held");
     }
-    (thread_cpu_time() - start).as_nanos() as f64 / deliveries.len() as f64
+    thread_cpu_time().saturating_sub(start).as_nanos() as f64 / deliveries.len() as f64
 }

@@ -24,7 +24,7 @@ impl<'a> Case<'a> {
         for _ in 0..iterations {
             (self.run)();
         }
-        thread_cpu_time() - start
+        thread_cpu_time().saturating_sub(start)
     }
 }
 

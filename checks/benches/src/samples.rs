@@ -26,7 +26,9 @@ pub fn body(len: usize) -> Bytes {
         json.push_str(&field);
     }
     let rest = (len - tail.len()).checked_sub(json.len() + r#","note":"""#.len()).expect("`len` is at least 300");
-    json.push_str(&format!(r#","note":"{}""#, "x".repeat(rest)));
+    json.push_str(r#","note":""#);
+    json.extend(std::iter::repeat_n('x', rest));
+    json.push('"');
     json.push_str(tail);
     assert_eq!(json.len(), len);
     json.into()

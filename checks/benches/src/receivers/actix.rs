@@ -3,6 +3,7 @@ use std::net::TcpListener;
 use crate::peers::envelope;
 use crate::samples::{self, SECRET};
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use twenty_webhook_actix::{TwentyWebhookMiddleware, Webhook, WebhookConfig};
 
@@ -37,7 +38,7 @@ async fn bare(_: web::Bytes) -> HttpResponse {
 }
 
 async fn hand_written(baseline: web::Data<Baseline>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let header = |name| request.headers().get(name).map(|value| value.as_bytes());
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
     let verified = match (header("x-twenty-webhook-signature"), header("x-twenty-webhook-timestamp")) {
         (Some(signature), Some(timestamp)) => baseline.verify_text(signature, timestamp, body),
         _ => None,
