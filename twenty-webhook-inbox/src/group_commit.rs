@@ -85,8 +85,8 @@ async fn note_losses(store: &impl Store, deadline: Duration, losses: &Notify) {
 }
 
 /// One failed commit is no reason to lose a whole group: it is tried again for half of the deadline, and then one by one, so that a
-/// delivery that the database rejects costs no other one. No try takes more than a third of the deadline: one that hangs, because the
-/// database's host has vanished, leaves time for others. Returns whether all were stored.
+/// delivery that the database rejects costs no other one. No try takes more than two thirds of the deadline: one that hangs, because the
+/// database's host has vanished, leaves time for others, and a slow disk has as much time as can be. Returns whether all were stored.
 async fn commit(store: &impl Store, deadline: Duration, wake: &Notify, group: &mut Vec<Waiting>) -> bool {
     let began = Instant::now();
     let jobs: Vec<_> = group.iter().map(|waiting| waiting.job.clone()).collect();
@@ -122,7 +122,7 @@ async fn push(
     deadline: Duration,
 ) -> Result<(), InboxError> {
     let group = jobs.len();
-    let expires_at = expires_at.min(Instant::now() + deadline / 3);
+    let expires_at = expires_at.min(Instant::now() + deadline * 2 / 3);
     let pushed = timeout_at(expires_at, store.push(jobs)).await.unwrap_or(Err(InboxError::Deadline(deadline)));
     pushed.inspect(|()| tracing::debug!(group, "stored"))
 }

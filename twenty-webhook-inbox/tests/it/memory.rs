@@ -478,7 +478,7 @@ async fn a_commit_that_hangs_is_tried_again() {
     for deliveries in [1, 40] {
         let store = Memory::default();
         let inbox = Inbox::on(store.clone());
-        store.hanging_pushes.store(2, Ordering::SeqCst);
+        store.hanging_pushes.store(1, Ordering::SeqCst);
         let events: Vec<_> = (0..deliveries).map(|number| event("person.created", number)).collect();
         for stored in futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await {
             stored.unwrap();
