@@ -56,7 +56,7 @@ pub fn secret(addr: SocketAddr) -> anyhow::Result<Secret> {
     let text = hex::encode(random);
     eprintln!(
         "{SECRET} is not set: for this run, the secret is {text}\n\nIn another terminal, deliver a sample:\n\n{}\n\n\
-         Then receive from Twenty: make a webhook in its settings, under APIs & Webhooks, with a URL that reaches this receiver at\n\
+         Then receive from Twenty: make a webhook in its settings, under API & Webhooks, with a URL that reaches this receiver at\n\
          /webhooks/twenty. Set {SECRET} to the webhook's secret, and start this receiver again.\n",
         curl(addr, &text)
     );
