@@ -332,6 +332,35 @@ async fn a_source_that_fails_for_less_than_the_ttl_loses_no_delivery() {
     }
 }
 
+/// Anyone who reads one request can send it with any `Host`, and the host chooses the place in the cache.
+#[tokio::test(start_paused = true)]
+async fn a_captured_request_under_many_hosts_takes_no_place_of_a_tenant_in_use() {
+    let (tenants, time) = (Tenants { any_host: true, ..Tenants::default() }, Arc::new(AtomicU64::new(NOW.as_millis())));
+    for path in ["/acme", "/globex"] {
+        tenants.set(path, verifier("a").tenant(path));
+    }
+    let source = OutOfOrder { tenants, failure: Arc::default() };
+    let clock = time.clone();
+    let clock = Clock::new(move || UnixMillis::from_millis(clock.load(Ordering::SeqCst)));
+    let app = app(WebhookConfig::new(source.clone()).clock(clock));
+    let stale = UnixMillis::from_millis(NOW.as_millis() - 23 * 60 * 60 * 1000);
+    assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap(), "/acme");
+    assert_eq!(send(&app, "/globex", "a", NOW).await.unwrap(), "/globex");
+    for number in 0..5_000 {
+        for sent_at in [NOW, stale] {
+            let host = format!("{number}.example.test");
+            let mut copy = Request::post("/globex").header("host", host).body(Body::from(BODY)).unwrap();
+            copy.headers_mut().extend(Signer::new(secret("a")).sign_at(BODY.as_bytes(), sent_at));
+            let response = app.clone().oneshot(copy).await.unwrap();
+            assert!(response.extensions().get::<Rejection>().is_some());
+        }
+    }
+    // The tenant in use keeps its answer while the source is out of order.
+    *source.failure.lock().unwrap() = Some(Failure::Error);
+    time.fetch_add(6_000, Ordering::SeqCst);
+    assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap_err(), Rejection::AlreadyCompleted);
+}
+
 #[tokio::test]
 async fn a_shared_verifier_is_replaced_between_requests() {
     let shared = SharedVerifier::new(verifier("old"));

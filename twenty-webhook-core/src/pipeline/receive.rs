@@ -118,8 +118,8 @@ impl WebhookConfig {
         within(reading, || timer(deadline)).await.ok_or(Rejection::BodyTimeout { deadline })??;
         let delivery = verification.finish()?;
         if let Some((lookup, key)) = lookup {
-            lookup.prove(key.as_ref());
             delivery.judge_age()?;
+            lookup.prove(key.as_ref(), &delivery);
         }
         delivery.into_event()
     }

@@ -7,7 +7,7 @@ use super::cache::{Answer, Cache, CacheLookup, Key};
 use super::source::ErasedSource;
 use super::{SourceError, Target, VerifierSource};
 use crate::pipeline::within;
-use crate::{Clock, Secret, Verifier};
+use crate::{Clock, Delivery, Secret, Verifier};
 
 /// A [`VerifierSource`] with a cache, a deadline and limits on concurrent look-ups. Clones share the cache.
 #[derive(Clone)]
@@ -106,10 +106,10 @@ impl Lookup {
         Ok(self.source.verifier(target).await?.map_or(Answer::NoTenant, Answer::Verifier))
     }
 
-    /// Marks the answer as proven: a delivery was verified with it.
-    pub(crate) fn prove(&self, key: Option<&Key>) {
+    /// Marks the answer as proven: this delivery was verified with it.
+    pub(crate) fn prove(&self, key: Option<&Key>, delivery: &Delivery) {
         if let Some(key) = key {
-            self.shared.cache.prove(key);
+            self.shared.cache.prove(key, || delivery.replay_key());
         }
     }
 }
