@@ -6,7 +6,7 @@ use crate::json::{for_each_element, for_each_member};
 ///
 /// A part takes up to a few hundred bytes, and as text as few as three, so without a limit a body of 32 MiB could take a gigabyte. Twenty's
 /// events have a few dozen parts, and a batch a few for each record.
-const MAX: usize = 64 * 1024;
+const MAX: usize = 256 * 1024;
 
 /// How deep parts are nested: body, items, item, names.
 const DEPTH: u8 = 4;
