@@ -107,10 +107,9 @@ impl Shard {
         let found = self.position(lease.key);
         match found.map(|at| (at, self.queue[at])) {
             Some((at, known)) if known.is_live(self.now) => match known.lease {
-                Some(running) if running.token != lease.token && !running.is_released() => {
-                    return Err(GuardError::LeaseLost);
-                }
-                _ => self.queue[at].lease = None,
+                Some(running) if running.token == lease.token || running.is_released() => self.queue[at].lease = None,
+                // Another holder handles it, or has handled it: a lease completes only once.
+                Some(_) | None => return Err(GuardError::LeaseLost),
             },
             // Evicted at capacity, but still replayable.
             _ if self.now <= lease.delivery_expires_at => {

@@ -224,3 +224,22 @@ async fn a_claim_whose_answer_is_lost_is_retried() {
         assert!(is_completed(&guard, "a").await);
     }
 }
+
+/// The retry must not take its own completion for another receiver's.
+#[tokio::test]
+async fn a_completion_whose_answer_is_lost_is_retried() {
+    for failure in [Failure::Closes, Failure::Stalls] {
+        let server = Server::start();
+        let guard = server.guard().lease(Duration::from_millis(1));
+        let held = lease(guard.claim(&delivery("a", expires_at())).await);
+        let released = lease(guard.claim(&delivery("b", expires_at())).await);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        guard.release(lease(guard.claim(&delivery("b", expires_at())).await)).await.unwrap();
+        for held in [held, released] {
+            let proxy = Proxy::that_drops_an_answer(&server, failure).await;
+            RedisReplayGuard::new(&proxy.url()).unwrap().complete(held).await.unwrap();
+            assert!(proxy.has_dropped_one(), "so the completion was sent twice");
+        }
+        assert!(is_completed(&guard, "a").await && is_completed(&guard, "b").await);
+    }
+}

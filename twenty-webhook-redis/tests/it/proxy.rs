@@ -26,7 +26,8 @@ pub(crate) enum Failure {
 impl Proxy {
     pub(crate) async fn that_drops_an_answer(server: &Server, failure: Failure) -> Self {
         // Loads the scripts, so that the guard's first `EVALSHA` runs one.
-        handled(&server.guard(), "load the scripts").await;
+        let unique = format!("load the scripts: {}", getrandom::u64().unwrap());
+        handled(&server.guard(), &unique).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, dropped) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
         let (target, flag) = (server.url().trim_start_matches("redis://").to_owned(), Arc::clone(&dropped));
