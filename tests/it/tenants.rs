@@ -286,6 +286,81 @@ async fn the_age_of_a_cached_verifier_counts_from_the_start_of_the_look_up() {
     assert_eq!(tenants.take_lookups(), 2);
 }
 
+/// A source that fails, or answers nothing, once it is out of order.
+#[derive(Clone)]
+struct OutOfOrder {
+    tenants: Tenants,
+    failure: Arc<Mutex<Option<Failure>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Failure {
+    Error,
+    Hangs,
+}
+
+impl VerifierSource for OutOfOrder {
+    async fn verifier(&self, target: &Target<'_>) -> Result<Option<Verifier>, SourceError> {
+        let failure = *self.failure.lock().unwrap();
+        match failure {
+            None => self.tenants.verifier(target).await,
+            Some(Failure::Error) => Err(SourceError::new("out of order")),
+            Some(Failure::Hangs) => std::future::pending().await,
+        }
+    }
+}
+
+/// The request that asks the source uses the same stale answer as those that arrive meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_for_less_than_the_ttl_loses_no_delivery() {
+    for failure in [Failure::Error, Failure::Hangs] {
+        let (tenants, time) = (Tenants::default(), Arc::new(AtomicU64::new(NOW.as_millis())));
+        tenants.set("/acme", verifier("a").tenant("acme"));
+        let source = OutOfOrder { tenants, failure: Arc::default() };
+        let clock = time.clone();
+        let clock = Clock::new(move || UnixMillis::from_millis(clock.load(Ordering::SeqCst)));
+        let app = app(WebhookConfig::new(source.clone()).clock(clock).without_replay_guard());
+        assert!(send(&app, "/acme", "a", NOW).await.is_ok());
+        *source.failure.lock().unwrap() = Some(failure);
+        time.fetch_add(9_999, Ordering::SeqCst);
+        let (first, second) = tokio::join!(send(&app, "/acme", "a", NOW), send(&app, "/acme", "a", NOW));
+        assert_eq!((first.unwrap(), second.unwrap()), ("acme".to_owned(), "acme".to_owned()), "{failure:?}");
+        time.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap_err().code(), "verifier_unavailable", "{failure:?}");
+        *source.failure.lock().unwrap() = None;
+        assert!(send(&app, "/acme", "a", NOW).await.is_ok());
+    }
+}
+
+/// Anyone who reads one request can send it with any `Host`, and the host chooses the place in the cache.
+#[tokio::test(start_paused = true)]
+async fn a_captured_request_under_many_hosts_takes_no_place_of_a_tenant_in_use() {
+    let (tenants, time) = (Tenants { any_host: true, ..Tenants::default() }, Arc::new(AtomicU64::new(NOW.as_millis())));
+    for path in ["/acme", "/globex"] {
+        tenants.set(path, verifier("a").tenant(path));
+    }
+    let source = OutOfOrder { tenants, failure: Arc::default() };
+    let clock = time.clone();
+    let clock = Clock::new(move || UnixMillis::from_millis(clock.load(Ordering::SeqCst)));
+    let app = app(WebhookConfig::new(source.clone()).clock(clock));
+    let stale = UnixMillis::from_millis(NOW.as_millis() - 23 * 60 * 60 * 1000);
+    assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap(), "/acme");
+    assert_eq!(send(&app, "/globex", "a", NOW).await.unwrap(), "/globex");
+    for number in 0..5_000 {
+        for sent_at in [NOW, stale] {
+            let host = format!("{number}.example.test");
+            let mut copy = Request::post("/globex").header("host", host).body(Body::from(BODY)).unwrap();
+            copy.headers_mut().extend(Signer::new(secret("a")).sign_at(BODY.as_bytes(), sent_at));
+            let response = app.clone().oneshot(copy).await.unwrap();
+            assert!(response.extensions().get::<Rejection>().is_some());
+        }
+    }
+    // The tenant in use keeps its answer while the source is out of order.
+    *source.failure.lock().unwrap() = Some(Failure::Error);
+    time.fetch_add(6_000, Ordering::SeqCst);
+    assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap_err(), Rejection::AlreadyCompleted);
+}
+
 #[tokio::test]
 async fn a_shared_verifier_is_replaced_between_requests() {
     let shared = SharedVerifier::new(verifier("old"));

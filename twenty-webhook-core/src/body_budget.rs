@@ -91,6 +91,19 @@ mod tests {
         }
     }
 
+    /// A buffer of 320 KiB doubles to at most 640. 512 KiB is what actix reads ahead.
+    #[test]
+    fn the_default_holds_as_many_bodies_as_its_documentation_says() {
+        const LARGEST: usize = crate::WebhookConfig::DEFAULT_BODY_LIMIT;
+        for (held, read_ahead, bodies) in
+            [(LARGEST, 0, 8), (640 * KIB, 0, 450), (LARGEST, 512 * KIB, 7), (640 * KIB, 512 * KIB, 240)]
+        {
+            let budget = BodyBudget::new(crate::WebhookConfig::DEFAULT_BODY_BUDGET);
+            let mut shares: Vec<_> = (0..bodies).map(|_| None).collect();
+            assert!(shares.iter_mut().all(|share| budget.cover(share, held, read_ahead)), "{bodies} of {held}");
+        }
+    }
+
     #[test]
     fn a_body_pays_for_what_it_holds_and_no_more() {
         let budget = BodyBudget::new(100 * KIB);

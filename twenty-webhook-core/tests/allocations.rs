@@ -71,6 +71,63 @@ fn a_body_that_is_not_an_event_allocates_the_same_whatever_its_length() {
     assert!(info.bytes_total < 1024, "{info:?}");
 }
 
+/// `head`, then `part` so often, then `tail`.
+fn body_of(head: &str, part: &str, count: usize, tail: &str) -> Bytes {
+    Bytes::from(format!("{head}{}{part}{tail}", format!("{part},").repeat(count - 1)))
+}
+
+const HOSTILE: [(&str, &str, &str); 8] = [
+    (r#"{"eventName":"a.b","items":["#, "{}", "]}"),
+    (r#"{"eventName":"a.b","items":[{"updatedFields":["#, r#""""#, "]}]}"),
+    (r#"{"eventName":"a.b","items":["#, r#"{"updatedFields":[""],"a":0}"#, "]}"),
+    (r#"{"eventName":"a.b","updatedFields":["#, r#""""#, "]}"),
+    (r#"{"eventName":"a.b","#, r#""":0"#, "}"),
+    (r#"{"eventName":"a.b","#, r#""\n":0"#, "}"),
+    (r#"{"eventName":"metadata.a.b","event":{"properties":{"#, r#""":0"#, "}}}"),
+    // Not valid to the end.
+    (r#"{"eventName":"a.b","updatedFields":["#, r#""""#, "]"),
+];
+
+/// One tenant must not take the memory of the others.
+#[test]
+fn a_signed_body_of_many_small_parts_takes_no_memory() {
+    for (head, part, tail) in HOSTILE {
+        let body = body_of(head, part, 4 * 1024 * 1024 / part.len(), tail);
+        let info = measure(|| assert!(WebhookEvent::from_stored(body.clone()).is_err()));
+        assert!(info.bytes_max < 1024, "{head}{part}: {info:?}");
+    }
+}
+
+#[test]
+fn an_event_takes_at_most_48_mb_beside_its_body() {
+    for (head, part, tail, parts) in [
+        (r#"{"eventName":"a.b","items":["#, "{}", "]}", 1),
+        (r#"{"eventName":"a.b","items":["#, r#"{"\n":0}"#, "]}", 2),
+        (r#"{"eventName":"a.b","items":["#, r#"{"updatedFields":["a"],"\n":0}"#, "]}", 4),
+        (r#"{"eventName":"a.b","updatedFields":["#, r#""a""#, "]}", 1),
+        (r#"{"eventName":"a.b","#, r#""\n":0"#, "}", 1),
+    ] {
+        let body = body_of(head, part, (256 * 1024 - 2) / parts, tail);
+        let mut event = None;
+        let info = measure(|| event = Some(WebhookEvent::from_stored(body.clone()).unwrap()));
+        assert!(info.bytes_max < 48_000_000, "{head}{part}: {info:?}");
+        let one_more = body_of(head, part, 256 * 1024 / parts, tail);
+        let error = WebhookEvent::from_stored(one_more).unwrap_err().to_string();
+        assert!(error.ends_with("and at most 262144 are accepted"), "{error}");
+    }
+}
+
+/// A record of any size is no part, nor is a batch that is far larger than Twenty's.
+#[test]
+fn a_large_genuine_event_is_accepted() {
+    let record = format!(r#"{{"eventName":"a.b","record":{{"json":[{}0],"items":[{0}0]}}}}"#, "0,".repeat(1_000_000));
+    assert!(WebhookEvent::from_stored(record).is_ok());
+    let item = r#"{"record":{"id":"6b1f20a4-5c1d-4e7a-9b3f-2a6d8e0f20a4"},"updatedFields":["deletedAt"]}"#;
+    let items = format!("{item},").repeat(60_000);
+    let batch = WebhookEvent::from_stored(format!(r#"{{"eventName":"a.b","items":[{items}{item}]}}"#)).unwrap();
+    assert_eq!(batch.items().count(), 60_001);
+}
+
 #[test]
 fn dispatch_over_fifty_routes_allocates_for_the_handlers_future_only() {
     let mut router = EventRouter::new();

@@ -1,5 +1,5 @@
 -- KEYS: the delivery. ARGV: expires_at, token, lease, grace. All but the token are in milliseconds.
--- The entry is a hash with the field `seen`. While a receiver holds the lease, it also has `token` and `ends`; after a release, only `token`.
+-- The entry is a hash with the field `token`. While a receiver holds the lease, it also has `open` and `ends`; after a release, `open`.
 local expires_at, mine, lease, grace = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -11,9 +11,9 @@ local function remember_through(time)
   end
 end
 
-local seen, token, ends = unpack(redis.call('HMGET', KEYS[1], 'seen', 'token', 'ends'))
+local open, token, ends = unpack(redis.call('HMGET', KEYS[1], 'open', 'token', 'ends'))
 ends = tonumber(ends or 0)
-if seen and not token then
+if token and not open then
   remember_through(expires_at)
   return {'completed', 0}
 elseif token and token ~= mine and now <= ends then
@@ -21,7 +21,7 @@ elseif token and token ~= mine and now <= ends then
   return {'in_progress', ends - now}
 elseif token ~= mine then
   ends = now + lease
-  redis.call('HSET', KEYS[1], 'seen', 1, 'token', mine, 'ends', ends)
+  redis.call('HSET', KEYS[1], 'open', 1, 'token', mine, 'ends', ends)
 end
 -- Also if the token is this caller's: then the answer to this claim was lost, and the caller sent it again.
 remember_through(math.max(expires_at, ends))

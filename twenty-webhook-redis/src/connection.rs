@@ -41,7 +41,7 @@ impl Connection {
         let attempts = async {
             loop {
                 match self.attempt(script).await {
-                    Err(error) if !matches!(error.retry_method(), RetryMethod::NoRetry) => failure = Some(error),
+                    Err(error) if is_temporary(&error) => failure = Some(error),
                     result => return result,
                 }
                 time::sleep(PAUSE).await;
@@ -91,6 +91,15 @@ impl Connection {
     pub(crate) fn address(&self) -> String {
         self.client.get_connection_info().addr().to_string()
     }
+}
+
+/// Whether the same call may succeed soon: after a failover, a slow script of another client, a full disk, a restart.
+fn is_temporary(error: &RedisError) -> bool {
+    const CODES: [&str; 8] =
+        ["READONLY", "NOREPLICAS", "MISCONF", "BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"];
+    // For a write in a script, Redis 5 and 6 answer `ERR`, and the code is in the text.
+    let codes = [error.code(), error.detail()].into_iter().flatten().flat_map(|text| text.split([' ', '-']));
+    !matches!(error.retry_method(), RetryMethod::NoRetry) || codes.into_iter().any(|code| CODES.contains(&code))
 }
 
 /// Redis gave no usable answer.

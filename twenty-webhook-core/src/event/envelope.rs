@@ -1,5 +1,6 @@
 use bytes::Bytes;
 
+use super::parts;
 use crate::json::{FromJson, RawObject, Text, json_object};
 use crate::{EventName, Extra, MetadataChange, NotAnEvent, Payload, RawJson};
 
@@ -50,6 +51,7 @@ json_object! {
 impl Envelope {
     pub(super) fn read(body: &Bytes) -> Result<Self, NotAnEvent> {
         let json = str::from_utf8(body).map_err(|error| NotAnEvent::NotUtf8 { valid_up_to: error.valid_up_to() })?;
+        parts::check(json)?;
         let mut members = Members::read(json, body).ok_or_else(|| NotAnEvent::not_an_object(json))?;
         let object_metadata = members.object_metadata.take().map(|RawObject(json)| json);
         let (name, name_as_sent) =

@@ -6,6 +6,7 @@ mod item;
 mod name;
 mod not_an_event;
 mod object_metadata;
+mod parts;
 mod pattern;
 mod payload;
 mod record_accessors;

@@ -35,6 +35,15 @@ pub enum NotAnEvent {
         /// The number of members.
         members: usize,
     },
+    /// The body has far more members, items and changed fields than any event of Twenty. Decoded, it would take too much memory.
+    #[error("an event of {parts} members, items and changed fields, and at most {limit} are accepted")]
+    #[non_exhaustive]
+    TooManyParts {
+        /// The number of members, items and changed fields, outside records.
+        parts: usize,
+        /// The largest accepted number.
+        limit: usize,
+    },
 }
 
 impl NotAnEvent {

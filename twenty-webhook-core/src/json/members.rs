@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for LooseKeyVisitor {
 }
 
 /// Calls `each` for every element of a JSON array, in order, with its text.
-pub(super) fn for_each_element<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
+pub(crate) fn for_each_element<'a>(array: &'a str, each: impl FnMut(&'a str)) -> Result<(), serde_json::Error> {
     serde_json::Deserializer::from_str(array).deserialize_seq(Elements(each))
 }
 

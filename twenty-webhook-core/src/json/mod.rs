@@ -16,7 +16,7 @@ pub use decode_error::DecodeError;
 pub use extra::Extra;
 pub(crate) use field::{FieldSeed, WriteField, put};
 pub(crate) use from_json::{FromJson, RawObject};
-pub(crate) use members::{for_each_member, string};
+pub(crate) use members::{for_each_element, for_each_member, string};
 pub(crate) use object::{JsonObject, json_object};
 pub use raw_json::RawJson;
 pub(crate) use text::Text;

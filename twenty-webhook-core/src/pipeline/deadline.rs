@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 /// The output of `work`, or `None` if `timer` ends first. The timer is made only when the work first waits.
-pub(super) async fn within<W: Future, T: Future<Output = ()>>(work: W, timer: impl FnOnce() -> T) -> Option<W::Output> {
+pub(crate) async fn within<W: Future, T: Future<Output = ()>>(work: W, timer: impl FnOnce() -> T) -> Option<W::Output> {
     let (mut work, mut make_timer, mut running_timer) = (pin!(work), Some(timer), pin!(None));
     poll_fn(|cx| {
         if let Poll::Ready(output) = work.as_mut().poll(cx) {

@@ -19,6 +19,7 @@ mod rejected_request;
 mod request_context;
 
 pub use claimed_delivery::{ClaimedDelivery, VerifiedRequest};
+pub(crate) use deadline::within;
 pub(crate) use log::ReceiverLog;
 pub(crate) use outcome::Observer;
 pub use outcome::{Outcome, OutcomeKind};

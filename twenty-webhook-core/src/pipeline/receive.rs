@@ -8,7 +8,7 @@ use super::deadline::within;
 use super::request_context::RequestContext;
 use super::{RejectedRequest, VerifiedRequest, body};
 use crate::verifiers::{Lookup, LookupKey, VerifierProvider};
-use crate::{BodyError, Rejection, RequestHead, SourceError, Target, Tolerance, Verifier, WebhookConfig, WebhookEvent};
+use crate::{BodyError, Rejection, RequestHead, Target, Tolerance, Verifier, WebhookConfig, WebhookEvent};
 
 /// Timestamps outside this tolerance are rejected before a source is asked, whatever the verifier's own tolerance.
 const COARSE_TOLERANCE: Tolerance = Tolerance::both(Duration::from_secs(24 * 60 * 60));
@@ -118,8 +118,8 @@ impl WebhookConfig {
         within(reading, || timer(deadline)).await.ok_or(Rejection::BodyTimeout { deadline })??;
         let delivery = verification.finish()?;
         if let Some((lookup, key)) = lookup {
-            lookup.prove(key.as_ref());
             delivery.judge_age()?;
+            lookup.prove(key.as_ref(), &delivery);
         }
         delivery.into_event()
     }
@@ -132,9 +132,7 @@ impl WebhookConfig {
     ) -> Result<(Verifier, Option<LookupKey>), Rejection> {
         let host = head.host().map(|host| without_port(host).to_ascii_lowercase());
         let target = Target::new(head.method(), head.path(), host.as_deref());
-        let found = within(lookup.find(&target, &self.settings().clock), || timer(Lookup::DEADLINE)).await;
-        let too_late = || Err(SourceError::new(format!("the look-up took longer than {:?}", Lookup::DEADLINE)));
-        found.unwrap_or_else(too_late).map_err(Rejection::VerifierUnavailable)
+        lookup.find(&target, &self.settings().clock, timer).await.map_err(Rejection::VerifierUnavailable)
     }
 }
 

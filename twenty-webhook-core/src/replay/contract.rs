@@ -77,6 +77,7 @@ pub async fn check(harness: &impl Harness) {
     a_lease_expires(harness).await;
     an_expired_lease_still_completes(harness).await;
     an_old_holder_does_not_complete_the_next_claim(harness).await;
+    an_old_holder_does_not_complete_what_was_completed(harness).await;
     an_old_holder_does_not_release_the_next_claim(harness).await;
     an_old_holder_does_not_release_what_was_completed(harness).await;
     a_lease_outlives_the_expiry_of_its_claim(harness).await;
@@ -193,6 +194,18 @@ async fn an_old_holder_does_not_complete_the_next_claim(harness: &impl Harness) 
     in_progress(guard.claim(&delivery(id, expires_at)).await);
     guard.release(next).await.expect("the lease is held");
     new(guard.claim(&delivery(id, expires_at)).await);
+}
+
+async fn an_old_holder_does_not_complete_what_was_completed(harness: &impl Harness) {
+    let guard = harness.guard(SHORT);
+    let (id, expires_at) = ("old completes the completed", later(harness));
+    let old = new(guard.claim(&delivery(id, expires_at)).await);
+    harness.advance(AFTER_SHORT).await;
+    let next = new(guard.claim(&delivery(id, expires_at)).await);
+    guard.complete(next).await.expect("the lease is held");
+    let outcome = guard.complete(old).await;
+    assert_eq!(outcome, Err(GuardError::LeaseLost), "it was handled twice, so completing it again is an error");
+    completed(guard.claim(&delivery(id, expires_at)).await);
 }
 
 async fn an_old_holder_does_not_release_the_next_claim(harness: &impl Harness) {

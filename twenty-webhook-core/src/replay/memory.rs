@@ -109,7 +109,7 @@ impl MemoryReplayGuard {
     /// [`ReplayGuard::claim`], which never waits here.
     pub(super) fn claim_now(&self, delivery: &Delivery) -> Claim<MemoryLease> {
         let (key, now) = (self.key(delivery), self.clock.as_ref().unwrap_or(delivery.clock()).now());
-        self.shard(key).claim(key, delivery.expires_at(), now, self.lease)
+        self.shard(key).claim(key, delivery.sent_at(), delivery.expires_at(), now, self.lease)
     }
 
     pub(super) fn complete_now(&self, lease: &MemoryLease) -> Result<(), GuardError> {

@@ -12,9 +12,10 @@ const PURGED_PER_CLAIM: usize = 2;
 
 /// A part of the [`MemoryReplayGuard`](crate::MemoryReplayGuard), with its own lock.
 ///
-/// Its time never goes back: `now` is the latest time of a claim within the tolerance. So forgotten deliveries stay rejected when the clock
-/// is set back. This loses a genuine delivery only if the sender's clock is set back too, by more than the tolerance: every claim is made
-/// while the two clocks agree within it.
+/// Its time never goes back: `now` is the latest time that the clock and the sender of a claimed delivery had both reached. So forgotten
+/// deliveries stay rejected when the clock is set back. This loses a genuine delivery only if the sender's clock is set back too, by more
+/// than the tolerance. A clock that is ahead does not advance it past the senders' clocks: a tenant's long tolerance may accept such a clock,
+/// and must not cost the deliveries of a tenant with a short one once the clock is corrected.
 #[derive(Debug)]
 pub(super) struct Shard {
     capacity: usize,
@@ -67,6 +68,7 @@ impl Shard {
     pub(super) fn claim(
         &mut self,
         key: u128,
+        sent_at: UnixMillis,
         expires_at: UnixMillis,
         now: UnixMillis,
         lease: Duration,
@@ -75,7 +77,7 @@ impl Shard {
         if expires_at < now {
             return Claim::Expired;
         }
-        self.now = now;
+        self.now = self.now.max(now.min(sent_at));
         self.purge();
 
         let found = self.position(key);
@@ -107,10 +109,9 @@ impl Shard {
         let found = self.position(lease.key);
         match found.map(|at| (at, self.queue[at])) {
             Some((at, known)) if known.is_live(self.now) => match known.lease {
-                Some(running) if running.token != lease.token && !running.is_released() => {
-                    return Err(GuardError::LeaseLost);
-                }
-                _ => self.queue[at].lease = None,
+                Some(running) if running.token == lease.token || running.is_released() => self.queue[at].lease = None,
+                // Another holder handles it, or has handled it: a lease completes only once.
+                Some(_) | None => return Err(GuardError::LeaseLost),
             },
             // Evicted at capacity, but still replayable.
             _ if self.now <= lease.delivery_expires_at => {

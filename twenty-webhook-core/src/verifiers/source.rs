@@ -10,7 +10,7 @@ use crate::Verifier;
 /// Looks up the verifier for a request before its body is read, for example the secrets of many tenants in a database.
 ///
 /// Only requests with well-formed headers and a timestamp within a day cause a look-up. The answer is used for
-/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or for 10 while the source is asked again. There is one look-up per target at a time,
+/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or for 10 while the source is asked again or fails. There is one look-up per target at a time,
 /// and at most 64 in all: 32 for targets that a delivery was verified for, and 32 for others. A request without a verifier after 3 seconds is
 /// answered with 503. So a flood of requests does not cause a flood of queries. (A flood of invented targets can delay the first delivery of
 /// a tenant after a restart, and lose it if the source is slow.)
@@ -40,7 +40,7 @@ pub trait VerifierSource: Send + Sync + 'static {
     /// The verifier for a request to `target`, with its [tenant's name](Verifier::tenant). `None` if the tenant does not exist.
     ///
     /// # Errors
-    /// If the look-up fails. The request is answered with 503, and Twenty does not resend it.
+    /// If the look-up fails. Without a recent answer, the request is answered with 503, and Twenty does not resend it.
     fn verifier(&self, target: &Target<'_>) -> impl Future<Output = Result<Option<Verifier>, SourceError>> + Send;
 }
 

@@ -1,6 +1,8 @@
-use twenty_webhook_core::{Claim, MemoryReplayGuard, ReplayGuard};
+use std::time::Duration;
 
-use crate::{HOUR, MINUTE, ManualClock, SECOND, START, claim, guard, handled, id, new, now_or_never};
+use twenty_webhook_core::{Claim, Delivery, MemoryReplayGuard, ReplayGuard, Secret, Signer, Tolerance, Verifier};
+
+use crate::{HOUR, MINUTE, ManualClock, SECOND, START, at, claim, guard, handled, id, new, now_or_never};
 
 const EXPIRES_AT: u64 = START + 5 * MINUTE;
 
@@ -74,4 +76,34 @@ fn a_clock_that_jumps_ahead_and_back_between_claims_loses_no_delivery() {
     clock.set(START);
     assert!(matches!(claim(&guard, id(1), EXPIRES_AT), Claim::Completed));
     handled(&guard, id(2), EXPIRES_AT);
+}
+
+/// A delivery that is accepted for `minutes` after it was sent.
+fn accepted_for(minutes: u64, number: u64, sent_at: u64) -> Delivery {
+    let secret = Secret::new("It's a Secret to Everybody").unwrap();
+    let headers = Signer::new(secret.clone()).sign_at(&id(number), at(sent_at));
+    let verifier = Verifier::new(secret).tolerance(Tolerance::both(Duration::from_secs(60 * minutes)));
+    verifier.verify_at(&headers, id(number).to_vec(), at(sent_at)).unwrap()
+}
+
+/// A tenant with a long tolerance is accepted by a clock that is wrong. That must not cost the deliveries of a tenant with a short one.
+#[test]
+fn a_clock_that_jumps_ahead_and_back_loses_no_delivery_of_another_tenant() {
+    let clock = ManualClock::at(START);
+    // One shard.
+    let guard = guard(&clock).capacity(1_000);
+    let (long, short) = (accepted_for(120, 1, START), accepted_for(5, 2, START + SECOND));
+    for (delivery, now) in [(&long, START + HOUR), (&short, START + SECOND)] {
+        clock.set(now);
+        let claim = now_or_never(guard.claim(delivery)).unwrap();
+        let Claim::New(lease) = claim else { panic!("it should be New, not {claim:?}") };
+        now_or_never(guard.complete(lease)).unwrap();
+    }
+    // Neither is accepted again, whatever the clock says.
+    for now in [START - HOUR, START, START + 5 * MINUTE, START + HOUR, START + 2 * HOUR, START] {
+        clock.set(now);
+        for delivery in [&long, &short] {
+            assert!(!now_or_never(guard.claim(delivery)).unwrap().is_new(), "at {now}");
+        }
+    }
 }

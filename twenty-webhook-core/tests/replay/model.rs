@@ -18,6 +18,7 @@ struct Model {
 #[derive(Clone, Copy)]
 struct Entry {
     expires_at: u64,
+    /// `None` if the delivery was completed.
     running: Option<Running>,
 }
 
@@ -66,6 +67,8 @@ impl Model {
             Some(Entry { running: Some(running), .. }) if running.claim != claim && running.expires_at != 0 => {
                 return Err(GuardError::LeaseLost);
             }
+            // A lease completes once, so it was another one.
+            Some(Entry { running: None, .. }) => return Err(GuardError::LeaseLost),
             Some(entry) => entry.running = None,
             None if self.now <= expires_at => {
                 self.entries.insert(id, Entry { expires_at, running: None });

@@ -184,6 +184,49 @@ async fn a_server_that_is_read_only_for_less_than_the_timeout() {
     waiting.await.unwrap();
 }
 
+/// As in a failover, before the first replica has connected to the new primary.
+#[tokio::test]
+async fn a_server_that_lacks_replicas_for_less_than_the_timeout() {
+    let server = Server::start();
+    let guard = server.guard().timeout(Duration::from_secs(5));
+    handled(&guard, "a").await;
+    server.command("CONFIG SET min-replicas-to-write 1");
+    let waiting = tokio::spawn(async move {
+        handled(&guard, "b").await;
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.command("CONFIG SET min-replicas-to-write 0");
+    waiting.await.unwrap();
+}
+
+/// Redis 5 and 6 answer a write in a script with `ERR`, and the reason in the text.
+#[tokio::test]
+async fn a_temporary_error_is_retried_whatever_its_code() {
+    const TEMPORARY: [&str; 7] = [
+        "-ERR Error running script (call to f_4e6d): @user_script:18: @user_script: 18: -READONLY You can't write against a read only replica. ",
+        "-ERR Error running script (call to f_4e6d): @user_script:18: @user_script: 18: -NOREPLICAS Not enough good replicas to write. ",
+        "-READONLY You can't write against a read only replica. script: 4e6d, on @user_script:18.",
+        "-NOREPLICAS Not enough good replicas to write.",
+        "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+        "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+        "-LOADING Redis is loading the dataset in memory",
+    ];
+    for error in TEMPORARY {
+        let server = Server::start();
+        let proxy = Proxy::that_answers_once(&server, error).await;
+        let guard = RedisReplayGuard::new(&proxy.url()).unwrap();
+        handled(&guard, "a").await;
+        assert!(proxy.has_dropped_one(), "{error}");
+    }
+    let server = Server::start();
+    let proxy =
+        Proxy::that_answers_once(&server, "-NOPERM this user has no permissions to run the 'evalsha' command").await;
+    let guard = RedisReplayGuard::new(&proxy.url()).unwrap();
+    let started = Instant::now();
+    assert!(guard.claim(&delivery("a", expires_at())).await.unwrap_err().to_string().contains("permissions"));
+    assert!(started.elapsed() < RedisReplayGuard::DEFAULT_TIMEOUT, "it is not retried");
+}
+
 #[tokio::test]
 async fn the_answer_is_503_and_the_next_delivery_is_handled() {
     let mut server = Server::start();
@@ -222,5 +265,24 @@ async fn a_claim_whose_answer_is_lost_is_retried() {
         assert!(proxy.has_dropped_one(), "so the claim was sent twice");
         guard.complete(held).await.unwrap();
         assert!(is_completed(&guard, "a").await);
+    }
+}
+
+/// The retry must not take its own completion for another receiver's.
+#[tokio::test]
+async fn a_completion_whose_answer_is_lost_is_retried() {
+    for failure in [Failure::Closes, Failure::Stalls] {
+        let server = Server::start();
+        let guard = server.guard().lease(Duration::from_millis(1));
+        let held = lease(guard.claim(&delivery("a", expires_at())).await);
+        let released = lease(guard.claim(&delivery("b", expires_at())).await);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        guard.release(lease(guard.claim(&delivery("b", expires_at())).await)).await.unwrap();
+        for held in [held, released] {
+            let proxy = Proxy::that_drops_an_answer(&server, failure).await;
+            RedisReplayGuard::new(&proxy.url()).unwrap().complete(held).await.unwrap();
+            assert!(proxy.has_dropped_one(), "so the completion was sent twice");
+        }
+        assert!(is_completed(&guard, "a").await && is_completed(&guard, "b").await);
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Proxy {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Failure {
+    /// The guard gets this error.
+    Answers(&'static str),
     /// The connection closes.
     Closes,
     /// The connection stays open, without any more answers.
@@ -26,7 +28,8 @@ pub(crate) enum Failure {
 impl Proxy {
     pub(crate) async fn that_drops_an_answer(server: &Server, failure: Failure) -> Self {
         // Loads the scripts, so that the guard's first `EVALSHA` runs one.
-        handled(&server.guard(), "load the scripts").await;
+        let unique = format!("load the scripts: {}", getrandom::u64().unwrap());
+        handled(&server.guard(), &unique).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, dropped) = (listener.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
         let (target, flag) = (server.url().trim_start_matches("redis://").to_owned(), Arc::clone(&dropped));
@@ -37,6 +40,10 @@ impl Proxy {
             }
         });
         Self { address, dropped }
+    }
+
+    pub(crate) async fn that_answers_once(server: &Server, error: &'static str) -> Self {
+        Self::that_drops_an_answer(server, Failure::Answers(error)).await
     }
 
     pub(crate) fn url(&self) -> String {
@@ -69,8 +76,10 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, dropped: Arc<Atom
     if fails {
         // The answer shows that the script has run.
         let _ = from_server.read(&mut [0; 4096]).await;
-        if matches!(failure, Failure::Stalls) {
-            future::pending::<()>().await;
+        match failure {
+            Failure::Closes => {}
+            Failure::Stalls => future::pending().await,
+            Failure::Answers(error) => to_client.write_all(format!("{error}\r\n").as_bytes()).await.unwrap(),
         }
     }
 }
