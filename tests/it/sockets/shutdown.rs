@@ -58,6 +58,22 @@ fn handles_what_was_sent_before_the_signal(example: &str) {
     assert_eq!(handled, expected, "{example}");
 }
 
+/// A proxy then retries, or tries another receiver. What an accepted connection sends would be lost.
+#[test]
+fn connections_after_the_signal_are_refused() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let mut accepted = receiver.connect_accepted();
+        receiver.signal(Signal::TERM);
+        receiver.wait_for_shutdown();
+        eventually("connections are refused", || TcpStream::connect(receiver.addr()).is_err());
+        // The receiver has not ended yet.
+        write(&mut accepted, &Post::new("1").bytes());
+        assert!(read_answer(accepted).starts_with("HTTP/1.1 200"), "{example}");
+        assert_eq!(receiver.ended().handled, count(["1".to_owned()]), "{example}");
+    }
+}
+
 /// On a keep-alive connection, the client may send its next request at any time. (actix has no keep-alive connections.)
 #[test]
 fn on_axum_a_keep_alive_connection_carries_one_more_request() {
@@ -83,6 +99,22 @@ fn on_axum_a_keep_alive_connection_carries_one_more_request() {
         assert!(second.starts_with("HTTP/1.1 200") && (!closes || second.contains("connection: close")), "{answers}");
     }
     assert_eq!(receiver.ended().handled, count(["1", "2", "3", "4"].map(str::to_owned)));
+}
+
+#[test]
+fn half_a_head_may_be_completed_after_the_signal() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let bytes = Post::new("1").bytes();
+        let (first, rest) = bytes.split_at(bytes.len() / 3);
+        let mut stream = receiver.connect_accepted();
+        write(&mut stream, first);
+        receiver.signal(Signal::TERM);
+        receiver.wait_for_shutdown();
+        write(&mut stream, rest);
+        assert!(read_answer(stream).starts_with("HTTP/1.1 200"), "{example}");
+        assert_eq!(receiver.ended().handled, count(["1".to_owned()]), "{example}");
+    }
 }
 
 /// They must not delay the shutdown.
