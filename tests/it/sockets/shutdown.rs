@@ -1,6 +1,7 @@
 //! A receiver that shuts down still handles what was already sent to it.
 
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -99,6 +100,21 @@ fn on_axum_a_keep_alive_connection_carries_one_more_request() {
         assert!(second.starts_with("HTTP/1.1 200") && (!closes || second.contains("connection: close")), "{answers}");
     }
     assert_eq!(receiver.ended().handled, count(["1", "2", "3", "4"].map(str::to_owned)));
+}
+
+/// A stranger could send it on purpose. It must not delay the shutdown to its deadline.
+#[test]
+fn half_a_head_does_not_hold_up_the_shutdown() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let head = Post::new("1").head();
+        let mut half = receiver.connect_accepted();
+        write(&mut half, &head[..head.len() / 2]);
+        let signalled = Instant::now();
+        assert_eq!(receiver.stop().handled, count([]), "{example}");
+        assert!(signalled.elapsed() < Duration::from_secs(5), "{example}: {:?}", signalled.elapsed());
+        drop(half);
+    }
 }
 
 #[test]
