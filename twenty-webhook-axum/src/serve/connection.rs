@@ -57,7 +57,8 @@ where
             }
             Ok::<_, S::Error>(response.map(|body| {
                 body.map_err(move |error| {
-                    let _until_the_body_is_dropped = &running;
+                    // The closure, and so the body, holds it.
+                    let _ = &running;
                     error
                 })
             }))
