@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use twenty_webhook_core::{
     Claim, Clock, Delivery, GuardError, ReplayGuard, Secret, SourceError, Target, Verifier, VerifierSource,
     WebhookConfig,
@@ -131,6 +131,39 @@ async fn the_log_says_why_a_body_was_incomplete() {
             lines[0]
         );
     }
+}
+
+/// By a timeout around the layer, or because the sender hung up, during the look-up of the verifier or the body.
+#[actix_web::test]
+async fn a_request_that_is_dropped_is_logged_once_and_rate_limited() {
+    struct Slow;
+
+    impl VerifierSource for Slow {
+        async fn verifier(&self, _: &Target<'_>) -> Result<Option<Verifier>, SourceError> {
+            std::future::pending().await
+        }
+    }
+
+    let log = Log::start();
+    let source = || WebhookConfig::new(Slow).clock(Clock::new(|| NOW));
+    for (config, tenant) in [(WebhookConfig::new(verifier().tenant("acme")), "tenant=acme"), (source(), "")] {
+        for service in services(&config).await {
+            let mut sent = service.send_chunks(&signed(BODY, NOW), stream::pending().boxed());
+            assert!((&mut sent).now_or_never().is_none());
+            drop(sent);
+            let lines = log.take_lines_of("twenty_webhook");
+            assert_eq!(lines.len(), 1, "{}: {lines:#?}", service.name);
+            for part in [" WARN ", "before it was verified", r#"code="dropped""#, "path=/", tenant] {
+                assert!(lines[0].contains(part), "{}: {part}: {}", service.name, lines[0]);
+            }
+        }
+    }
+    let [service, ..] = services(&WebhookConfig::new(verifier())).await;
+    for _ in 0..100 {
+        let mut sent = service.send_chunks(&signed(BODY, NOW), stream::pending().boxed());
+        assert!((&mut sent).now_or_never().is_none());
+    }
+    assert_eq!(log.take_lines_of("twenty_webhook").len(), 10);
 }
 
 /// Any client can cause some of the errors. They must not flood the log.

@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{HttpResponse, web};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
 use futures_util::future::join_all;
 use tower::ServiceExt;
+use twenty_webhook_actix::TwentyWebhookMiddleware;
 use twenty_webhook_axum::{TwentyWebhookLayer, Webhook};
 use twenty_webhook_core::{
     Clock, Rejection, Secret, SharedVerifier, Signer, SourceError, Target, Tolerance, UnixMillis, Verifier,
@@ -98,6 +101,37 @@ async fn each_tenant_has_its_own_secret_and_its_own_duplicates() {
     assert_eq!(send(&app, "/globex", "g", NOW).await.unwrap(), "globex");
     assert_eq!(send(&app, "/acme", "a", NOW).await.unwrap_err(), Rejection::AlreadyCompleted);
     assert_eq!(send(&app, "/acme", "g", NOW).await.unwrap_err(), Rejection::SignatureMismatch);
+}
+
+/// axum removes the prefix of a nested router from the request's URI.
+#[actix_web::test]
+async fn a_nested_route_is_looked_up_and_observed_by_its_whole_path() {
+    let observed: Arc<Mutex<Vec<String>>> = Arc::default();
+    let tenants = Tenants::default();
+    tenants.set("/webhooks/crm/acme", verifier("a").tenant("acme"));
+    let observe = |paths: Arc<Mutex<Vec<String>>>| {
+        config(&tenants)
+            .observe(move |outcome| paths.lock().unwrap().push(format!("{} {}", outcome.code(), outcome.path)))
+    };
+
+    let handler = async |Webhook(event): Webhook| event.delivery().unwrap().tenant().unwrap().to_owned();
+    let routes =
+        Router::new().route("/{tenant}", post(handler).layer(TwentyWebhookLayer::new(observe(observed.clone()))));
+    let app = Router::new().nest("/webhooks", Router::new().nest("/crm", routes));
+    assert_eq!(send(&app, "/webhooks/crm/acme", "a", NOW).await.unwrap(), "acme");
+
+    let middleware = TwentyWebhookMiddleware::new(observe(observed.clone()));
+    let resource = web::resource("/{tenant}").wrap(middleware).route(web::post().to(HttpResponse::Ok));
+    let scope = web::scope("/webhooks").service(web::scope("/crm").service(resource));
+    let app = init_service(actix_web::App::new().service(scope)).await;
+    let mut request = TestRequest::post().uri("/webhooks/crm/acme").insert_header(("host", "crm.example.test"));
+    for (name, value) in &Signer::new(secret("a")).sign_at(BODY.as_bytes(), NOW) {
+        request = request.insert_header((name.as_str(), value.as_bytes()));
+    }
+    let response = call_service(&app, request.set_payload(BODY).to_request()).await;
+    assert_eq!(response.status(), 200);
+
+    assert_eq!(*observed.lock().unwrap(), ["handled /webhooks/crm/acme"; 2]);
 }
 
 /// So that the answer does not reveal which tenants exist.

@@ -11,7 +11,7 @@
 //! | Records | [`records`]: Twenty's standard objects; [`RawJson`], [`RecordError`], [`escaped`] for logs |
 //! | Replay | [`ReplayGuard`], [`MemoryReplayGuard`], [`ReplayKey`], [`DeliveryId`] |
 //! | Configuration | [`WebhookConfig`], [`Verifier`], [`VerifierSource`] for many tenants, [`Tolerance`], [`Outcome`] |
-#![cfg_attr(feature = "serve", doc = "| Serve | [`serve()`], [`listener`], [`shutdown_signal`] |")]
+#![cfg_attr(feature = "serve", doc = "| Serve | [`serve()`], [`listener`] and its [`Listener`], [`shutdown_signal`] |")]
 //! | Test | [`Signer`], [`Clock`], and the crate `twenty-webhook-testing` |
 //!
 //! Everything else of `twenty-webhook-core` is in [`core`], with the crates whose types this API has: `core::http`, `core::bytes` and
@@ -30,7 +30,7 @@ pub use error::{MissingConfig, RejectionError};
 pub use extract::Webhook;
 pub use middleware::{TwentyWebhook, TwentyWebhookMiddleware};
 #[cfg(feature = "serve")]
-pub use serve::{Serve, ServeFuture, listener, serve, shutdown_signal};
+pub use serve::{Listener, Serve, ServeFuture, listener, serve, shutdown_signal};
 pub use twenty_webhook_core as core;
 #[doc(inline)]
 pub use twenty_webhook_core::{

@@ -4,7 +4,7 @@ use std::pin::pin;
 use axum_core::extract::DefaultBodyLimit;
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
-use http::Request;
+use http::{Request, Uri};
 use http_body::Body;
 use http_body_util::BodyDataStream;
 use twenty_webhook_core::{BodyError, HttpHead, RejectedRequest, VerifiedRequest, WebhookConfig, WebhookEvent};
@@ -37,7 +37,7 @@ where
             Ok(mut data) => Ok(data.copy_to_bytes(data.remaining())),
             Err(error) => Err(BodyError::new(&*error.into())),
         }));
-        let head = HttpHead::of(&request);
+        let head = HttpHead::new(request.method(), url(&request), request.headers());
         let received = match config.receive(&head, Some(announced), chunks, tokio::time::sleep).await {
             Ok(received) => received,
             Err(rejected) => return Err(diagnosed(rejected).await),
@@ -48,6 +48,15 @@ where
         DefaultBodyLimit::disable().apply(&mut request);
         Ok(Verified { received, request, outer })
     }
+}
+
+/// The URL that the sender used. axum removes the prefix of a nested router from the request's own URI.
+fn url<B>(request: &Request<B>) -> &Uri {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(url)) = request.extensions().get() {
+        return url;
+    }
+    request.uri()
 }
 
 /// Diagnoses a request if that is configured, on a thread that serves no requests.

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::hangup::{Scenario, TIMEOUT};
+use crate::logs::Log;
 use crate::samples::secret;
 
 #[actix_web::test]
@@ -36,6 +37,16 @@ async fn on_axum_a_handler_that_never_ends_is_dropped() {
 #[actix_web::test]
 async fn on_actix_a_handler_that_never_ends_is_dropped() {
     a_handler_that_never_ends_is_dropped(actix).await;
+}
+
+#[actix_web::test]
+async fn on_axum_a_short_deadline_leaves_time_to_stop() {
+    a_short_deadline_leaves_time_to_stop(axum).await;
+}
+
+#[actix_web::test]
+async fn on_actix_a_short_deadline_leaves_time_to_stop() {
+    a_short_deadline_leaves_time_to_stop(actix).await;
 }
 
 async fn a_handler_whose_sender_has_hung_up_finishes(start: Start) {
@@ -60,6 +71,16 @@ async fn a_handler_that_never_ends_is_dropped(start: Start) {
     scenario.hang_up(TcpStream::connect(addr).await.unwrap(), &mut events).await;
     stop.send(()).unwrap();
     timeout(TIMEOUT, server).await.expect("the server ends").unwrap();
+}
+
+async fn a_short_deadline_leaves_time_to_stop(start: Start) {
+    let log = Log::start();
+    let (listener, stop, stopped) = listener_and_signal();
+    let server = actix_web::rt::spawn(start(listener, Scenario::new().0, stopped, Duration::from_secs(1)));
+    stop.send(()).unwrap();
+    timeout(TIMEOUT, server).await.expect("the server ends").unwrap();
+    let lines = log.take_lines_of("twenty_webhook");
+    assert!(matches!(&lines[..], [line] if line.contains("shutting down")), "{lines:#?}");
 }
 
 /// Serves until the signal, and then shuts down within the deadline.

@@ -1,6 +1,7 @@
 //! A receiver that shuts down still handles what was already sent to it.
 
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -58,6 +59,22 @@ fn handles_what_was_sent_before_the_signal(example: &str) {
     assert_eq!(handled, expected, "{example}");
 }
 
+/// A proxy then retries, or tries another receiver. What an accepted connection sends would be lost.
+#[test]
+fn connections_after_the_signal_are_refused() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let mut accepted = receiver.connect_accepted();
+        receiver.signal(Signal::TERM);
+        receiver.wait_for_shutdown();
+        eventually("connections are refused", || TcpStream::connect(receiver.addr()).is_err());
+        // The receiver has not ended yet.
+        write(&mut accepted, &Post::new("1").bytes());
+        assert!(read_answer(accepted).starts_with("HTTP/1.1 200"), "{example}");
+        assert_eq!(receiver.ended().handled, count(["1".to_owned()]), "{example}");
+    }
+}
+
 /// On a keep-alive connection, the client may send its next request at any time. (actix has no keep-alive connections.)
 #[test]
 fn on_axum_a_keep_alive_connection_carries_one_more_request() {
@@ -83,6 +100,37 @@ fn on_axum_a_keep_alive_connection_carries_one_more_request() {
         assert!(second.starts_with("HTTP/1.1 200") && (!closes || second.contains("connection: close")), "{answers}");
     }
     assert_eq!(receiver.ended().handled, count(["1", "2", "3", "4"].map(str::to_owned)));
+}
+
+/// A stranger could send it on purpose. It must not delay the shutdown to its deadline.
+#[test]
+fn half_a_head_does_not_hold_up_the_shutdown() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let head = Post::new("1").head();
+        let mut half = receiver.connect_accepted();
+        write(&mut half, &head[..head.len() / 2]);
+        let signalled = Instant::now();
+        assert_eq!(receiver.stop().handled, count([]), "{example}");
+        assert!(signalled.elapsed() < Duration::from_secs(5), "{example}: {:?}", signalled.elapsed());
+        drop(half);
+    }
+}
+
+#[test]
+fn half_a_head_may_be_completed_after_the_signal() {
+    for example in ["axum-receiver", "actix-receiver"] {
+        let receiver = Process::start(example);
+        let bytes = Post::new("1").bytes();
+        let (first, rest) = bytes.split_at(bytes.len() / 3);
+        let mut stream = receiver.connect_accepted();
+        write(&mut stream, first);
+        receiver.signal(Signal::TERM);
+        receiver.wait_for_shutdown();
+        write(&mut stream, rest);
+        assert!(read_answer(stream).starts_with("HTTP/1.1 200"), "{example}");
+        assert_eq!(receiver.ended().handled, count(["1".to_owned()]), "{example}");
+    }
 }
 
 /// They must not delay the shutdown.

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
+use std::ops::Deref;
 
 use listenfd::ListenFd;
 
@@ -23,13 +24,41 @@ use listenfd::ListenFd;
 /// # Errors
 /// If `addr` is not an address, cannot be resolved or cannot be bound, or if the descriptor in `LISTEN_FDS` is not a TCP socket. The
 /// message says which.
-pub fn listener(addr: impl ToSocketAddrs + Display) -> io::Result<TcpListener> {
+pub fn listener(addr: impl ToSocketAddrs + Display) -> io::Result<Listener> {
     let inherited = ListenFd::from_env()
         .take_tcp_listener(0)
         .map_err(|error| with_context(&error, "cannot use the socket in LISTEN_FDS"))?;
     match inherited {
-        Some(listener) => Ok(listener),
-        None => TcpListener::bind(&addr).map_err(|error| with_context(&error, &format!("cannot listen on {addr}"))),
+        Some(listener) => Ok(Listener::from(listener)),
+        None => match TcpListener::bind(&addr) {
+            Ok(socket) => Ok(Listener { socket, is_own: true }),
+            Err(error) => Err(with_context(&error, &format!("cannot listen on {addr}"))),
+        },
+    }
+}
+
+/// A socket to [`serve`](crate::serve()) on. [`listener`] opens it.
+///
+/// A [`TcpListener`] converts into one that other processes may have too. At a shutdown, [`serve`](crate::serve()) does not close such a
+/// socket before it ends: connections that arrive then wait in its queue, and are reset if no other process has it.
+#[derive(Debug)]
+pub struct Listener {
+    pub(super) socket: TcpListener,
+    /// Whether no other process has it.
+    pub(super) is_own: bool,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self { socket, is_own: false }
+    }
+}
+
+impl Deref for Listener {
+    type Target = TcpListener;
+
+    fn deref(&self) -> &TcpListener {
+        &self.socket
     }
 }
 

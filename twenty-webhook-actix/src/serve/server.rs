@@ -11,10 +11,12 @@ use actix_service::IntoServiceFactory;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, Service, ServiceFactory};
 use actix_web::http::KeepAlive;
-use actix_web::rt::time::{sleep, timeout};
+use actix_web::rt::time::{Instant, sleep_until, timeout};
 use actix_web::{Error, HttpServer};
 use futures_util::future::{Either, LocalBoxFuture, join, select};
 
+use super::accept::stop_accepting;
+use super::listener::Listener;
 use crate::TwentyWebhookMiddleware;
 
 /// Less than the 10 seconds after which Docker kills a container.
@@ -56,7 +58,7 @@ const DISCONNECT_DEADLINE: Duration = Duration::from_secs(10);
 ///     Ok(())
 /// }
 /// ```
-pub fn serve<F, I, S, B>(listener: TcpListener, server: HttpServer<F, I, S, B>) -> Serve
+pub fn serve<F, I, S, B>(listener: impl Into<Listener>, server: HttpServer<F, I, S, B>) -> Serve
 where
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,
@@ -68,6 +70,8 @@ where
     S::Service: 'static,
     B: MessageBody + 'static,
 {
+    let Listener { socket, is_own } = listener.into();
+    let own = is_own.then(|| socket.try_clone()).transpose();
     let server = server
         .keep_alive(KeepAlive::Disabled)
         .client_disconnect_timeout(DISCONNECT_DEADLINE)
@@ -76,8 +80,8 @@ where
         .disable_signals()
         // `Serve` has its own deadline.
         .shutdown_timeout(u64::MAX)
-        .listen(listener)
-        .map(HttpServer::run);
+        .listen(socket);
+    let server = own.and_then(|own| Ok((server?.run(), own)));
     Serve { server, signal: pending(), middlewares: Vec::new(), deadline: SHUTDOWN_DEADLINE }
 }
 
@@ -87,7 +91,8 @@ where
 /// If the server cannot start.
 #[must_use = "a server does nothing unless it is awaited"]
 pub struct Serve<F = Pending<()>> {
-    server: io::Result<Server>,
+    /// With another handle of its socket, if no other process has the socket.
+    server: io::Result<(Server, Option<TcpListener>)>,
     signal: F,
     middlewares: Vec<TwentyWebhookMiddleware>,
     deadline: Duration,
@@ -96,9 +101,10 @@ pub struct Serve<F = Pending<()>> {
 impl<F> Serve<F> {
     /// Shuts down when `signal` completes: see [`shutdown_signal`](crate::shutdown_signal).
     ///
-    /// It accepts no more connections, and gives the open ones a second to send their request. Then it waits for the requests and
-    /// handlers of the [middlewares](Self::drain), and stops actix gracefully. All of this ends at the
-    /// [deadline](Self::shutdown_deadline).
+    /// It accepts the connections in the socket's queue and closes the socket, unless a supervisor or another process may have it too: see
+    /// [`Listener`]. (Only Linux can close it; elsewhere, connections that arrive from now on are reset at the end.) For a second, or for
+    /// half of the [deadline](Self::shutdown_deadline) if that is less, open connections may send their request. Then it waits for the
+    /// requests and handlers of the [middlewares](Self::drain), and stops actix gracefully. All of this ends at the deadline.
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<G> {
         let Self { server, middlewares, deadline, .. } = self;
         Serve { server, signal, middlewares, deadline }
@@ -121,16 +127,18 @@ impl<F> Serve<F> {
 
 impl<F: Future<Output = ()>> Serve<F> {
     async fn run(self) -> io::Result<()> {
-        let server = self.server?;
+        let (server, own) = self.server?;
         let handle = server.handle();
         let server = match select(server, pin!(self.signal)).await {
             Either::Left((ended, _)) => return ended,
             Either::Right(((), server)) => server,
         };
         tracing::info!(target: "twenty_webhook", "shutting down: accepts no more connections");
+        // Half, because the connections that sent no request then close only when actix stops.
+        let last_requests = Instant::now() + LAST_REQUEST_DEADLINE.min(self.deadline / 2);
         let shutdown = async {
-            handle.pause().await;
-            sleep(LAST_REQUEST_DEADLINE).await;
+            stop_accepting(&handle, own, last_requests).await;
+            sleep_until(last_requests).await;
             for middleware in &self.middlewares {
                 middleware.drained().await;
             }

@@ -76,8 +76,9 @@ impl<S, F> Serve<S, F> {
     /// Shuts down when `signal` completes: see [`shutdown_signal`](crate::shutdown_signal).
     ///
     /// It accepts the connections in the listener's queue and closes the listener. For up to a second, each connection without a request
-    /// may send one; the response closes it. Then it waits for all requests, and for the handlers of the [layers](Self::drain). All of
-    /// this ends at the [deadline](Self::shutdown_deadline).
+    /// may send one; the response closes it. A request whose headers have begun to arrive has one second
+    /// more. Then it waits for all requests, and for the handlers of the [layers](Self::drain). All of this ends at the
+    /// [deadline](Self::shutdown_deadline).
     pub fn with_graceful_shutdown<G>(self, signal: G) -> Serve<S, G> {
         let Self { listener, app, layers, deadline, .. } = self;
         Serve { listener, app, signal, layers, deadline }

@@ -55,7 +55,7 @@ impl VerifiedRequest {
             context.config.settings().log.stacked(context.path());
             context.verified(event);
             // The layer with the claim reports the outcome.
-            context.is_observed = true;
+            context.has_outcome = true;
             return Ok(ClaimedDelivery::new(context, AnyLease::NONE));
         }
         let claim = match event.delivery() {

@@ -56,6 +56,16 @@ impl ReceiverLog {
         }
     }
 
+    /// Any client can cause it, by hanging up.
+    pub(super) fn dropped(&self, path: &str, tenant: Option<&str>, delivery: Option<&Delivery>) {
+        let Some(suppressed) = self.limit.admit("dropped", Instant::now()) else { return };
+        let suppressed = (suppressed > 0).then_some(suppressed);
+        let (path, tenant) = (escaped(path).max_chars(MAX_CHARS), tenant.map(escaped));
+        let (tenant, Logged { id, .. }) = (tenant.map(tracing::field::display), Logged::of(delivery));
+        let when = if id.is_some() { "handled" } else { "verified" };
+        warn!(target: TARGET, code = "dropped", %path, tenant, delivery_id = id, suppressed, "Twenty webhook dropped: the sender hung up, a timeout passed or the server stopped before it was {when}");
+    }
+
     pub(super) fn verified(event: &WebhookEvent, delivery: &Delivery, path: &str) {
         let path = escaped(path).max_chars(MAX_CHARS);
         let (name, tenant) = (escaped(event.name().as_str()), delivery.tenant().map(escaped));

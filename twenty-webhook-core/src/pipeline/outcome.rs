@@ -39,7 +39,8 @@ pub enum OutcomeKind<'a> {
     },
     /// The event was extracted, and the handler's response is unknown: the actix extractor without the middleware.
     Extracted,
-    /// The request was dropped: the sender disconnected before the end of the body, or the runtime was shut down.
+    /// The request was dropped before it was verified or handled: the sender disconnected, a timeout around the layer passed, or the server
+    /// stopped.
     Dropped,
 }
 

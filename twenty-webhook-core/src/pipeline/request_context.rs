@@ -20,7 +20,8 @@ pub(super) struct RequestContext {
     /// The chosen verifier, if the configuration has several.
     chosen: Option<Verifier>,
     event: Option<WebhookEvent>,
-    pub(super) is_observed: bool,
+    /// Whether the outcome is known, and need not be reported.
+    pub(super) has_outcome: bool,
     #[cfg(feature = "diagnose")]
     pub(super) record: Option<Recording>,
 }
@@ -33,7 +34,7 @@ impl RequestContext {
             config: config.clone(),
             chosen: None,
             event: None,
-            is_observed: false,
+            has_outcome: false,
             #[cfg(feature = "diagnose")]
             record: config.settings().diagnose.then(Recording::default),
         }
@@ -87,8 +88,8 @@ impl RequestContext {
 
     /// Reports the outcome to the observer and the metrics.
     pub(super) fn observe(&mut self, kind: OutcomeKind<'_>) {
-        let Some(began) = self.began.filter(|_| !self.is_observed) else { return };
-        self.is_observed = true;
+        let is_known = std::mem::replace(&mut self.has_outcome, true);
+        let Some(began) = self.began.filter(|_| !is_known) else { return };
         let outcome = Outcome {
             kind,
             path: self.path.as_str(),
@@ -116,6 +117,9 @@ impl Drop for RequestContext {
     fn drop(&mut self) {
         if let Some(event) = &self.event {
             event.set_claimed_by(None);
+        }
+        if !self.has_outcome {
+            self.config.settings().log.dropped(self.path(), self.tenant(), self.delivery());
         }
         self.observe(OutcomeKind::Dropped);
     }
