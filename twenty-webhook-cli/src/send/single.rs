@@ -52,6 +52,7 @@ pub(super) async fn send(
 fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>) -> anyhow::Result<()> {
     let answered = answer.as_ref().ok();
     let line = json!({
+        "file": request.file,
         "url": args.url.as_str(),
         "event": name(request),
         "delivery_id": DeliveryId::of(&request.body).to_string(),
@@ -67,7 +68,8 @@ fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>, at
     let mut out = terminal::stdout();
     if attempt == 0 {
         let name = name(request).unwrap_or_else(|| "a body that is no event".into());
-        writeln!(out, "{name}, {}, to {}", terminal::size(request.body.len()), args.url)?;
+        let file = request.file.as_ref().map(|file| format!("{}: ", terminal::plain(file, 200))).unwrap_or_default();
+        writeln!(out, "{file}{name}, {}, to {}", terminal::size(request.body.len()), args.url)?;
     } else {
         writeln!(out, "the same request again")?;
     }
