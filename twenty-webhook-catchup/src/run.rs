@@ -210,8 +210,10 @@ impl CatchUp {
         if scope.tenant.is_some() || self.scope.workspace_id.is_some() {
             return Ok(scope);
         }
-        let scopes = store.scopes().await?;
+        let mut scopes = store.scopes().await?;
         let Some(workspace_id) = &scope.workspace_id else {
+            // A delivery that names no workspace is no sign of a second one: an early form, or a sample of `doctor`.
+            scopes.retain(|one| !one.key().is_empty());
             return match &scopes[..] {
                 [] => Ok(scope),
                 [one] => Ok(one.clone()),

@@ -489,6 +489,9 @@ async fn the_workspace_is_that_of_the_deliveries() {
     let scopes = place.inbox.scopes().await.unwrap();
     assert_eq!(scopes.len(), 1);
     assert_eq!(scopes[0].workspace_id.as_deref(), Some("w1"));
+    let unnamed = format!(r#"{{"eventName":"person.updated","record":{record}}}"#);
+    place.inbox.store(&verified(unnamed)).await.unwrap();
+    assert_eq!(place.inbox.scopes().await.unwrap().len(), 2);
     place.run(place.catch_up()).await;
     place.inbox.store(&of("w2", 2)).await.unwrap();
     let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();

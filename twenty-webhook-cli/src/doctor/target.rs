@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Url, redirect};
-use serde_json::json;
+use serde_json::{Value, json};
 use twenty_webhook_axum::{Secret, Signer, UnixMillis, Verifier};
 
 use super::tls::{self, Tls};
@@ -239,6 +239,8 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
     let body = twenty_webhook_testing::event("person.created")
         .record(json!({ "id": id, "name": name }))
         .member("webhookId", webhook.id.as_str())
+        // The API does not tell it, and a made-up one would be a second workspace in the receiver's inbox.
+        .member("workspaceId", Value::Null)
         .target_url(url.as_str())
         .at(now)
         .try_build()?;
