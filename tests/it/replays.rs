@@ -13,6 +13,7 @@ use twenty_webhook_core::{
     Claim, Clock, Delivery, GuardError, MemoryReplayGuard, Rejection, ReplayGuard, UnixMillis, Verifier,
 };
 
+use crate::logs::Log;
 use crate::receivers::service::{self, Handler, Service};
 use crate::samples::{BODY, NOW, secret, signed};
 
@@ -83,6 +84,7 @@ where
 
 #[actix_web::test]
 async fn a_duplicate_is_answered_200_and_not_handled_again() {
+    let log = Log::start();
     for (harness, service) in services(async |_| 204).await {
         assert_eq!(service.send(&signed(BODY, NOW)).await.status, 204, "{}", service.name);
         for _ in 0..3 {
@@ -95,6 +97,8 @@ async fn a_duplicate_is_answered_200_and_not_handled_again() {
             );
         }
         assert_eq!(harness.runs(), 1, "{}", service.name);
+        let lines = log.take_lines_of("twenty_webhook").join("\n");
+        assert_eq!(lines.matches("Twenty webhook is a duplicate: already completed").count(), 3, "{lines}");
     }
 }
 

@@ -2,7 +2,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twenty_webhook_inbox::InboxError;
+use twenty_webhook_inbox::{CatchUpScope, InboxError};
+
+use crate::run::MAX_SCOPES;
 
 /// Why a run, or its part for one object, failed. What was read before the failure is saved, and the next run continues there.
 ///
@@ -89,8 +91,16 @@ pub enum CatchUpError {
     Busy,
     /// The inbox has deliveries of several workspaces or tenants, and the API key does not name its own. Set
     /// [`CatchUp::tenant`](crate::CatchUp::tenant) or [`CatchUp::workspace_id`](crate::CatchUp::workspace_id).
-    #[error("the inbox has deliveries of several workspaces or tenants: set the one that this API key belongs to")]
-    AmbiguousWorkspace,
+    #[error(
+        "the inbox has deliveries of several workspaces or tenants ({}): set the one that this API key belongs to, with \
+         `.workspace_id(…)` or `.tenant(…)`",
+        listed(candidates)
+    )]
+    #[non_exhaustive]
+    AmbiguousWorkspace {
+        /// Some of them, at least two.
+        candidates: Vec<CatchUpScope>,
+    },
     /// The handler of [`CatchUp::handle_with`](crate::CatchUp::handle_with) failed. The next run starts with the same page.
     #[error("the handler failed on {event}")]
     #[non_exhaustive]
@@ -125,7 +135,7 @@ impl CatchUpError {
             | Self::PaymentRequired
             | Self::RateLimited(_)
             | Self::Busy
-            | Self::AmbiguousWorkspace
+            | Self::AmbiguousWorkspace { .. }
             | Self::Store(_) => false,
         }
     }
@@ -152,4 +162,19 @@ impl From<InboxError> for CatchUpError {
             error => Self::Store(error),
         }
     }
+}
+
+/// `tenant "acme", workspace "3b8e…", …`
+fn listed(scopes: &[CatchUpScope]) -> String {
+    let names = scopes.iter().map(|scope| match (&scope.tenant, &scope.workspace_id) {
+        (Some(tenant), _) => format!("tenant {tenant:?}"),
+        (None, Some(workspace)) => format!("workspace {workspace:?}"),
+        (None, None) => "an unnamed workspace".to_owned(),
+    });
+    let mut names: Vec<_> = names.collect();
+    // The store names no more.
+    if names.len() >= MAX_SCOPES {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
 }

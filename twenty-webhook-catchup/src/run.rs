@@ -22,7 +22,7 @@ const PAYMENT_REQUIRED_WAIT: Duration = Duration::from_hours(1);
 const MAX_RATE_LIMIT_WAIT: Duration = Duration::from_hours(1);
 
 /// [`CatchUpStore::scopes`] returns at most so many, so there may be more.
-const MAX_SCOPES: usize = 3;
+pub(crate) const MAX_SCOPES: usize = 3;
 
 /// The scope and token of the lease to release.
 type HeldLease = Mutex<Option<(String, i64)>>;
@@ -87,7 +87,9 @@ impl CatchUp {
                             CatchUpError::RateLimited(wait) => {
                                 Instant::now() + self.every.min(MINUTE).max((*wait).min(MAX_RATE_LIMIT_WAIT))
                             }
-                            CatchUpError::Unauthorized | CatchUpError::AmbiguousWorkspace => started + self.every,
+                            CatchUpError::Unauthorized | CatchUpError::AmbiguousWorkspace { .. } => {
+                                started + self.every
+                            }
                             _ => Instant::now() + self.every.min(MINUTE),
                         }
                     }
@@ -208,12 +210,14 @@ impl CatchUp {
         if scope.tenant.is_some() || self.scope.workspace_id.is_some() {
             return Ok(scope);
         }
-        let scopes = store.scopes().await?;
+        let mut scopes = store.scopes().await?;
         let Some(workspace_id) = &scope.workspace_id else {
+            // A delivery that names no workspace is no sign of a second one: an early form, or a sample of `doctor`.
+            scopes.retain(|one| !one.key().is_empty());
             return match &scopes[..] {
                 [] => Ok(scope),
                 [one] => Ok(one.clone()),
-                [..] => Err(CatchUpError::AmbiguousWorkspace),
+                [..] => Err(CatchUpError::AmbiguousWorkspace { candidates: scopes }),
             };
         };
         let tenants: Vec<_> = scopes.iter().filter(|one| one.tenant.is_some()).collect();
@@ -226,7 +230,7 @@ impl CatchUp {
             [one] if one.workspace_id.is_none() && scopes.len() == 1 => {
                 Ok(CatchUpScope { tenant: one.tenant.clone(), ..scope })
             }
-            _ => Err(CatchUpError::AmbiguousWorkspace),
+            _ => Err(CatchUpError::AmbiguousWorkspace { candidates: scopes }),
         }
     }
 }

@@ -17,6 +17,7 @@ mod input;
 mod listen;
 mod local_page;
 mod man;
+mod private_target;
 mod reason;
 mod register;
 mod sample;

@@ -10,7 +10,7 @@ use serde_json::json;
 use twenty_webhook_axum::EventPattern;
 
 use crate::api::{Api, ApiArgs, ApiError, NewWebhook, Webhook};
-use crate::{send, terminal};
+use crate::{private_target, send, terminal};
 
 /// Create a webhook in Twenty, with a new secret in a file
 ///
@@ -76,6 +76,7 @@ pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
             return Err(with_fix(error));
         }
     };
+    warn_if_private(&args.target).await;
     let mut out = terminal::stdout();
     if args.json {
         let mut line = webhook.to_json();
@@ -93,6 +94,15 @@ pub(crate) async fn run(args: RegisterArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "            {secret}")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A name that cannot be resolved here may be resolved by Twenty.
+async fn warn_if_private(target: &Url) {
+    let private = private_target::addresses(target).await.unwrap_or_default();
+    if !private.is_empty() {
+        let problem = private_target::problem(&private_target::list(&private));
+        terminal::warn(&format!("{problem}. {}. Fix: {}.", private_target::WHY, private_target::FIX));
+    }
 }
 
 /// Twenty may have created it although its answer did not arrive.

@@ -23,7 +23,10 @@ impl SampleArgs {
         let usual = if is_metadata { "metadata.fieldMetadata.updated" } else { "person.created" };
         let event = self.event.as_deref().cloned().unwrap_or_else(|| twenty_webhook_testing::event(usual));
         if let Some(meant) = events::meant(&event.name()) {
-            terminal::warn(&format!("Twenty sends no `{}`. Did you mean `{meant}`?", event.name()));
+            terminal::warn(&format!(
+                "Twenty has no event `{}`, and it is used as it is. Did you mean `{meant}`?",
+                event.name()
+            ));
         }
         match self.form {
             Some(form) => event.form(form),

@@ -27,21 +27,24 @@ use crate::time;
 #[derive(Debug)]
 pub(crate) struct Saved {
     pub(crate) received: Option<UnixMillis>,
+    /// `verified`, `signature_mismatch`: the verdict without the status.
+    pub(crate) code: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 const RECEIVED: &str = "# received: ";
+const VERDICT: &str = "# verdict: ";
 const REQUEST: &str = "POST ";
 
 impl Saved {
     /// Whether it is one, and not a bare body.
     pub(crate) fn is_one(file: &[u8]) -> bool {
-        [RECEIVED, REQUEST, "# verdict: "].iter().any(|start| file.starts_with(start.as_bytes()))
+        [RECEIVED, REQUEST, VERDICT].iter().any(|start| file.starts_with(start.as_bytes()))
     }
 
     pub(crate) fn read(file: &Bytes) -> anyhow::Result<Self> {
-        let mut saved = Self { received: None, headers: HeaderMap::new(), body: Bytes::new() };
+        let mut saved = Self { received: None, code: None, headers: HeaderMap::new(), body: Bytes::new() };
         let mut rest = 0;
         loop {
             let Some(end) = file[rest..].iter().position(|byte| *byte == b'\n') else {
@@ -58,9 +61,18 @@ impl Saved {
         }
     }
 
+    /// Why it was rejected when it was saved. A duplicate was not: its signature is right. `None` also if the file has no verdict.
+    pub(crate) fn rejected(&self) -> Option<&str> {
+        let code = self.code.as_deref()?;
+        (!["verified", "already_completed", "in_progress"].contains(&code)).then_some(code)
+    }
+
     fn read_line(&mut self, line: &[u8]) -> anyhow::Result<()> {
         if let Some(received) = line.strip_prefix(RECEIVED.as_bytes()) {
             self.received = std::str::from_utf8(received).ok().and_then(|text| time::parse(text).ok());
+        } else if let Some(verdict) = line.strip_prefix(VERDICT.as_bytes()) {
+            let verdict = String::from_utf8_lossy(verdict);
+            self.code = verdict.split_whitespace().last().map(str::to_owned);
         } else if !line.starts_with(b"#") && !line.starts_with(REQUEST.as_bytes()) {
             let (name, value) = header(line)?;
             self.headers.append(name, value);
@@ -117,7 +129,7 @@ impl Request<'_> {
     /// The file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!(
-            "{RECEIVED}{}\n# verdict: {}\n{REQUEST}{} HTTP/1.1\n",
+            "{RECEIVED}{}\n{VERDICT}{}\n{REQUEST}{} HTTP/1.1\n",
             time::iso(self.received),
             self.verdict,
             self.path

@@ -1,8 +1,8 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use twenty_webhook_axum::UnixMillis;
 use twenty_webhook_axum::core::jiff;
+use twenty_webhook_axum::{Tolerance, UnixMillis};
 
 /// Now, as what is compared with timestamps.
 pub(crate) fn now() -> UnixMillis {
@@ -65,6 +65,12 @@ impl Age {
     pub(crate) fn before(self, at: UnixMillis) -> UnixMillis {
         let millis = i128::from(at.as_millis()) - self.0.as_millis();
         UnixMillis::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// Whether receivers with the default tolerance reject it.
+    pub(crate) fn is_outside_tolerance(self) -> bool {
+        let Tolerance { past, future } = Tolerance::default();
+        self.0.unsigned_abs() >= if self.0.is_negative() { future } else { past }
     }
 }
 

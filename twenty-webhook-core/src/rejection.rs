@@ -61,7 +61,7 @@ pub enum Rejection {
         len: usize,
     },
     /// The request was sent too long ago, or its timestamp is not in milliseconds.
-    #[error("stale timestamp: sent {age:?} ago, and the tolerance is {tolerance:?}{}", seconds_hint(*age))]
+    #[error("stale timestamp: sent {age:?} ago, and the tolerance is {tolerance:?}; {}", stale_hint(*age))]
     #[non_exhaustive]
     StaleTimestamp {
         /// Its age.
@@ -218,10 +218,14 @@ impl Rejection {
     }
 }
 
-/// Seconds read as milliseconds fall in January 1970.
-fn seconds_hint(age: Duration) -> &'static str {
+/// What to check. Seconds read as milliseconds fall in January 1970.
+fn stale_hint(age: Duration) -> &'static str {
     const FORTY_YEARS: Duration = Duration::from_secs(40 * 365 * 24 * 60 * 60);
-    if age > FORTY_YEARS { "; is it in seconds? Twenty sends milliseconds" } else { "" }
+    if age > FORTY_YEARS {
+        "is it in seconds? Twenty sends milliseconds"
+    } else {
+        "was it replayed, did a proxy or a queue delay it, or is this machine's clock wrong?"
+    }
 }
 
 /// Why a body is incomplete, in the framework's words. For the log.

@@ -120,8 +120,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a secret is not usable. A configuration error, found at start-up.
-#[derive(Debug, thiserror::Error)]
+/// Why a secret is not usable. A configuration error, found at start-up. `Debug` prints the sentence too, because a `main` that returns the
+/// error prints that.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
     /// The text is empty or only white space.
@@ -147,4 +148,13 @@ pub enum SecretError {
     /// The file is empty or only white space.
     #[error("the webhook secret in {} is blank", .0.display())]
     BlankFile(PathBuf),
+}
+
+impl fmt::Debug for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { source, .. } => write!(f, "{self}: {source}"),
+            _ => write!(f, "{self}"),
+        }
+    }
 }

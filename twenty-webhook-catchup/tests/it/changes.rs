@@ -403,7 +403,8 @@ async fn a_tenants_deliveries_are_known() {
     assert!(matches!(error, CatchUpError::Unauthorized), "one tenant is enough to know: {error}");
     place.inbox.store(&verified_of("other", body(2))).await.unwrap();
     let error = catch_up().run_once(&place.inbox).await.unwrap_err();
-    assert!(matches!(error, CatchUpError::AmbiguousWorkspace), "{error}");
+    assert!(matches!(error, CatchUpError::AmbiguousWorkspace { .. }), "{error}");
+    assert!(error.to_string().contains(r#"(tenant "acme", tenant "other")"#), "{error}");
     let error = catch_up().tenant("acme").run_once(&place.inbox).await.unwrap_err();
     assert!(matches!(error, CatchUpError::Unauthorized), "{error}");
 }
@@ -488,10 +489,14 @@ async fn the_workspace_is_that_of_the_deliveries() {
     let scopes = place.inbox.scopes().await.unwrap();
     assert_eq!(scopes.len(), 1);
     assert_eq!(scopes[0].workspace_id.as_deref(), Some("w1"));
+    let unnamed = format!(r#"{{"eventName":"person.updated","record":{record}}}"#);
+    place.inbox.store(&verified(unnamed)).await.unwrap();
+    assert_eq!(place.inbox.scopes().await.unwrap().len(), 2);
     place.run(place.catch_up()).await;
     place.inbox.store(&of("w2", 2)).await.unwrap();
     let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
-    assert!(matches!(error, CatchUpError::AmbiguousWorkspace), "{error}");
+    let expected = r#"the inbox has deliveries of several workspaces or tenants (workspace "w1", workspace "w2"): set the one that this API key belongs to, with `.workspace_id(…)` or `.tenant(…)`"#;
+    assert_eq!(error.to_string(), expected);
     place.update("1", "Nantes");
     assert_eq!(place.run(place.catch_up().workspace_id("w1")).await.updated, 1);
     let jobs = place.inbox.jobs(&JobFilter::all().scope("w1")).await.unwrap();

@@ -52,12 +52,15 @@ pub(super) fn object_message(error: &CatchUpError) -> String {
 /// The error, and what to do about it.
 pub(super) fn message(error: &CatchUpError) -> String {
     use CatchUpError as E;
+    // The library's text names its methods in place of the options.
+    if let E::AmbiguousWorkspace { .. } = error {
+        return error.to_string().replace("`.workspace_id(…)` or `.tenant(…)`", "--workspace or --tenant");
+    }
     let fix = match error {
         E::Unauthorized => "Make a new API key in Twenty, in Settings → API & Webhooks.",
         E::Forbidden(_) => "Give the key's role the permission to read the data model.",
         E::InvalidResponse(_) | E::Rejected { .. } => "Is --url the address of Twenty's server, without /rest?",
         E::NoResponse { .. } => "Check the address, and whether Twenty runs.",
-        E::AmbiguousWorkspace => "Choose one with --tenant or --workspace.",
         E::Busy => "If its process was killed, the next run can start a minute later.",
         _ => return error.to_string(),
     };

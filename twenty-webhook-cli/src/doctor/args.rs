@@ -17,7 +17,8 @@ Without --send-sample and --canary it changes nothing, and the receivers handle 
 which a receiver rejects.
 
 --send-sample signs a sample with the secret, the first one if there are several. To the receiver it is a real event: a person that does \
-not exist is created. Its ids begin with d0c70000. It is sent to one webhook's target: if there are several webhooks, choose one with --webhook.
+not exist is created. Its id begins with d0c70000, and it names no workspace. It is sent to one webhook's target: if there are several \
+webhooks, choose one with --webhook.
 
 --canary creates a note in Twenty and destroys it, and waits until both deliveries are in the inbox at --db; or, with --tunnel, until they \
 arrive here, on a temporary webhook. All subscribers of notes see them. Ctrl-C destroys the note and removes the webhook, too.

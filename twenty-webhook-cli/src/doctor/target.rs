@@ -1,17 +1,16 @@
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Url, redirect};
-use serde_json::json;
+use serde_json::{Value, json};
 use twenty_webhook_axum::{Secret, Signer, UnixMillis, Verifier};
 
 use super::tls::{self, Tls};
 use super::{Check, DoctorArgs, Report};
 use crate::api::Webhook;
 use crate::send::{last_cause, new_client};
-use crate::{terminal, time};
+use crate::{private_target, terminal, time};
 
 /// How long Twenty waits for a receiver.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -102,44 +101,27 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
 /// Is the target at an address that Twenty refuses?
 async fn address(args: &DoctorArgs, url: &Url) -> Check {
     const CODE: &str = "address";
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let port = url.port_or_known_default().unwrap_or(443);
-    let addresses: Vec<_> = match tokio::net::lookup_host((host.as_str(), port)).await {
-        Ok(addresses) => addresses.map(|address| address.ip()).collect(),
+    let private = match private_target::addresses(url).await {
+        Ok(private) => private,
         Err(error) => {
+            let host = url.host_str().unwrap_or_default();
             return Check::wrong(
                 CODE,
-                format!("the name {} cannot be resolved here ({error})", terminal::plain(&host, 80)),
+                format!("the name {} cannot be resolved here ({error})", terminal::plain(host, 80)),
             )
             .fix("check the name in the webhook's target, and its DNS record");
         }
     };
-    let private: Vec<_> = addresses.iter().filter(|address| is_private(**address)).map(ToString::to_string).collect();
     if private.is_empty() {
         return Check::ok(CODE, "the target is at a public address, as resolved here; Twenty's worker may see another");
     }
-    let private = private.join(", ");
+    let private = private_target::list(&private);
     if args.private_allowed {
         return Check::ok(CODE, format!("the target is at the private address {private}, which you say is allowed"));
     }
-    Check::wrong(CODE, format!("the target is at the private address {private}, as resolved here"))
-        .why("Twenty refuses private and loopback addresses by default, self-hosted too, and only its audit log says so. Twenty's worker may resolve the name otherwise")
-        .fix("use a public address, or a tunnel (`listen --tunnel`); or set OUTBOUND_HTTP_ALLOWED_INTERNAL_HOSTS for Twenty's server and for its worker, which makes the calls. Then say --private-allowed")
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_loopback() || v4.is_link_local() || a == 0 || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_private(v4.into()),
-            None => {
-                v6 == Ipv6Addr::LOCALHOST || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
-            }
-        },
-    }
+    Check::wrong(CODE, private_target::problem(&private))
+        .why(private_target::WHY)
+        .fix(format!("{}. Then say --private-allowed", private_target::FIX))
 }
 
 /// One request to the target.
@@ -257,6 +239,8 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
     let body = twenty_webhook_testing::event("person.created")
         .record(json!({ "id": id, "name": name }))
         .member("webhookId", webhook.id.as_str())
+        // The API does not tell it, and a made-up one would be a second workspace in the receiver's inbox.
+        .member("workspaceId", Value::Null)
         .target_url(url.as_str())
         .at(now)
         .try_build()?;
@@ -274,35 +258,4 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
         }
         _ => call.judge(CODE, StatusCode::OK, "a signed sample"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_private;
-
-    #[test]
-    fn private_addresses() {
-        for address in [
-            "10.1.2.3",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.168.0.1",
-            "127.0.0.1",
-            "127.1.2.3",
-            "169.254.169.254",
-            "0.0.0.0",
-            "100.64.0.1",
-            "100.127.255.255",
-            "::1",
-            "::",
-            "fd00::2",
-            "fe80::1",
-            "::ffff:10.1.2.3",
-        ] {
-            assert!(is_private(address.parse().unwrap()), "{address}");
-        }
-        for address in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:4860:4860::8888", "::ffff:8.8.8.8"] {
-            assert!(!is_private(address.parse().unwrap()), "{address}");
-        }
-    }
 }

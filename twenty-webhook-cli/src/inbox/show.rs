@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use twenty_webhook_inbox::{Inbox, JobId, Store};
+use twenty_webhook_inbox::{Inbox, JobId, State, Store};
 
 use super::list::in_json;
 use crate::{NO, terminal, time};
@@ -30,6 +30,9 @@ pub(super) async fn run(inbox: &Inbox<impl Store>, id: JobId, as_json: bool) -> 
         writeln!(out, "{}", terminal::one_line(&line))?;
         return Ok(ExitCode::SUCCESS);
     }
+    // Such a job is not finished.
+    let is_open = matches!(job.state, State::Pending | State::Retrying | State::Running);
+    let ended = if is_open { "last attempt ended" } else { "finished" };
     let rows = [
         ("state", Some(job.state.to_string())),
         ("event", Some(terminal::plain(&job.name, 200))),
@@ -39,14 +42,14 @@ pub(super) async fn run(inbox: &Inbox<impl Store>, id: JobId, as_json: bool) -> 
         ("crashes", (job.crashes > 0).then(|| job.crashes.to_string())),
         ("stored", Some(time::iso(job.stored_at.into()))),
         ("due", job.due_at.map(|time| time::iso(time.into()))),
-        ("finished", job.finished_at.map(|time| time::iso(time.into()))),
+        (ended, job.finished_at.map(|time| time::iso(time.into()))),
         ("key", Some(job.key.to_string())),
         ("error", job.last_error.as_deref().map(|error| terminal::plain(error, 2_000))),
     ];
-    for (label, value) in rows {
-        if let Some(value) = value {
-            writeln!(out, "{}", terminal::wrapped(&format!("{label:<10}"), &value))?;
-        }
+    let rows = || rows.iter().filter_map(|(label, value)| Some((label, value.as_ref()?)));
+    let width = rows().map(|(label, _)| label.len()).max().unwrap_or_default() + 2;
+    for (label, value) in rows() {
+        writeln!(out, "{}", terminal::wrapped(&format!("{label:<width$}"), value))?;
     }
     match body {
         Some(body) => writeln!(out, "\n{}", terminal::pretty_json(body))?,

@@ -22,7 +22,8 @@ rocket.created. A change of the data model is metadata.NAME.ACTION, as in metada
 changed nonce, because the nonce is not signed.
 
 --dir sends the deliveries that `listen --save` has saved, in the order of their file names, which is the order of arrival. Each is \
-signed again.
+signed again with the secret given here. So requests that did not verify when they were saved are skipped: any stranger can have sent them. \
+--include-rejected sends them too.
 
 Exit status: 0 if the receiver answered 2xx to every delivery, 1 if it did not, 2 if nothing could be sent.
 
@@ -53,6 +54,9 @@ pub(crate) struct SendArgs {
         value_hint = clap::ValueHint::DirPath
     )]
     pub(super) dir: Option<PathBuf>,
+    /// With --dir: send also what did not verify when it was saved
+    #[arg(long, requires = "dir")]
+    pub(super) include_rejected: bool,
     /// Change this after signing
     #[arg(long, value_name = "WHAT")]
     pub(super) tamper: Option<Tamper>,

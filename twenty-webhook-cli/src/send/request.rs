@@ -17,6 +17,7 @@ pub(super) struct RequestSource {
     signer: Signer,
     age: Option<Age>,
     tamper: Option<Tamper>,
+    file: Option<String>,
 }
 
 #[derive(Clone)]
@@ -30,6 +31,8 @@ enum Source {
 pub(super) struct Signed {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The name of the file in the directory that is sent.
+    pub(super) file: Option<String>,
 }
 
 impl RequestSource {
@@ -39,14 +42,13 @@ impl RequestSource {
             Some(path) => Source::Body(body_of(&input::read(path)?)?),
             None => Source::Sample(Box::new(args.sample.sample().target_url(args.url.as_str()))),
         };
-        Ok(Self { source, signer, age: args.age, tamper: args.tamper })
+        Ok(Self { source, signer, age: args.age, tamper: args.tamper, file: None })
     }
 
-    /// The same, of the body in a saved delivery.
-    pub(super) fn saved(args: &SendArgs, path: &std::path::Path) -> anyhow::Result<Self> {
-        let body = body_of(&input::read(path)?).with_context(|| format!("{} is no saved delivery", path.display()))?;
+    /// The same, of the body in a file of a directory.
+    pub(super) fn of_body(args: &SendArgs, body: Bytes, file: String) -> anyhow::Result<Self> {
         let signer = Signer::new(args.secrets.one()?);
-        Ok(Self { source: Source::Body(body), signer, age: args.age, tamper: args.tamper })
+        Ok(Self { source: Source::Body(body), signer, age: args.age, tamper: args.tamper, file: Some(file) })
     }
 
     pub(super) fn make(&self) -> anyhow::Result<Signed> {
@@ -61,7 +63,7 @@ impl RequestSource {
         if let Some(tamper) = self.tamper {
             tamper.apply(&mut headers, &mut body);
         }
-        Ok(Signed { headers, body })
+        Ok(Signed { headers, body, file: self.file.clone() })
     }
 }
 

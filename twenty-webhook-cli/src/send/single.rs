@@ -10,6 +10,7 @@ use super::tamper::Tamper;
 use super::{Answer, Client, Failure, SendArgs};
 use crate::terminal;
 use crate::terminal::{BAD, FAINT, GOOD};
+use crate::time::Age;
 
 /// Sends one delivery, and again if it is to be replayed.
 pub(super) async fn run(args: &SendArgs, client: &Client, requests: &RequestSource) -> anyhow::Result<ExitCode> {
@@ -52,6 +53,7 @@ pub(super) async fn send(
 fn print_json(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>) -> anyhow::Result<()> {
     let answered = answer.as_ref().ok();
     let line = json!({
+        "file": request.file,
         "url": args.url.as_str(),
         "event": name(request),
         "delivery_id": DeliveryId::of(&request.body).to_string(),
@@ -67,7 +69,8 @@ fn print(args: &SendArgs, request: &Signed, answer: &Result<Answer, Failure>, at
     let mut out = terminal::stdout();
     if attempt == 0 {
         let name = name(request).unwrap_or_else(|| "a body that is no event".into());
-        writeln!(out, "{name}, {}, to {}", terminal::size(request.body.len()), args.url)?;
+        let file = request.file.as_ref().map(|file| format!("{}: ", terminal::plain(file, 200))).unwrap_or_default();
+        writeln!(out, "{file}{name}, {}, to {}", terminal::size(request.body.len()), args.url)?;
     } else {
         writeln!(out, "the same request again")?;
     }
@@ -104,7 +107,12 @@ fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
         status if status.is_success() && attempt > 0 => Some(
             "2xx is the right answer to a replay, if the receiver did not handle it twice. Its log shows it.".into(),
         ),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if args.age.is_none() && attempt == 0 => Some(
+        StatusCode::UNAUTHORIZED if args.age.is_some_and(Age::is_outside_tolerance) => Some(
+            "Rejected, as a receiver does that checks the age: by default, it accepts 5 minutes each way. If it also rejects a delivery \
+             sent without --age, it has another secret."
+                .into(),
+        ),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if attempt == 0 => Some(
             "Rejected. Does the receiver have the same secret? To see why, send it to `twenty-webhook listen` with the receiver's secret.".into(),
         ),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {

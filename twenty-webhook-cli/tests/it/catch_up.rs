@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use twenty_webhook_inbox::Inbox;
 use twenty_webhook_testing::{ApiFailure, FakeTwenty, Role, TestClock};
 
-use crate::support::{flat, text};
+use crate::support::{flat, text, verified};
 use crate::twenty::{lines, on, until, with_key};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -270,4 +270,25 @@ fn a_progress_bar_is_shown_on_a_terminal() {
     session.exp_string("400/450").unwrap();
     session.exp_string("stored 450 events").unwrap();
     session.exp_eof().unwrap();
+}
+
+#[test]
+fn with_several_workspaces_the_error_names_them_and_the_options() {
+    let fixture = Fixture::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let inbox = Inbox::sqlite(fixture.dir.path().join("inbox.db")).await.unwrap();
+        for workspace in ["w1", "w2"] {
+            let body = twenty_webhook_testing::event("person.created").member("workspaceId", workspace).build();
+            inbox.store(&verified(body)).await.unwrap();
+        }
+    });
+    let output = fixture.run(&[]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let error = flat(&output.stderr);
+    assert!(
+        error.contains(r#"(workspace "w1", workspace "w2")"#) && error.ends_with("--workspace or --tenant"),
+        "{error}"
+    );
+    assert_eq!(fixture.run(&["--workspace", "w1"]).status.code(), Some(0));
 }

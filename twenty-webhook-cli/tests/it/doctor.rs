@@ -59,6 +59,7 @@ fn a_correct_setup_is_ok() {
         sample["verdict"] == "verified" && sample["record_id"].as_str().unwrap().starts_with("d0c70000-"),
         "{sample}"
     );
+    assert!(sample["body"]["webhookId"].is_string() && sample["body"]["workspaceId"].is_null(), "{sample}");
 
     let shown = text(&run_on(&twenty, &args).stdout);
     assert!(shown.starts_with("ok      Twenty's API at http://127.0.0.1"), "{shown}");

@@ -7,10 +7,9 @@ use std::thread;
 use rexpect::process::WaitStatus;
 use rexpect::session::spawn_command;
 use serde_json::Value;
-use twenty_webhook_axum::{Secret, Signer, Verifier};
 use twenty_webhook_inbox::{Backoff, Inbox, WebhookEvent};
 
-use crate::support::{Server, command, exchange, json, text};
+use crate::support::{Server, command, exchange, json, text, verified};
 
 /// "Control sequence introducer" in one character, and "clear". JSON does not escape it.
 const CLEAR: &str = "\u{9b}2J";
@@ -320,6 +319,31 @@ fn a_mistyped_path_is_no_new_inbox() {
     assert!(!path.exists());
 }
 
+#[test]
+fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inbox.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let inbox = Inbox::sqlite(&path).await.unwrap();
+        inbox.store(&verified(twenty_webhook_testing::event("person.created").build())).await.unwrap();
+        let failed = async {
+            while inbox.counts().await.unwrap().retrying == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let handler = |_: WebhookEvent| async { Err::<(), _>(std::io::Error::other("no")) };
+        inbox.worker("test", handler).run_until(failed).await;
+    });
+    let shown = command(&["inbox", "show", "1", "--db", path.to_str().unwrap()]).output().unwrap();
+    let shown = text(&shown.stdout);
+    assert!(shown.contains("\nlast attempt ended  20") && !shown.contains("\nfinished"), "{shown}");
+
+    let done = Fixture::new();
+    let shown = text(&done.run(&["show", &done.ids("done")[0]]).stdout);
+    assert!(shown.contains("\nfinished  20") && !shown.contains("\nlast attempt"), "{shown}");
+}
+
 /// Two people and a company that failed, and a task that did not.
 fn leave(path: &std::path::Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -331,9 +355,7 @@ fn leave(path: &std::path::Path) {
                 r#"{{"eventName":"{}","record":{{"id":"{number}","note":"{CLEAR}"}}}}"#,
                 if number == 1 { "person.created" } else { name }
             );
-            let secret = Secret::new("s").unwrap();
-            let headers = Signer::new(secret.clone()).sign(body.as_bytes());
-            inbox.store(&Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()).await.unwrap();
+            inbox.store(&verified(body)).await.unwrap();
         }
         let handler = |event: WebhookEvent| async move {
             if event.object() == "task" { Ok(()) } else { Err(std::io::Error::other("no")) }

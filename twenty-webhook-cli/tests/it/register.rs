@@ -7,7 +7,7 @@ use rexpect::session::spawn_command;
 use serde_json::json;
 use twenty_webhook_testing::{ApiFailure, FakeTwenty};
 
-use crate::support::{Server, command, text};
+use crate::support::{Server, command, flat, text};
 use crate::twenty::{lines, on, run_on, until};
 
 struct Folder(tempfile::TempDir);
@@ -43,6 +43,22 @@ fn a_webhook_with_a_secret_that_only_its_owner_can_read() {
     assert_eq!(listed[0]["operations"], json!(["person.*", "opportunity.updated"]));
     assert_eq!(listed[0]["target_url"], "https://hooks.example.test/twenty");
     assert!(listed[0].get("secret").is_none());
+}
+
+#[test]
+fn a_target_that_twenty_refuses_is_created_with_a_warning() {
+    for target in ["http://127.0.0.1:3000/twenty", "http://[fd00::2]/", "http://localhost:1/"] {
+        let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+        let output = run_on(&twenty, &args(target, &folder.file()));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let warning = flat(&output.stderr);
+        for part in ["warning: the target is at the private address", "OUTBOUND_HTTP_ALLOWED_INTERNAL_HOSTS"] {
+            assert!(warning.contains(part), "{target}: {warning}");
+        }
+    }
+    let (twenty, folder) = (FakeTwenty::start(), Folder::new());
+    let output = run_on(&twenty, &args("https://192.0.2.1/twenty", &folder.file()));
+    assert_eq!(text(&output.stderr), "");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::support::{Server, command, flat, run, text};
 
 fn only_file(dir: &tempfile::TempDir) -> PathBuf {
@@ -130,4 +132,45 @@ fn a_directory_is_sent_in_the_order_of_arrival() {
     let output = run(&["send", &other.url, "--dir", empty.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("there is no saved delivery"), "{output:?}");
+}
+
+/// Otherwise `send --dir` would sign what a stranger sent, and the receiver would take it for Twenty's.
+#[test]
+fn what_did_not_verify_is_not_sent_with_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let server = Server::listen(&["--save", path]);
+    for tampering in [&["--tamper", "body"][..], &["--age", "1h"], &["--replay"]] {
+        run(&[&["send", &server.url, "task.created"], tampering].concat());
+        server.report();
+    }
+    assert_eq!(server.report()["code"], "already_completed");
+
+    let other = Server::listen(&[]);
+    let output = run(&["send", &other.url, "--dir", path]);
+    assert!(output.status.success(), "{output:?}");
+    let why = "Skipped 2 of 4 files, because they did not verify when they were saved (1 signature_mismatch, 1 stale_timestamp)";
+    assert!(flat(&output.stderr).contains(why), "{output:?}");
+    let printed = text(&output.stdout);
+    assert_eq!(printed.matches("200 OK").count(), 2, "the delivery and its duplicate: {printed}");
+    assert!(printed.contains("Z-000002-task.created.http: task.created, "), "{printed}");
+    assert_eq!(other.report()["verdict"], "verified");
+
+    let all = run(&["send", &other.url, "--dir", path, "--include-rejected", "--json"]);
+    let files: Vec<_> = text(&all.stdout).lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
+    assert_eq!(files.len(), 4, "{all:?}");
+    assert!(files[0]["file"].as_str().unwrap().ends_with("Z-000000-task.created.http"), "{all:?}");
+    assert_eq!(text(&all.stderr), "");
+}
+
+#[test]
+fn a_directory_with_nothing_that_verified_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let server = Server::listen(&["--save", path]);
+    run(&["send", &server.url, "--tamper", "signature"]);
+    server.report();
+    let output = run(&["send", "http://127.0.0.1:1/", "--dir", path]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(flat(&output.stderr).contains("so nothing was sent"), "{output:?}");
 }

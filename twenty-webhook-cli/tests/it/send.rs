@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{FORMS, Server, flat, json, run, text};
+use crate::support::{FORMS, Server, command, flat, json, run, text};
 
 #[test]
 fn every_form_of_every_event_verifies() {
@@ -81,11 +81,15 @@ fn old_and_future_timestamps_are_rejected() {
     for (age, code) in [("--age=10m", "stale_timestamp"), ("--age=-10m", "future_timestamp")] {
         let output = run(&["send", &server.url, age]);
         assert_eq!(output.status.code(), Some(1), "{age}: {output:?}");
+        assert!(flat(&output.stdout).contains("as a receiver does that checks the age"), "{output:?}");
         let report = server.report();
         assert_eq!(report["code"], code);
         assert_eq!(report["findings"][0]["code"], code, "{report}");
     }
     assert!(run(&["send", &server.url, "--age", "4m"]).status.success());
+    let output =
+        command(&["send", &server.url, "--age", "4m"]).env("TWENTY_WEBHOOK_SECRET", "another").output().unwrap();
+    assert!(flat(&output.stdout).contains("Does the receiver have the same secret?"), "not the age: {output:?}");
 }
 
 #[test]
@@ -138,7 +142,9 @@ fn a_name_that_looks_misspelled_is_sent_with_a_warning() {
     let server = Server::listen(&[]);
     let output = run(&["send", &server.url, "person.creatd"]);
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(flat(&output.stderr), "warning: Twenty sends no `person.creatd`. Did you mean `person.created`?");
+    let warning =
+        "warning: Twenty has no event `person.creatd`, and it is used as it is. Did you mean `person.created`?";
+    assert_eq!(flat(&output.stderr), warning);
     assert_eq!(server.report()["event"], "person.creatd");
     assert_eq!(text(&run(&["send", &server.url, "rocket.created"]).stderr), "");
 }

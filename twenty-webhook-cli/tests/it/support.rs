@@ -57,6 +57,14 @@ pub(crate) fn skip(why: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
+/// The event of a delivery with this body, as a receiver gets it.
+#[cfg(feature = "inbox")]
+pub(crate) fn verified(body: impl Into<bytes::Bytes>) -> twenty_webhook_axum::WebhookEvent {
+    let (body, secret) = (body.into(), twenty_webhook_axum::Secret::new("s").unwrap());
+    let headers = twenty_webhook_axum::Signer::new(secret.clone()).sign(&body);
+    twenty_webhook_axum::Verifier::from(secret).verify(&headers, body).unwrap().into_event().unwrap()
+}
+
 pub(crate) fn vector(file: &str) -> Vec<u8> {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "tests", "vectors", file].iter().collect();
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

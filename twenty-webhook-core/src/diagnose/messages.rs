@@ -52,7 +52,10 @@ impl SecretMistake {
                 "use the secret's text as the HMAC key, exactly as Twenty shows it, without decoding it"
             }
             Self::LetterCase => "copy the secret from Twenty's settings again",
-            Self::WhiteSpaceAtSender | Self::QuotesAtSender => {
+            Self::WhiteSpaceAtSender => {
+                "enter the secret at the sender again, without it. In Twenty, that is in the webhook's settings"
+            }
+            Self::QuotesAtSender => {
                 "enter the secret at the sender again, without them. In Twenty, that is in the webhook's settings"
             }
             Self::Empty => "set the sender's secret. Perhaps its environment variable is not set",

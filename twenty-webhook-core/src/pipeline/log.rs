@@ -39,7 +39,9 @@ impl ReceiverLog {
                 info!(target: TARGET, code, %path, tenant, "Twenty webhook rejected: {rejection}");
             }
             _ if rejection.is_duplicate() => {
-                info!(target: TARGET, code, %path, tenant, "Twenty webhook is a duplicate: {rejection}");
+                let reason = rejection.to_string();
+                let reason = reason.strip_prefix("duplicate: ").unwrap_or(&reason);
+                info!(target: TARGET, code, %path, tenant, "Twenty webhook is a duplicate: {reason}");
             }
             _ if rejection.may_lose_delivery() => {
                 let Some(suppressed) = self.limit.admit(code, Instant::now()) else { return };

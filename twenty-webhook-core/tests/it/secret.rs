@@ -35,6 +35,9 @@ fn one_line_end_of_a_file_is_removed() {
     fs::write(&path, [0xff, 0xfe]).unwrap();
     let error = Secret::from_file(&path).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read the webhook secret from {}", path.display()));
+    let with_cause =
+        format!("cannot read the webhook secret from {}: stream did not contain valid UTF-8", path.display());
+    assert_eq!(format!("{error:?}"), with_cause);
     fs::remove_file(&path).unwrap();
     assert!(matches!(Secret::from_file(&path), Err(SecretError::Unreadable { .. })));
 }
@@ -42,9 +45,9 @@ fn one_line_end_of_a_file_is_removed() {
 #[test]
 fn the_error_names_the_missing_or_blank_variable() {
     for (value, expected) in [
-        (None, "the environment variable UNDER_TEST is not set"),
-        (Some(""), "the environment variable UNDER_TEST is blank"),
-        (Some(" \n"), "the environment variable UNDER_TEST is blank"),
+        (None, "\nError: the environment variable UNDER_TEST is not set; put the webhook's secret"),
+        (Some(""), "\nError: the environment variable UNDER_TEST is blank"),
+        (Some(" \n"), "\nError: the environment variable UNDER_TEST is blank"),
         (Some("secret\n"), signature(&Secret::new("secret").unwrap()).as_str()),
         (Some("secret"), signature(&Secret::new("secret").unwrap()).as_str()),
     ] {
@@ -68,7 +71,8 @@ fn in_another_process(value: Option<&str>) -> String {
 fn child() {
     match Secret::from_env("UNDER_TEST") {
         Ok(secret) => println!("{}", signature(&secret)),
-        Err(error) => println!("{error}"),
+        // As Rust prints what `main` returns.
+        Err(error) => println!("\nError: {error:?}"),
     }
 }
 
