@@ -126,7 +126,6 @@ pub(crate) async fn run<S: CatchUpStore>(
                 commit.progress.push(saved(ids::name(object), &ids)?);
             }
             state = Changes { watermark: Some(watermark), run: None };
-            session.backfill.end(&object.singular);
         } else {
             run.cursor = page.next;
             state.run = Some(run.clone());
@@ -135,6 +134,7 @@ pub(crate) async fn run<S: CatchUpStore>(
         session.commit(commit, report).await?;
         session.show(report, Phase::Changes, report.read, page.total);
         if is_last {
+            session.backfill.end(&object.singular);
             #[cfg(feature = "metrics")]
             {
                 crate::metrics::lag(&object.singular, Some(date - watermark.date));

@@ -90,7 +90,7 @@ impl<S: Store> Inbox<S> {
     /// handled yet never is. Neither events of other records that mention this one nor backups are erased. Returns how many there were.
     ///
     /// A batch with the record in it is erased whole. If it was not handled yet, the changes of its other records are not handled either;
-    /// erase when none is pending, or let catch-up read these records again.
+    /// erase when none is pending.
     ///
     /// # Errors
     /// If the database cannot be written to.

@@ -234,10 +234,14 @@ pub struct MissingRecord {
     pub state: Option<i64>,
 }
 
+async fn scan<T>(call: impl Future<Output = Result<T, InboxError>>) -> Result<T, InboxError> {
+    timeout(SCAN, call).await.unwrap_or(Err(InboxError::Deadline(SCAN)))
+}
+
 /// Wakes the workers of this inbox for new events. Each call has a deadline, so that a run does not wait for a database that is gone.
 impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
     async fn scopes(&self) -> Result<Vec<CatchUpScope>, InboxError> {
-        answer(self.store.scopes()).await
+        scan(self.store.scopes()).await
     }
 
     async fn adopt(&self, scope: &CatchUpScope) -> Result<(), InboxError> {
@@ -269,8 +273,7 @@ impl<S: Store + CatchUpStore> CatchUpStore for Inbox<S> {
     }
 
     async fn add_delivered_ids(&self, scope: &str, object: &str) -> Result<(), InboxError> {
-        let added = timeout(SCAN, self.store.add_delivered_ids(scope, object)).await;
-        added.unwrap_or(Err(InboxError::Deadline(SCAN)))
+        scan(self.store.add_delivered_ids(scope, object)).await
     }
 
     async fn count_ids(&self, scope: &str, object: &str, pass: i64, key_tag: &str) -> Result<IdCounts, InboxError> {

@@ -78,7 +78,7 @@ ALTER TABLE {lanes} ADD COLUMN record_id TEXT;
 ALTER TABLE {lanes} ADD COLUMN order_at BIGINT;
 ",
     "
-CREATE INDEX {index}destroyed ON {jobs} (scope, object) WHERE action = 'destroyed';
 ALTER TABLE {jobs} ADD COLUMN lease_len BIGINT;
+CREATE INDEX {index}destroyed ON {jobs} (scope, object) WHERE action = 'destroyed';
 ",
 ];

@@ -89,6 +89,27 @@ async fn a_page_whose_handler_fails_is_not_saved_and_comes_again() {
     assert!(handled.lock().unwrap().is_empty(), "each state once");
 }
 
+/// Nothing of the object was saved, so the next run reads all of it again.
+#[tokio::test]
+async fn a_backfill_whose_only_page_fails_is_not_over() {
+    let (place, store) = (Place::new().await, Memory::default());
+    place.people(["1", "2"]);
+    let calls = Arc::new(Mutex::new(0));
+    let handled = Arc::new(tokio::sync::Notify::new());
+    let (counted, done) = (Arc::clone(&calls), Arc::clone(&handled));
+    let catch_up = place.catch_up().backfill().every(Duration::from_secs(1)).handle_with(move |_| {
+        *counted.lock().unwrap() += 1;
+        let call = *counted.lock().unwrap();
+        if call == 3 {
+            done.notify_one();
+        }
+        async move { if call == 1 { Err("no space") } else { Ok(()) } }
+    });
+    let run = catch_up.run_until(&store, handled.notified());
+    tokio::time::timeout(Duration::from_secs(30), run).await.expect("both are handled");
+    assert_eq!(*calls.lock().unwrap(), 3);
+}
+
 #[tokio::test]
 async fn a_dry_run_calls_no_handler() {
     let (place, store) = (Place::new().await, Memory::default());
