@@ -87,10 +87,11 @@ impl<S: Store> Inbox<S> {
     }
 
     /// Erases the bodies and errors of a record's events. The rows and keys stay, so that a duplicate adds no job. An event that was not
-    /// handled yet never is. Neither events of other records that mention this one nor backups are erased. Returns how many there were.
+    /// handled yet never is, and an attempt that is under way is the last. Neither events of other records that mention this one nor backups
+    /// are erased. Returns how many there were.
     ///
-    /// A batch with the record in it is erased whole. If it was not handled yet, the changes of its other records are not handled either;
-    /// erase when none is pending.
+    /// A batch with the record in it is erased whole. If it was not handled yet, what it says of its other records is not handled either:
+    /// erase when no such batch is open.
     ///
     /// # Errors
     /// If the database cannot be written to.

@@ -53,8 +53,8 @@ impl<S: Store> Inbox<S> {
         &self.store
     }
 
-    /// Sets how long [`store`](Self::store) may take before it returns an error. Until then it repeats a commit that fails. The default is 3
-    /// seconds, because Twenty gives up after 5.
+    /// Sets how long [`store`](Self::store) may take before it returns an error. Until then it repeats a commit that fails, or hangs for two
+    /// thirds of this time. The default is 3 seconds, because Twenty gives up after 5.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.min(LONGEST);
