@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use twenty_webhook_inbox::{CatchUpScope, InboxError};
 
-use crate::run::MAX_SCOPES;
-
 /// Why a run, or its part for one object, failed. What was read before the failure is saved, and the next run continues there.
 ///
 /// It never contains the API key or a record.
@@ -92,7 +90,7 @@ pub enum CatchUpError {
     /// The inbox has deliveries of several workspaces or tenants, and the API key does not name its own. Set
     /// [`CatchUp::tenant`](crate::CatchUp::tenant) or [`CatchUp::workspace_id`](crate::CatchUp::workspace_id).
     #[error(
-        "the inbox has deliveries of several workspaces or tenants ({}): set the one that this API key belongs to, with \
+        "the inbox has deliveries of several workspaces or tenants (for example {}): set the one that this API key belongs to, with \
          `.workspace_id(…)` or `.tenant(…)`",
         listed(candidates)
     )]
@@ -164,17 +162,12 @@ impl From<InboxError> for CatchUpError {
     }
 }
 
-/// `tenant "acme", workspace "3b8e…", …`
+/// `tenant "acme", workspace "3b8e…"`
 fn listed(scopes: &[CatchUpScope]) -> String {
     let names = scopes.iter().map(|scope| match (&scope.tenant, &scope.workspace_id) {
         (Some(tenant), _) => format!("tenant {tenant:?}"),
         (None, Some(workspace)) => format!("workspace {workspace:?}"),
         (None, None) => "an unnamed workspace".to_owned(),
     });
-    let mut names: Vec<_> = names.collect();
-    // The store names no more.
-    if names.len() >= MAX_SCOPES {
-        names.push("…".to_owned());
-    }
-    names.join(", ")
+    names.collect::<Vec<_>>().join(", ")
 }

@@ -44,6 +44,7 @@ mod page;
 mod rate;
 mod report;
 mod run;
+mod scope;
 mod session;
 
 pub use catch_up::CatchUp;

@@ -161,8 +161,8 @@ impl WebhookConfig {
     }
 
     /// Sets how long the answer of a [`VerifierSource`] is used before the source is asked again. The default is 5 seconds. While one request
-    /// asks again, or if the source fails, requests use the old verifier, for at most another `ttl`. So a new secret in your database is in use after at most
-    /// 10 seconds. Twenty signs with an old secret for up to 10 seconds too. Zero asks the source for each request.
+    /// asks again, or if the source fails, requests use the old verifier, for at most another `ttl`. So a new secret in your database is in
+    /// use after at most 10 seconds. Twenty signs with an old secret for up to 10 seconds too. Zero asks the source for each request.
     #[must_use]
     pub fn lookup_cache_ttl(self, ttl: Duration) -> Self {
         self.set(|settings| {

@@ -48,8 +48,8 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// Acquires the scope's lease for `token`, or renews it, for `lease` from now, at most an hour. Zero releases it. Returns whether `token` has the lease. The
-    /// default always returns `true`.
+    /// Acquires the scope's lease for `token`, or renews it, for `lease` from now, at most an hour. Zero releases it. Returns whether `token`
+    /// has the lease. The default always returns `true`.
     ///
     /// # Errors
     /// If the database fails.
@@ -234,6 +234,7 @@ pub struct MissingRecord {
     pub state: Option<i64>,
 }
 
+/// For a call that reads the whole table.
 async fn scan<T>(call: impl Future<Output = Result<T, InboxError>>) -> Result<T, InboxError> {
     timeout(SCAN, call).await.unwrap_or(Err(InboxError::Deadline(SCAN)))
 }

@@ -7,8 +7,8 @@ use twenty_webhook_axum::{TwentyWebhookLayer, Webhook, WebhookConfig, escaped};
 use crate::{Inbox, Store};
 
 impl<S: Store> Inbox<S> {
-    /// A route that verifies a delivery, stores it, and answers 202, or 503 if it could not be stored. It answers a request that the verifier rejects
-    /// like [`TwentyWebhookLayer`].
+    /// A route that verifies a delivery, stores it, and answers 202, or 503 if it could not be stored. It answers a request that the verifier
+    /// rejects like [`TwentyWebhookLayer`].
     ///
     /// ```no_run
     /// use axum::Router;

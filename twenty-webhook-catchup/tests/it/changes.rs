@@ -404,7 +404,7 @@ async fn a_tenants_deliveries_are_known() {
     place.inbox.store(&verified_of("other", body(2))).await.unwrap();
     let error = catch_up().run_once(&place.inbox).await.unwrap_err();
     assert!(matches!(error, CatchUpError::AmbiguousWorkspace { .. }), "{error}");
-    assert!(error.to_string().contains(r#"(tenant "acme", tenant "other")"#), "{error}");
+    assert!(error.to_string().contains(r#"(for example tenant "acme", tenant "other")"#), "{error}");
     let error = catch_up().tenant("acme").run_once(&place.inbox).await.unwrap_err();
     assert!(matches!(error, CatchUpError::Unauthorized), "{error}");
 }
@@ -495,7 +495,7 @@ async fn the_workspace_is_that_of_the_deliveries() {
     place.run(place.catch_up()).await;
     place.inbox.store(&of("w2", 2)).await.unwrap();
     let error = place.catch_up().run_once(&place.inbox).await.unwrap_err();
-    let expected = r#"the inbox has deliveries of several workspaces or tenants (workspace "w1", workspace "w2"): set the one that this API key belongs to, with `.workspace_id(…)` or `.tenant(…)`"#;
+    let expected = r#"the inbox has deliveries of several workspaces or tenants (for example workspace "w1", workspace "w2"): set the one that this API key belongs to, with `.workspace_id(…)` or `.tenant(…)`"#;
     assert_eq!(error.to_string(), expected);
     place.update("1", "Nantes");
     assert_eq!(place.run(place.catch_up().workspace_id("w1")).await.updated, 1);

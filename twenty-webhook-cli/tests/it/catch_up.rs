@@ -287,7 +287,7 @@ fn with_several_workspaces_the_error_names_them_and_the_options() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let error = flat(&output.stderr);
     assert!(
-        error.contains(r#"(workspace "w1", workspace "w2")"#) && error.ends_with("--workspace or --tenant"),
+        error.contains(r#"(for example workspace "w1", workspace "w2")"#) && error.ends_with("--workspace or --tenant"),
         "{error}"
     );
     assert_eq!(fixture.run(&["--workspace", "w1"]).status.code(), Some(0));

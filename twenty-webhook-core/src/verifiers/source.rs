@@ -10,10 +10,10 @@ use crate::Verifier;
 /// Looks up the verifier for a request before its body is read, for example the secrets of many tenants in a database.
 ///
 /// Only requests with well-formed headers and a timestamp within a day cause a look-up. The answer is used for
-/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or for 10 while the source is asked again or fails. There is one look-up per target at a time,
-/// and at most 64 in all: 32 for targets that a delivery was verified for, and 32 for others. A request without a verifier after 3 seconds is
-/// answered with 503. So a flood of requests does not cause a flood of queries. (A flood of invented targets can delay the first delivery of
-/// a tenant after a restart, and lose it if the source is slow.)
+/// [5 seconds](crate::WebhookConfig::lookup_cache_ttl), or for 10 while the source is asked again or fails. There is one look-up per target at
+/// a time, and at most 64 in all: 32 for targets that a delivery was verified for, and 32 for others. A request without a verifier after 3
+/// seconds is answered with 503. So a flood of requests does not cause a flood of queries. (A flood of invented targets can delay the first
+/// delivery of a tenant after a restart, and lose it if the source is slow.)
 ///
 /// `Ok(None)` means that the tenant does not exist. The request is then checked against a random key, and answered with the same 401 as a wrong
 /// signature: the response does not reveal which tenants exist.

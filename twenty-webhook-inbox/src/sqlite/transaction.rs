@@ -32,7 +32,7 @@ impl Inbox<SqliteStore> {
     ///
     /// # async fn look_up(_: &WebhookEvent) -> String { String::new() }
     /// # async fn run() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// let inbox = Inbox::on_sqlite_pool(&SqlitePool::connect("sqlite:app.db").await?).await?;
+    /// let inbox = Inbox::on_sqlite_pool(&SqlitePool::connect("sqlite:app.db?mode=rwc").await?).await?;
     /// let worker = inbox.run_in_transaction("audit", |event: WebhookEvent, _: Job| async move {
     ///     let name = look_up(&event).await;
     ///     Ok::<_, sqlx::Error>(move |tx: &mut SqliteTransaction| {
