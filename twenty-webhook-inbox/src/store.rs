@@ -63,8 +63,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
-    /// Recovers jobs whose lease expired more than `late` ago, because their process ended or lost the database. Each counts as a crash, not
-    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`.
+    /// Recovers jobs whose lease had expired more than `late` before this call, because their process ended or lost the database. Each counts as a crash, not
+    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`. What expires while the call waits
+    /// for the database is left alone: meanwhile no heartbeat could renew it.
     ///
     /// # Errors
     /// If the database fails.

@@ -11,7 +11,7 @@ mod write_lock;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -156,12 +156,15 @@ impl Store for SqliteStore {
     }
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
+        let began = Instant::now();
         self.file.check()?;
         let running = self.dialect.scalar("SELECT EXISTS (SELECT 1 FROM {jobs} WHERE state = 2)");
         if !running.fetch_one(&self.read).await.map_err(InboxError::database)? {
             return Ok(Recovered::default());
         }
         self.transaction(move |this, mut tx| async move {
+            // It may have waited for the write lock, as long as every heartbeat did.
+            let late = late.saturating_add(began.elapsed());
             let recover = this.dialect.query(sql::RECOVER).bind(millis(late)).bind(max_crashes);
             let rows = recover.fetch_all(&mut *tx).await?;
             this.wake_followers(&mut tx, &rows).await?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use twenty_webhook_inbox::{Inbox, InboxError, WebhookEvent};
+use twenty_webhook_inbox::{Claim, Inbox, InboxError, Store as _, WebhookEvent};
 
 use crate::support::{Log, Place, Running, event, ok, skipped, until};
 
@@ -102,6 +102,32 @@ async fn a_locked_file_refuses_in_time_and_recovers() {
     let counts = until(&inbox, |counts| counts.open() == 0).await;
     assert!(counts.done >= 2 && counts.dead == 0);
     running.stop().await;
+}
+
+/// While a disk stalls, leases run out because no heartbeat reaches the database. Their handlers still run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_waited_takes_nothing_that_ran_out_meanwhile() {
+    use sqlx::ConnectOptions;
+    let place = Place::new();
+    let inbox = place.open().await;
+    let store = inbox.database().clone();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let lease = Duration::from_secs(2);
+    assert_eq!(store.claim(&Claim::new(1, 1, lease)).await.unwrap().jobs.len(), 1);
+    let claimed = Instant::now();
+    let mut other = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path()).connect().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.recover(Duration::ZERO, 5).await }
+    });
+    while claimed.elapsed() <= lease {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!waiting.is_finished(), "it waits for the lock");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().jobs, 0);
+    assert_eq!(store.recover(Duration::ZERO, 5).await.unwrap().jobs, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
