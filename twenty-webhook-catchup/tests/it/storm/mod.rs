@@ -123,6 +123,9 @@ async fn storm(seed: u64, changes: u64, postgres: Option<(String, String)>) {
                     twenty.set_faults(|faults| faults.page_info_in_data = is_inside);
                 }
                 Fault::RepeatCursor => {
+                    // A state is known by its time, and the last change may have been of one of these records.
+                    clock.advance(Duration::from_millis(1));
+                    place.show(&clock);
                     // So that there are several pages to read.
                     records.import(&twenty, &mut random);
                     twenty.set_faults(|faults| faults.repeat_cursor = true);
