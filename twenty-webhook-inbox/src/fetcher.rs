@@ -79,12 +79,18 @@ impl<S: Store> Fetcher<S> {
         let token = getrandom::u64().map_err(InboxError::database)?.cast_signed();
         let claim = Claim { token, limit: slots.len(), lease: config.lease, crashed, order: config.order };
         self.lost.insert(token);
-        let since = Time::now();
+        let mut since = Time::now();
         let Claimed { jobs, more, alone_is_due } = answer(self.store.claim(&claim)).await?;
         let most = config.lease * 2 / 3;
-        if Time::now().since(since) > most {
-            // The leases may run out before a heartbeat can renew them. The next claim releases them first.
-            return Err(InboxError::Deadline(most));
+        if Time::now().since(since) > most && !jobs.is_empty() {
+            // The leases may run out before a heartbeat can renew them.
+            since = Time::now();
+            let held: Vec<_> = jobs.iter().flat_map(with_merged).map(|job| (job.id, token)).collect();
+            let renewed = answer(self.store.renew(&held, config.lease)).await?;
+            if renewed.len() < held.len() || Time::now().since(since) > most {
+                // The next claim releases them first.
+                return Err(InboxError::Deadline(most));
+            }
         }
         self.lost.remove(&token);
         let is_full = jobs.len() >= slots.len();
@@ -102,7 +108,7 @@ impl<S: Store> Fetcher<S> {
     }
 
     fn start(&mut self, job: ClaimedJob, token: i64, since: Time, slot: Slot) {
-        for job in job.merged.iter().chain([&job]) {
+        for job in with_merged(&job) {
             self.attempts.leases.insert(job.id, token, since);
         }
         let (attempts, endings, wake) = (self.attempts.clone(), self.endings.clone(), Arc::clone(&self.wake));
@@ -132,6 +138,10 @@ impl<S: Store> Fetcher<S> {
             drop(crashed);
         });
     }
+}
+
+fn with_merged(job: &ClaimedJob) -> impl Iterator<Item = &ClaimedJob> {
+    job.merged.iter().chain([job])
 }
 
 /// When to ask again.
