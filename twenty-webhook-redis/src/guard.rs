@@ -45,13 +45,14 @@ pub struct RedisReplayGuard {
 }
 
 impl RedisReplayGuard {
-    /// 2 seconds: longer than a short restart of Redis. Twenty hangs up after 5 seconds, so 3 are left for the body and the handler.
+    /// 2 seconds: longer than a short restart of Redis. Twenty hangs up after 5 seconds (read in its source), so 3 are left for the body
+    /// and the handler.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 
-    /// 30 seconds: six times as long as Twenty waits for an answer.
+    /// 30 seconds: six times the 5 seconds that Twenty waits for an answer.
     pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
-    /// `twenty-webhook:`.
+    /// `twenty-webhook:`, so that the keys are apart from those of other programs.
     pub const DEFAULT_PREFIX: &str = "twenty-webhook:";
 
     /// Makes a guard for the Redis at `url`: `redis://user:password@host:port/database`, or `rediss://…` for TLS (feature `tls`). It does
@@ -77,7 +78,8 @@ impl RedisReplayGuard {
         }
     }
 
-    /// Sets the prefix of all keys. A key is the prefix and the delivery's [`ReplayKey`] in hex.
+    /// Sets the prefix of all keys. The default is [`DEFAULT_PREFIX`](Self::DEFAULT_PREFIX). A key is the prefix and the delivery's
+    /// [`ReplayKey`] in hex, 64 digits.
     ///
     /// Receivers that do the same work share a prefix. Receivers that do different work with the same webhook need different prefixes on
     /// one Redis: otherwise a delivery that one of them handled is a duplicate to the other.
@@ -87,15 +89,17 @@ impl RedisReplayGuard {
         self
     }
 
-    /// Sets how long a claim blocks copies of its delivery while it is neither completed nor released. After it, another receiver takes over
-    /// from one that died. It must be longer than your handler takes: after it, a copy is handled at the same time.
+    /// Sets how long a claim blocks copies of its delivery while it is neither completed nor released, in whole milliseconds. The default
+    /// is [30 seconds](Self::DEFAULT_LEASE). When the lease has expired, a copy of the delivery is accepted, because the receiver may have
+    /// died. It must be longer than your handler takes: otherwise a copy may be handled at the same time.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets how long one call may take, including the connection and all retries.
+    /// Sets how long one call may take, including the connection and all retries. The default is [2 seconds](Self::DEFAULT_TIMEOUT). An
+    /// attempt to connect, or one response, may take half of it.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.connection.timeout(timeout);
@@ -107,7 +111,7 @@ impl RedisReplayGuard {
     }
 }
 
-/// A lease of the [`RedisReplayGuard`].
+/// The lease of a delivery that a [`RedisReplayGuard`] claimed.
 #[derive(Debug)]
 pub struct RedisLease {
     key: ReplayKey,
