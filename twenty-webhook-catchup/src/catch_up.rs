@@ -74,9 +74,11 @@ impl CatchUp {
     /// Reads from this Twenty server: the URL of the workspace, or `https://api.twenty.com`. Create the key under *Settings → API & Webhooks*;
     /// its role must be allowed to read the objects. No log and no error contains the key. With plain `http` it is sent unencrypted.
     ///
+    /// It installs *ring* as the process's rustls `CryptoProvider`, unless the program has installed one.
+    ///
     /// # Errors
     /// [`InvalidUrl`](CatchUpError::InvalidUrl) unless the URL is `http` or `https`, without a user name, a query or a fragment.
-    /// [`InvalidApiKey`](CatchUpError::InvalidApiKey) if the key is empty, or not printable ASCII.
+    /// [`InvalidApiKey`](CatchUpError::InvalidApiKey) if the key is empty, or has a space or a character that is not printable ASCII.
     /// [`Client`](CatchUpError::Client) if the HTTPS client cannot be created.
     pub fn new(url: impl AsRef<str>, api_key: impl AsRef<str>) -> Result<Self, CatchUpError> {
         let url = base_url(url.as_ref())?;
@@ -143,14 +145,14 @@ impl CatchUp {
         self
     }
 
-    /// Sets the maximum number of requests in any minute, for all objects together. The default is 40, the minimum is 1. Twenty allows 100,
-    /// and users of its cloud report 50.
+    /// Sets the maximum number of requests in any minute, for all objects together. The default is 40, the minimum is 1. Twenty's
+    /// documentation allows 100, and users of its cloud report 50.
     pub fn requests_per_minute(mut self, requests: u32) -> Self {
         self.requests_per_minute = requests.max(1);
         self
     }
 
-    /// Sets the deadline of one request, from sending it to the last byte of the response. The default is 30 seconds.
+    /// Sets the deadline of one attempt of a request, from sending it to the last byte of the response. The default is 30 seconds.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -220,15 +222,17 @@ impl CatchUp {
         self
     }
 
-    /// Reads the changes of at least this long ago, also on a first run, and emits events for those that were not handled.
+    /// Reads at least the changes of the last `age` before the run, by Twenty's clock, also on a first run. Emits events for those that
+    /// were not handled.
     pub fn since(mut self, age: Duration) -> Self {
         self.since = Some(age);
         self
     }
 
-    /// Sets how many deliveries within a minute start the next run early, because Twenty drops deliveries over its limit of about 60 a minute.
-    /// A run also starts early when a receiver could not store a delivery, or has started after downtime. All of this is read from the store,
-    /// so the receiver may be another process. Runs start at least a minute apart. The default is 55, the minimum is 1.
+    /// Sets how many deliveries within a minute start the next run early, because Twenty drops deliveries over its limit of about 60 a
+    /// minute (read in its source). They are counted every 15 seconds, over the last 75, so that no minute is missed. A run also starts
+    /// early when a receiver could not store a delivery, or has started after downtime. All of this is read from the store, so the receiver
+    /// may be another process. An early run starts at least a minute after the start of the last run. The default is 55, the minimum is 1.
     pub fn early_run_at(mut self, deliveries_per_minute: u64) -> Self {
         self.early_run_at = Some(deliveries_per_minute.max(1));
         self
@@ -240,8 +244,8 @@ impl CatchUp {
         self
     }
 
-    /// Sets the id of the key's workspace. It is needed only if the inbox has deliveries of several workspaces, and the key does not contain
-    /// the id. (Twenty's keys are JSON Web Tokens that contain it.)
+    /// Sets the id of the key's workspace, a UUID. It is needed only if the inbox has deliveries of several workspaces, and the key does
+    /// not contain the id. (Twenty's keys are JSON Web Tokens that contain it.)
     pub fn workspace_id(mut self, id: impl Into<String>) -> Self {
         self.scope.workspace_id = Some(id.into());
         self

@@ -12,6 +12,7 @@ use twenty_webhook_inbox::{CatchUpScope, InboxError};
 /// |---|---|
 /// | `Forbidden`, `NoSuchObject`, `Rejected`, `InvalidResponse`, `RepeatedCursor`, `ResponseTooLarge`, `TooManyMissing`, `Handler` | the part for one object, unless the data model itself could not be read |
 /// | `NoResponse` | the same; the whole run if it is the only object, or the second in a row |
+/// | `InvalidUrl`, `InvalidApiKey`, `Client` | no run: [`CatchUp::new`](crate::CatchUp::new) returns them |
 /// | all others | the whole run |
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,19 +20,20 @@ pub enum CatchUpError {
     /// The base URL is invalid; the text says why.
     #[error("not a URL of a Twenty server: {0}")]
     InvalidUrl(String),
-    /// The API key is empty, or has characters that an HTTP header cannot contain.
+    /// The API key is empty, or has a space or a character that is not printable ASCII.
     #[error("the API key is empty, or has characters that an API key cannot have")]
     InvalidApiKey,
-    /// The HTTPS client could not be created, for example because the machine has no root certificates.
+    /// The HTTPS client could not be created, for example because the machine has no root certificates; the text says why.
     #[error("cannot make an HTTPS client: {0}")]
     Client(String),
     /// 401: the key is revoked, has expired, or belongs to another server.
     #[error("Twenty does not know the API key (401)")]
     Unauthorized,
-    /// 402: the workspace has used up its allowance of requests.
+    /// 402: the workspace has used up its allowance of requests. [`CatchUp::run_until`](crate::CatchUp::run_until) starts the next run at
+    /// least an hour after the start of this one.
     #[error("the workspace has used up its allowance of requests (402): no request is made for at least an hour")]
     PaymentRequired,
-    /// 403: the key's role may not read this path below `/rest`.
+    /// 403: the key's role may not read this path below `/rest`, such as `people`.
     #[error("the role of the API key may not read this (403): {0}")]
     Forbidden(String),
     /// The data model that the key can read has no such object, or the object is deactivated. Contains the name.

@@ -6,7 +6,7 @@ use crate::CatchUpError;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// One report for each object, in the order of [`CatchUp::objects`](crate::CatchUp::objects).
+    /// One report for each object, in the order of [`CatchUp::objects`](crate::CatchUp::objects) or else of the data model.
     pub objects: Vec<ObjectReport>,
     /// The number of HTTP requests, including repeated ones.
     pub requests: u64,
@@ -40,19 +40,20 @@ pub struct ObjectReport {
     pub deleted: u64,
     /// `destroyed` events found.
     pub destroyed: u64,
-    /// Changed records whose state was already handled, or is waiting to be handled.
+    /// Changed records whose state was already handled, is waiting to be handled, or was found by the first run.
     pub known: u64,
     /// Records left to the next run, because they changed within [`CatchUp::min_age`](crate::CatchUp::min_age).
     pub too_recent: u64,
     /// The dead letters among the changed records: their handler failed for good. Retry them in the inbox.
     pub dead: Vec<JobId>,
-    /// Missing records that this API key never read. They may only be hidden from it, so no event is emitted.
+    /// Missing records that this API key never read. They may only be hidden from it, so no event is emitted. 0 with
+    /// [`CatchUp::accept_destroys`](crate::CatchUp::accept_destroys).
     pub unproven: u64,
     /// Missing records whose deletion could not be confirmed. No event is emitted.
     pub unconfirmed: u64,
     /// Whether it was the first run for this object, which stores the existing records as known and emits no events.
     pub is_first: bool,
-    /// Whether Twenty left fields out: its API sends at most 200 fields of a record.
+    /// Whether Twenty left fields out: its API sends at most 200 fields of a record, and says so in the header `x-twenty-fields-capped`.
     pub is_capped: bool,
     /// Whether this run finished a [listing of all ids](crate::CatchUp::destroyed_every).
     pub compared_ids: bool,

@@ -27,6 +27,18 @@ type HeldLease = Mutex<Option<(String, i64)>>;
 impl CatchUp {
     /// Runs once: reads all changes, and finds destroyed records if that is [due](Self::destroyed_every).
     ///
+    /// ```no_run
+    /// use twenty_webhook_catchup::CatchUp;
+    /// use twenty_webhook_inbox::Inbox;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let inbox = Inbox::sqlite("inbox.db").await?;
+    /// let catch_up = CatchUp::new("https://crm.example.com", "your-api-key")?.all_objects();
+    /// let report = catch_up.run_once(&inbox).await?;
+    /// println!("{} events, without errors: {}", report.events(), report.is_ok());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// If the whole run failed. [`CatchUpError::Busy`] if another run has the lease of the same scope in this store. An error of one object is
     /// in its [report](crate::ObjectReport::error), and the run continues with the others.
@@ -58,7 +70,8 @@ impl CatchUp {
     }
 
     /// Runs at once, and then at [intervals](Self::every), until `shutdown` completes. An error is logged, and the next run continues where
-    /// the failed one stopped. Any number of processes may call this on one store: one of them runs at a time.
+    /// the failed one stopped. After a 402 it waits for at least an hour. Any number of processes may call this on one store: one of them
+    /// runs at a time.
     ///
     /// Run it in the receiver's process. A start then finds what Twenty sent while the process was down.
     pub async fn run_until(self, store: &impl CatchUpStore, shutdown: impl Future) {
