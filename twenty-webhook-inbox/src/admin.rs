@@ -34,7 +34,8 @@ impl<S: Store> Inbox<S> {
         Ok(found)
     }
 
-    /// The next page of a list: up to `filter`'s limit of jobs with an id below `before`.
+    /// The next page of a list, the newest first: up to `filter`'s limit of jobs with an id below `before`. `None` starts with the newest
+    /// job.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -57,8 +58,8 @@ impl<S: Store> Inbox<S> {
         Ok(Some((job, event)))
     }
 
-    /// Makes dead letters and retrying jobs due now, with all their attempts again. Leaves jobs in other states alone. Returns how many there
-    /// were.
+    /// Makes dead letters and retrying jobs due now, with all their attempts again; also pending ones whose process crashed. Leaves other
+    /// jobs alone, and [erased](Self::erase) ones. Returns how many it changed.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -67,7 +68,7 @@ impl<S: Store> Inbox<S> {
     }
 
     /// Makes done jobs due again, with all their attempts: after you fixed a fault in the handler, for example. Leaves jobs in other states
-    /// alone. Returns how many there were.
+    /// alone, and [erased](Self::erase) ones. Returns how many it changed.
     ///
     /// # Errors
     /// If the database cannot be written to.
@@ -75,7 +76,7 @@ impl<S: Store> Inbox<S> {
         self.change(Change::Rerun, filter).await
     }
 
-    /// Deletes jobs for good, except running ones. Returns how many there were. A duplicate of a deleted job is a new job.
+    /// Deletes jobs for good, except running ones. Returns how many it deleted. A duplicate of a deleted job is a new job.
     ///
     /// List them with [`jobs`](Self::jobs) first. With a state in the filter, a job that has left that state meanwhile stays: a dead letter
     /// that was retried, for example.

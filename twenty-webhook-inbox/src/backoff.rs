@@ -5,7 +5,7 @@ use crate::config::LONGEST;
 /// How long to wait before the next attempt: 1 s, 2 s, 4 s and so on up to 6 hours, each up to a quarter shorter or longer.
 ///
 /// With the 27 attempts of [`Worker`](crate::Worker), the last comes about three days after the first: your database
-/// may be down over a weekend, and no event is lost. The jitter spreads the retries of that weekend's events over time.
+/// may be down over a weekend, and no event is lost. The random part spreads the retries of that weekend's events over time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +30,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Waits `first` after the first attempt, twice as long after each further one, and never longer than `longest`.
+    /// Waits `first` after the first attempt, twice as long after each further one, up to `longest`. The random part comes on top, so a
+    /// wait may be a quarter longer than `longest`.
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest }
     }

@@ -41,6 +41,9 @@ pub struct Inbox<S> {
 
 impl<S: Store> Inbox<S> {
     /// An inbox on this store.
+    ///
+    /// # Panics
+    /// If it is called outside a tokio runtime.
     pub fn on(store: S) -> Self {
         let (deadline, wake) = (Duration::from_secs(3), Arc::default());
         let group_commit = GroupCommit::spawn(store.clone(), deadline, Arc::clone(&wake));
@@ -53,8 +56,14 @@ impl<S: Store> Inbox<S> {
         &self.store
     }
 
-    /// Sets how long [`store`](Self::store) may take before it returns an error. Until then it repeats a commit that fails, or hangs for two
-    /// thirds of this time. The default is 3 seconds, because Twenty gives up after 5.
+    /// Sets how long [`store`](Self::store) may take before it returns an error. The default is 3 seconds, because Twenty gives up after 5
+    /// (read in its source).
+    ///
+    /// A commit that fails is repeated for half of this time. Then each of its deliveries is tried once alone. An attempt that hangs is
+    /// given up after two thirds of this time.
+    ///
+    /// # Panics
+    /// If it is called outside a tokio runtime.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.min(LONGEST);
@@ -63,7 +72,8 @@ impl<S: Store> Inbox<S> {
     }
 
     /// Sets how long a handled job is kept. Meanwhile a duplicate of it adds no job, and it can be [rerun](Self::rerun). The default is 7
-    /// days. The minimum is an hour, because it must outlast the tolerance of signatures, or a replay would get through.
+    /// days, the minimum is an hour. It must be longer than the verifier's [tolerance](twenty_webhook_core::Verifier::tolerance), or a
+    /// replay would be handled again.
     ///
     /// Workers delete older ones. Dead letters stay, unless they have a [retention](Self::dead_retention) too.
     #[must_use]
@@ -101,7 +111,8 @@ impl<S: Store> Inbox<S> {
     /// duplicates, also those from before a restart.
     ///
     /// # Errors
-    /// If it is not known to be on disk within the [deadline](Self::deadline), or was not [verified](WebhookEvent::delivery).
+    /// [`InboxError::Unverified`] if the event was not [verified](WebhookEvent::delivery); any other if it is not known to be on disk
+    /// within the [deadline](Self::deadline).
     pub async fn store(&self, event: &WebhookEvent) -> Result<(), InboxError> {
         #[cfg(feature = "metrics")]
         let _timer = crate::metrics::StoreTimer::start();

@@ -40,17 +40,18 @@ impl Job {
         self.key
     }
 
-    /// The tenant whose secret signed the delivery.
+    /// The [tenant](twenty_webhook_core::Verifier::tenant) whose secret signed the delivery. `None` without tenants.
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }
 
-    /// The number of this attempt, from 1. An attempt does not count if its process was killed.
+    /// The number of this attempt, from 1. An attempt does not count if its process was killed, or if the job was released. A job that was
+    /// [retried](crate::Inbox::retry) or [rerun](crate::Inbox::rerun) starts at 1 again.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// When the delivery was stored.
+    /// When the delivery was stored, by the database's clock.
     pub fn stored_at(&self) -> SystemTime {
         self.stored_at
     }

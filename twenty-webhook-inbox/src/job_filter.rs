@@ -32,7 +32,7 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
-    /// All jobs.
+    /// All jobs, without a limit.
     pub fn all() -> Self {
         Self {
             id: None,
@@ -75,7 +75,7 @@ impl JobFilter {
         self
     }
 
-    /// Only events of this tenant, or of this workspace where there is no tenant.
+    /// Only events of this tenant, or of the workspace with this id where there is no tenant.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
@@ -104,7 +104,8 @@ impl JobFilter {
         self.state
     }
 
-    /// Whether this job matches, without regard to the limit.
+    /// Whether this job matches, without regard to the limit. A batch of the record's object always matches [`record`](Self::record),
+    /// because [`JobInfo`] does not list its records: [`Store::page`](crate::Store::page) must leave out the others.
     pub fn matches(&self, job: &JobInfo) -> bool {
         self.id.is_none_or(|id| id == job.id)
             && self.state.is_none_or(|state| state == job.state)
@@ -118,7 +119,8 @@ impl JobFilter {
             })
     }
 
-    /// The lane of the record, if one is set: [`Store::page`](crate::Store::page) may search by it.
+    /// The lane of the record, if one is set: a 64-bit hash of object and id, by which the stores of this crate search in
+    /// [`Store::page`](crate::Store::page).
     pub fn lane(&self) -> Option<i64> {
         self.record.as_ref().map(|(object, id)| lane(object, id))
     }

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A job's number in its inbox, in the order in which deliveries were stored. No number is used twice.
+/// A job's number in its inbox, in the order in which deliveries were stored; on Postgres roughly, because several receivers may store at
+/// the same time. No number is used twice.
 ///
 /// ```
 /// use twenty_webhook_inbox::JobId;

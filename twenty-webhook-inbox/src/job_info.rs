@@ -21,7 +21,7 @@ pub enum State {
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Running, Self::Retrying, Self::Done, Self::Dead];
 
     /// In lower case, for a label of metrics or an argument of a command.
@@ -103,7 +103,7 @@ impl Counts {
     }
 }
 
-/// A job without its payload. A [`Store`](crate::Store) makes them.
+/// A job without its payload. A [`Store`](crate::Store) makes them. All times are of the database's clock.
 #[derive(Clone, Debug)]
 pub struct JobInfo {
     /// Its number.
@@ -112,7 +112,7 @@ pub struct JobInfo {
     pub state: State,
     /// The idempotency key.
     pub key: ReplayKey,
-    /// The tenant whose secret signed it.
+    /// The [tenant](twenty_webhook_core::Verifier::tenant) whose secret signed it. `None` without tenants.
     pub tenant: Option<String>,
     /// The tenant, or the workspace if there is no tenant, or empty.
     pub scope: String,
@@ -120,13 +120,13 @@ pub struct JobInfo {
     pub name: String,
     /// The object: `person`.
     pub object: String,
-    /// The id of the one record that it is about.
+    /// The id of the one record that it is about. `None` if it is about no record, or is a batch of several.
     pub record_id: Option<String>,
-    /// How many attempts have ended.
+    /// How many attempts have ended, since the job was stored, or last retried or rerun.
     pub attempts: u32,
-    /// How many times its process ended while it was handled.
+    /// How many times its process ended while it was handled, counted like `attempts`.
     pub crashes: u32,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed: the error and its sources, at most 2,000 characters.
     pub last_error: Option<String>,
     /// When it is due, if it is pending or retrying.
     pub due_at: Option<SystemTime>,

@@ -39,8 +39,8 @@
 //!
 //! # On actix-web
 //!
-//! The handler stores the event and answers. Switch the replay guard off: the store knows duplicates, and a delivery that could not be
-//! stored must be let in when it comes again.
+//! The handler stores the event and answers. Switch the replay guard off: the store knows duplicates, and a copy of a delivery that could
+//! not be stored must be accepted.
 //!
 //! ```no_run
 //! use actix_web::{App, HttpResponse, HttpServer, Responder, web};

@@ -92,7 +92,7 @@ impl NewJob {
         &self.body
     }
 
-    /// The tenant whose secret signed it.
+    /// The [tenant](twenty_webhook_core::Verifier::tenant) whose secret signed it. `None` without tenants.
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }
@@ -117,7 +117,8 @@ impl NewJob {
         &self.action
     }
 
-    /// The ids of its records: none, one, or those of a batch. Its lanes are (scope, object, id) for each of them.
+    /// The ids of its records: none, one, or those of a batch. Jobs of one *lane* (scope, object, id) run in order: the job has a lane for
+    /// each id.
     pub fn record_ids(&self) -> &[String] {
         &self.record_ids
     }

@@ -63,9 +63,10 @@ pub trait Store: Clone + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = Result<Vec<JobId>, InboxError>> + Send;
 
-    /// Recovers jobs whose lease had expired more than `late` before this call, because their process ended or lost the database. Each counts as a crash, not
-    /// as an attempt: the job is due again after a second, two, four and so on, and dead after `max_crashes`. What expires while the call waits
-    /// for the database is left alone: meanwhile no heartbeat could renew it.
+    /// Recovers jobs whose lease had expired more than `late` before this call, because their process ended or lost the database. Each
+    /// counts as a crash, not as an attempt: the job is due again after a second, two, four and so on up to 512, and dead at the crash
+    /// number `max_crashes`. A lease that expires while the call waits for the database is left alone: meanwhile no heartbeat could renew
+    /// it.
     ///
     /// # Errors
     /// If the database fails.
@@ -91,7 +92,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn counts(&self) -> impl Future<Output = Result<Counts, InboxError>> + Send;
 
     /// A page of jobs, the newest first: up to `limit` that the filter may match, with an id below `before`. The caller applies
-    /// [`JobFilter::matches`]; a store uses the filter to read fewer rows.
+    /// [`JobFilter::matches`]; a store uses the filter to read fewer rows, and must leave out batches without the filter's record.
     ///
     /// # Errors
     /// If the database fails.
@@ -167,7 +168,7 @@ pub enum Crashed {
     Alone,
 }
 
-/// Order per record: a job waits as long as another job of one of its lanes is running, or is open and precedes it by
+/// Order per record: a job waits as long as another job of one of its [lanes](NewJob::record_ids) is running, or is open and precedes it by
 /// (`updated_at` or else arrival, `event_date`, id).
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -205,13 +206,13 @@ pub struct ClaimedJob {
     pub id: JobId,
     /// The idempotency key.
     pub key: ReplayKey,
-    /// The tenant whose secret signed it.
+    /// The [tenant](twenty_webhook_core::Verifier::tenant) whose secret signed it. `None` without tenants.
     pub tenant: Option<String>,
     /// The bytes that were signed.
     pub body: Bytes,
     /// The number of attempts that have ended.
     pub attempts: u32,
-    /// How often its process crashed.
+    /// How often its process ended while the job was handled.
     pub crashes: u32,
     /// When it was stored.
     pub stored_at: SystemTime,
@@ -282,12 +283,12 @@ impl Maintenance {
 /// What an operator changes about jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Dead and retrying jobs become pending and due, with all attempts.
+    /// Dead and retrying jobs become pending and due, with all attempts; also pending ones whose process crashed. Not erased ones.
     Retry,
-    /// Done jobs become pending and due, with all attempts.
+    /// Done jobs become pending and due, with all attempts. Not erased ones.
     Rerun,
     /// Jobs are deleted, except running ones.
     Delete,
-    /// The body and the error are removed. A job that was not handled becomes done. The key stays, so a duplicate adds no job.
+    /// The body and the error are removed. A pending or retrying job becomes done. The key stays, so a duplicate adds no job.
     Erase,
 }

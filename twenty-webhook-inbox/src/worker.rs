@@ -73,25 +73,27 @@ impl<S: Store> Worker<S> {
         Self { inbox, name, handler, config: WorkerConfig::default(), on_dead: OnDead::default() }
     }
 
-    /// Sets how many jobs are handled at a time. The default is 8.
+    /// Sets how many jobs are handled at a time. The default is 8, the minimum is 1.
     pub fn concurrency(mut self, jobs: usize) -> Self {
         self.config.concurrency = jobs.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         self
     }
 
-    /// Sets how many attempts a job has before it is a dead letter. The default is 27: with the default [`Backoff`], about three days.
+    /// Sets how many attempts a job has before it is a dead letter. The default is 27: with the default [`Backoff`], about three days. The
+    /// minimum is 1.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.config.attempts = attempts.max(1);
         self
     }
 
-    /// Sets how many times a process may end while it handles a job, before the job is a dead letter. The default is 5.
+    /// Sets how many crashes make a job a dead letter. A crash is an end of its process, or a lost lease, while the job was handled. The
+    /// default is 5, the minimum is 1.
     pub fn max_crashes(mut self, crashes: u32) -> Self {
         self.config.max_crashes = crashes.max(1);
         self
     }
 
-    /// Sets how long a job waits between attempts.
+    /// Sets how long a job waits between attempts. The default is [`Backoff::default`]: 1 s, 2 s, 4 s and so on up to 6 hours.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
         self
@@ -103,22 +105,23 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Sets how long jobs under way may take to finish once the worker is to stop. The default is 20 seconds, because Kubernetes kills
-    /// after 30. Plain `docker stop` kills after 10; set its `--timeout`.
+    /// Sets how long jobs under way may take to finish once the worker is to stop. Then it takes up to 8 seconds more to cancel them and to
+    /// record what has ended. The default is 20 seconds, because Kubernetes kills after 30 by default. Plain `docker stop` kills after 10;
+    /// set its `--timeout`.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace;
         self
     }
 
     /// Sets how long a lease is: after this long without a heartbeat a worker cancels its handlers, and its jobs are given to others. The
-    /// default is 15 seconds, the least is 3. All workers on one inbox should agree on it.
+    /// default is 15 seconds, the minimum is 3. The heartbeat comes after each third of it. All workers on one inbox should agree on it.
     pub fn recover_after(mut self, lease: Duration) -> Self {
         self.config.lease = lease.clamp(Duration::from_secs(3), LONGEST);
         self
     }
 
-    /// Sets how often to look for jobs that another process has stored, or that are due again. The default is half a second. A job that
-    /// this process stores is claimed at once.
+    /// Sets how often to look for jobs that another process has stored, or that are due again. The default is half a second, the minimum is
+    /// 10 milliseconds. A job that this process stores is claimed at once.
     pub fn poll_every(mut self, interval: Duration) -> Self {
         self.config.poll = interval.max(Duration::from_millis(10));
         self
@@ -131,7 +134,7 @@ impl<S: Store> Worker<S> {
     }
 
     /// Lets the later jobs of a record run once an earlier one has been failing for this long. By default they wait until it succeeds or is
-    /// dead.
+    /// dead. It needs order, so it undoes [`unordered`](Self::unordered).
     pub fn order_gives_up_after(mut self, failing: Duration) -> Self {
         self.config.order.get_or_insert_default().gives_up_after = Some(failing);
         self
@@ -156,8 +159,8 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Calls `alert` for each dead letter, with the job and the error. It must not block. If it panics, that is logged. For a job that
-    /// crashed its process too often, the worker that notices calls it.
+    /// Calls `alert` for each dead letter, with the job and the error (at most 2,000 characters). It must not block. If it panics, that is
+    /// logged. For a job that crashed its process too often, the worker that notices calls it.
     pub fn on_dead(mut self, alert: impl Fn(JobId, &str) + Send + Sync + 'static) -> Self {
         self.on_dead = OnDead::new(alert);
         self

@@ -16,7 +16,7 @@ impl Inbox<PostgresStore> {
     /// `postgres://user:password@host:port/database`.
     ///
     /// # Errors
-    /// If the database cannot be reached, or the schema cannot be created.
+    /// If `url` is not a URL of a Postgres database, the database cannot be reached, or the schema cannot be created.
     pub async fn postgres(url: &str) -> Result<Self, InboxError> {
         PostgresConfig::new(url)?.open().await
     }
@@ -110,7 +110,7 @@ impl PostgresConfig {
         Self { options, schema: "twenty_webhook".to_owned(), handlers: Some(pool.clone()), transaction_pooling: false }
     }
 
-    /// Sets the schema. Two inboxes in one database need two.
+    /// Sets the schema. The default is `twenty_webhook`. Two inboxes in one database need two.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
@@ -140,10 +140,10 @@ impl PostgresConfig {
         Ok(Inbox::on(store))
     }
 
-    /// Opens an existing inbox, and changes nothing about its tables. For operators.
+    /// Opens an existing inbox, and does not create or change its tables. For tools that inspect an inbox.
     ///
     /// # Errors
-    /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be reached.
+    /// [`InboxError::NotAnInbox`] if there is none, or one of an older version; or if it cannot be reached within 5 seconds.
     pub async fn open_existing(self) -> Result<Inbox<PostgresStore>, InboxError> {
         // A pool tries again until its deadline, and then reports only that. One connection reports why.
         let connecting = tokio::time::timeout(ANSWER, PgConnection::connect_with(&self.options)).await;

@@ -31,6 +31,9 @@ use crate::{
 /// program to open it creates the schema `twenty_webhook`, or the one that [`PostgresConfig::schema`] names, and needs the right to. It
 /// touches nothing outside that schema, so your own tables, and other inboxes, may be in the same database.
 ///
+/// It opens up to 13 connections, and one more for each worker. Without a [pool](PostgresConfig::on_pool) of yours, handlers in a
+/// transaction open up to 10 more.
+///
 /// Behind a pooler in transaction mode (`PgBouncer`), say so: [`PostgresConfig::transaction_pooling`].
 #[derive(Clone, Debug)]
 pub struct PostgresStore {

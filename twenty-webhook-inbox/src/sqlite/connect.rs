@@ -76,7 +76,7 @@ impl SqliteConfig {
     /// Opens the inbox, or creates it. A file that is the database of another program is an error, and the file stays as it is.
     ///
     /// # Errors
-    /// If it cannot be written to, is the database of another program, or stays locked.
+    /// If it cannot be written to, is the database of another program, or stays locked for 10 seconds.
     pub async fn open(self) -> Result<Inbox<SqliteStore>, InboxError> {
         if !self.shares && self.is_of_another_program().await.map_err(InboxError::database)? {
             return Err(InboxError::database("the file is the database of another program"));
@@ -89,10 +89,10 @@ impl SqliteConfig {
         Ok(Inbox::on(store))
     }
 
-    /// Opens an existing inbox, and changes nothing about its tables. For operators.
+    /// Opens an existing inbox, and does not create or change its tables. For tools that inspect an inbox.
     ///
     /// # Errors
-    /// [`InboxError::NotAnInbox`] if there is none; or if it cannot be opened.
+    /// [`InboxError::NotAnInbox`] if there is none, or one of an older version; or if it cannot be opened.
     pub async fn open_existing(self) -> Result<Inbox<SqliteStore>, InboxError> {
         let shown = self.path.display().to_string();
         if !self.path.is_file() {
