@@ -120,7 +120,8 @@ impl JobFilter {
     }
 
     /// The lane of the record, if one is set: a 64-bit hash of object and id, by which the stores of this crate search in
-    /// [`Store::page`](crate::Store::page).
+    /// [`Store::page`](crate::Store::page). A store of yours gets the lane of each record of a [`NewJob`](crate::NewJob) in the same way:
+    /// `JobFilter::all().record(job.object(), id).lane()`.
     pub fn lane(&self) -> Option<i64> {
         self.record.as_ref().map(|(object, id)| lane(object, id))
     }
