@@ -13,6 +13,9 @@ use crate::changes::millis;
 use crate::handler::Handler;
 use crate::{CatchUpError, Progress, api};
 
+/// Ten years. Longer durations cannot be added to a point in time.
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// A callback that shows something.
 type Show<T> = Arc<dyn Fn(&T) + Send + Sync>;
 
@@ -127,21 +130,21 @@ impl CatchUp {
     /// Sets the time from the start of a run to the start of the next. The default is 15 minutes, the minimum is 1 second. A run makes one
     /// request for each object without changes, and one for the data model.
     pub fn every(mut self, interval: Duration) -> Self {
-        self.every = interval.max(Duration::from_secs(1));
+        self.every = interval.clamp(Duration::from_secs(1), LONGEST);
         self
     }
 
     /// Sets how far before the watermark a run starts to read. A record becomes visible when its transaction commits, which is later than its
     /// date. The default is 5 minutes, the minimum is 2 seconds more than [`min_age`](Self::min_age).
     pub fn overlap(mut self, overlap: Duration) -> Self {
-        self.overlap = overlap;
+        self.overlap = overlap.min(LONGEST);
         self
     }
 
     /// Sets the minimum age of a change. A younger change is left to its delivery and to the next run. The default is 10 seconds. Use at least
     /// 2 seconds: a record may change twice in the same millisecond, and the second change would be taken for the first.
     pub fn min_age(mut self, min_age: Duration) -> Self {
-        self.min_age = min_age;
+        self.min_age = min_age.min(LONGEST);
         self
     }
 
@@ -154,7 +157,7 @@ impl CatchUp {
 
     /// Sets the deadline of one attempt of a request, from sending it to the last byte of the response. The default is 30 seconds.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.request_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -162,7 +165,7 @@ impl CatchUp {
     /// to 1 minute, less a random part of up to a quarter; there are 6 attempts. After a 429 without `Retry-After` the wait is 15 times as
     /// long. The default is 1 second.
     pub fn retry_wait(mut self, wait: Duration) -> Self {
-        self.first_wait = wait;
+        self.first_wait = wait.min(LONGEST);
         self
     }
 
@@ -197,7 +200,7 @@ impl CatchUp {
     /// The API does not distinguish a destroyed record from one that was made private, or that a row-level permission now hides from the key.
     /// Use a key whose role reads all records.
     pub fn destroyed_every(mut self, interval: Duration) -> Self {
-        self.destroyed_every = Some(interval);
+        self.destroyed_every = Some(interval.min(LONGEST));
         self
     }
 
@@ -225,7 +228,7 @@ impl CatchUp {
     /// Reads at least the changes of the last `age` before the run, by Twenty's clock, also on a first run. Emits events for those that
     /// were not handled.
     pub fn since(mut self, age: Duration) -> Self {
-        self.since = Some(age);
+        self.since = Some(age.min(LONGEST));
         self
     }
 

@@ -31,7 +31,7 @@ pub enum CatchUpError {
     Unauthorized,
     /// 402: the workspace has used up its allowance of requests. [`CatchUp::run_until`](crate::CatchUp::run_until) starts the next run at
     /// least an hour after the start of this one.
-    #[error("the workspace has used up its allowance of requests (402): no request is made for at least an hour")]
+    #[error("the workspace has used up its allowance of requests (402)")]
     PaymentRequired,
     /// 403: the key's role may not read this path below `/rest`, such as `people`.
     #[error("the role of the API key may not read this (403): {0}")]

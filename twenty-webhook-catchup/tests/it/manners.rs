@@ -70,6 +70,26 @@ async fn a_server_that_does_not_answer_ends_the_run() {
 }
 
 #[tokio::test]
+async fn no_duration_is_too_long() {
+    let place = place().await;
+    let longest = Duration::MAX;
+    let catch_up = place.catch_up().every(longest).overlap(longest).min_age(longest).since(longest).lease(longest);
+    let catch_up = catch_up.request_timeout(longest).retry_wait(longest).destroyed_every(longest);
+    place.twenty.set_faults(|faults| faults.no_retry_after = true);
+    assert!(catch_up.run_once(&place.inbox).await.unwrap().is_ok());
+    place.twenty.fail_next([ApiFailure::Status(429)]);
+    let requests = place.twenty.api_requests().len();
+    let next = async {
+        while place.twenty.api_requests().len() == requests {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Also the wait for the next request begins.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    catch_up.run_until(&place.inbox, next).await;
+}
+
+#[tokio::test]
 async fn a_refusal_is_not_asked_again() {
     for (status, is_it) in [
         (401, (|error| matches!(error, CatchUpError::Unauthorized)) as fn(&CatchUpError) -> bool),

@@ -211,6 +211,7 @@ impl PostgresConfig {
             intake: Arc::default(),
             read,
             handlers,
+            handlers_are_borrowed: self.handlers.is_some(),
             had_followers: Arc::default(),
             dialect: Arc::new(dialect),
             transaction_pooling,

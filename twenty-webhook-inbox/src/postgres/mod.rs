@@ -42,8 +42,10 @@ pub struct PostgresStore {
     intake: Arc<Mutex<Option<PgConnection>>>,
     /// For reads, so that no delivery waits for them.
     read: PgPool,
-    /// The user's pool, for handlers in a transaction.
+    /// For handlers in a transaction.
     handlers: PgPool,
+    /// Whether that is the user's pool, which is the user's to close.
+    handlers_are_borrowed: bool,
     /// Whether jobs waited for those that were completed last.
     had_followers: Arc<AtomicBool>,
     dialect: Arc<Dialect>,
@@ -55,6 +57,9 @@ impl PostgresStore {
     pub async fn close(&self) {
         if let Some(connection) = self.intake.lock().await.take() {
             let _ = connection.close().await;
+        }
+        if !self.handlers_are_borrowed {
+            self.handlers.close().await;
         }
         self.read.close().await;
         self.pool.close().await;

@@ -11,7 +11,7 @@ use twenty_webhook_inbox::{
     JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store, WebhookEvent, Worker,
 };
 
-use crate::support::{Log, Running, Seen, event, large, ok, until};
+use crate::support::{Log, Running, Seen, event, large, ok, until, verified};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -126,7 +126,7 @@ impl Store for Memory {
                     scope: new.scope().to_owned(),
                     name: new.name().to_owned(),
                     object: new.object().to_owned(),
-                    record_id: new.record_ids().first().cloned(),
+                    record_id: if let [id] = new.record_ids() { Some(id.clone()) } else { None },
                     attempts: 0,
                     crashes: 0,
                     last_error: None,
@@ -321,7 +321,16 @@ impl Store for Memory {
     async fn page(&self, filter: &JobFilter, before: Option<JobId>, limit: u32) -> Result<Vec<JobInfo>, InboxError> {
         self.with(|table| {
             let found = table.rows.iter().rev().filter(|row| before.is_none_or(|before| row.info.id < before));
-            found.filter(|row| filter.matches(&row.info)).take(limit as usize).map(|row| row.info.clone()).collect()
+            let is_of_record = |row: &&Row| {
+                let lane = |id| JobFilter::all().record(row.new.object(), id).lane();
+                filter.lane().is_none() || row.new.record_ids().iter().any(|id| lane(id) == filter.lane())
+            };
+            found
+                .filter(|row| filter.matches(&row.info))
+                .filter(is_of_record)
+                .take(limit as usize)
+                .map(|row| row.info.clone())
+                .collect()
         })
     }
 
@@ -461,6 +470,19 @@ async fn what_is_done_and_what_is_dead_are_deleted_past_their_retentions() {
         assert_eq!((counts.done, counts.dead), (done, dead));
     }
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_is_found_by_its_records_alone() {
+    let inbox = Inbox::on(Memory::default());
+    let item = |id: &str| format!(r#"{{"record":{{"id":"{id}"}}}}"#);
+    let items = [item("a"), item("b")].join(",");
+    let batch = format!(r#"{{"eventName":"person.updated","workspaceId":"w","batchSize":2,"items":[{items}]}}"#);
+    inbox.store(&verified(batch)).await.unwrap();
+    for (id, expected) in [("a", 1), ("b", 1), ("c", 0)] {
+        assert_eq!(inbox.jobs(&JobFilter::all().record("person", id)).await.unwrap().len(), expected, "{id}");
+    }
+    assert_eq!(inbox.erase("person", "c").await.unwrap(), 0);
 }
 
 /// A failed commit is repeated while its callers wait.

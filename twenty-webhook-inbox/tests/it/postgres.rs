@@ -411,15 +411,42 @@ async fn plans(server: &Server, inbox: Inbox<PostgresStore>) {
 async fn rows_read(inbox: Inbox<PostgresStore>, connection: &mut PgConnection) -> i64 {
     inbox.database().close().await;
     // What a session has read is counted by the time it has ended.
-    let others =
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *connection).await.unwrap() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    no_other_session(connection).await;
     let read =
         "SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'jobs')::bigint
         FROM pg_stat_user_tables WHERE relname = 'jobs'";
     sqlx::query_scalar(read).fetch_one(connection).await.unwrap()
+}
+
+/// Waits until this is the only session on its server.
+async fn no_other_session(connection: &mut PgConnection) {
+    let others =
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    let alone = async {
+        while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *connection).await.unwrap() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), alone).await.expect("all sessions have ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn close_ends_all_sessions_but_those_of_the_users_pool() {
+    let Some(server) = Server::start() else { return };
+    let mut connection = server.connect().await;
+    let handler = |_: WebhookEvent, _: Job, tx: PgTransaction<'static>| async { Ok::<_, sqlx::Error>(tx) };
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let running = Running::start(inbox.run_in_transaction("test", handler));
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    inbox.database().close().await;
+    no_other_session(&mut connection).await;
+
+    let pool = sqlx::PgPool::connect(&server.url()).await.unwrap();
+    let inbox = PostgresConfig::on_pool(&pool).open().await.unwrap();
+    inbox.database().close().await;
+    assert!(!pool.is_closed());
 }
 
 /// A page of catch-up, planned while the tables are empty.
