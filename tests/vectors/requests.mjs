@@ -127,7 +127,7 @@ add("one millisecond too old", refused(401, "stale_timestamp", "sent 300.001s ag
 add("one millisecond younger than that", accepted, { now: SENT + 5 * MINUTES - 1 });
 add("as far ahead as is tolerated", accepted, { now: SENT - 5 * MINUTES });
 add("one millisecond too far ahead", refused(401, "future_timestamp", "300.001s ahead"), { now: SENT - 5 * MINUTES - 1 });
-add("one millisecond nearer than that", accepted, { now: SENT - 5 * MINUTES + 1 });
+add("one millisecond less than that", accepted, { now: SENT - 5 * MINUTES + 1 });
 add("a clock that shows 1970", future, { now: 0 });
 
 // Bodies

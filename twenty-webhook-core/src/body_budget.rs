@@ -51,8 +51,8 @@ impl BudgetShare {
         if more == 0 {
             return true;
         }
-        let take = |left: usize| left.checked_sub(more);
-        let covered = self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        let reserve = |left: usize| left.checked_sub(more);
+        let covered = self.budget.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).is_ok();
         if covered {
             self.reserved = wanted;
         }

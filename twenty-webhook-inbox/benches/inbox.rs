@@ -6,7 +6,7 @@
 //! | `POSTGRES` | the URL of a database, with `--features postgres`. Default: SQLite, in a new folder in `DIR` |
 //! | `CASE` | `sizes` (default), `backlog`, `coalesce`, `catch_up`, or `receivers` (Postgres) |
 //! | `ROWS` | how many rows there are in the end; for `backlog`, how many jobs wait |
-//! | `RECORDS` | of how many records the jobs are. Default: each of its own |
+//! | `RECORDS` | of how many records the jobs are. Default: each of another one |
 //! | `ROUNDS` | how often each size is measured; medians are printed. Default: 5 |
 //! | `BASELINE` | this bench, built from another version: both are measured in turn, and the ratios printed |
 //! | `BASELINE_POSTGRES` | its database. Default: the same one |
@@ -153,7 +153,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }
 
-/// One measurement in a process of its own, so that each side's connections and memory are its own, too.
+/// One measurement in a separate process, so that each side's connections and memory are its own, too.
 async fn child(measurement: &str) {
     #[cfg(feature = "postgres")]
     if let Ok(url) = env::var("POSTGRES") {
@@ -305,7 +305,7 @@ async fn eight_receivers(url: &str) {
 
 /// An event of 2 KiB, of one of so many records.
 fn body(number: usize, records: Option<usize>, more: &str) -> String {
-    // Records of their own for each run.
+    // Other records for each run.
     let run = std::process::id();
     let record = records.map_or(number, |records| number % records.max(1));
     let (hour, minute, second, ms) =

@@ -23,7 +23,7 @@ const SCAN: Duration = Duration::from_mins(10);
 /// others on SQLite.
 pub trait CatchUpStore: Clone + Send + Sync + 'static {
     /// The scopes that have deliveries, at most three of them. If there is only one, it is the scope of an API key that names no workspace. A
-    /// scope with a tenant contains the workspace's id too, if deliveries have told it. The default returns none.
+    /// scope with a tenant contains the workspace's id too, if deliveries contained it. The default returns none.
     ///
     /// # Errors
     /// If the database fails.

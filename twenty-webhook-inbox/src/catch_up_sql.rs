@@ -29,16 +29,16 @@ pub(crate) const ADOPTABLE: &str =
     AND NOT EXISTS (SELECT 1 FROM {catch_up} WHERE scope = $1 AND name <> 'lease')";
 
 /// A lease that ends after `$4` more milliseconds is free too, because the clock was set back.
-pub(crate) const LEASE: &str = "INSERT INTO {catch_up} AS c (scope, name, value, lease_token, lease_until)
+pub(crate) const LEASE: &str = "INSERT INTO {catch_up} AS c (scope, name, value, lease_token, lease_expires_at)
     VALUES ($1, 'lease', '', $2, {now} + $3) ON CONFLICT (scope, name)
-    DO UPDATE SET lease_token = excluded.lease_token, lease_until = excluded.lease_until
-    WHERE c.lease_token = excluded.lease_token OR c.lease_until < {now} OR c.lease_until > {now} + $4";
+    DO UPDATE SET lease_token = excluded.lease_token, lease_expires_at = excluded.lease_expires_at
+    WHERE c.lease_token = excluded.lease_token OR c.lease_expires_at < {now} OR c.lease_expires_at > {now} + $4";
 
 pub(crate) const RELEASE: &str =
-    "UPDATE {catch_up} SET lease_until = 0 WHERE scope = $1 AND name = 'lease' AND lease_token = $2";
+    "UPDATE {catch_up} SET lease_expires_at = 0 WHERE scope = $1 AND name = 'lease' AND lease_token = $2";
 
-pub(crate) const HOLD: &str = "UPDATE {catch_up} SET lease_until = {now} + $3
-    WHERE scope = $1 AND name = 'lease' AND lease_token = $2 AND lease_until >= {now}";
+pub(crate) const HOLD: &str = "UPDATE {catch_up} SET lease_expires_at = {now} + $3
+    WHERE scope = $1 AND name = 'lease' AND lease_token = $2 AND lease_expires_at >= {now}";
 
 pub(crate) const PROGRESS: &str = "SELECT value FROM {catch_up} WHERE scope = $1 AND name = $2";
 

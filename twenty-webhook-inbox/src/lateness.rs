@@ -6,7 +6,7 @@ use tokio::time::Instant;
 ///
 /// A worker that was late itself cannot tell which others are dead: a machine that was suspended, a clock that was set ahead, a database
 /// that was down make all leases run out. So it waits longer for the others by as much as its own last two heartbeats were late. That
-/// gives each of them time for one of its own.
+/// gives each of them time for one heartbeat.
 #[derive(Debug)]
 pub(crate) struct Lateness {
     every: Duration,

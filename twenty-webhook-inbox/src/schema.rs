@@ -21,7 +21,7 @@ CREATE TABLE {jobs} (
     crashes INTEGER NOT NULL DEFAULT 0,
     has_followers BOOLEAN NOT NULL DEFAULT FALSE,
     run_at BIGINT NOT NULL,
-    lease_until BIGINT,
+    lease_expires_at BIGINT,
     lease_token BIGINT,
     failing_since BIGINT,
     stored_at BIGINT NOT NULL,
@@ -69,7 +69,7 @@ CREATE TABLE {catch_up} (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
     lease_token BIGINT,
-    lease_until BIGINT,
+    lease_expires_at BIGINT,
     PRIMARY KEY (scope, name)
 );
 ",

@@ -80,13 +80,13 @@ pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 
 /// erased meanwhile is not tried again.
 pub(crate) const RECOVER: &str = "UPDATE {jobs} SET
     state = CASE WHEN body IS NULL THEN 3 WHEN crashes + 1 >= $2 THEN 4 ELSE 0 END, crashes = crashes + 1,
-    run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_until = NULL,
+    run_at = {now} + 1000 * (1 << CASE WHEN crashes < 9 THEN crashes ELSE 9 END), lease_token = NULL, lease_expires_at = NULL,
     finished_at = {now}, last_error = CASE WHEN body IS NOT NULL THEN 'its process ended while it was handled' END
-    WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 2 AND lease_until < {now} - $1 {skip_locked})
+    WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 2 AND lease_expires_at < {now} - $1 {skip_locked})
     RETURNING seq, has_followers, state, last_error";
 
 pub(crate) const RELEASE_CLAIM: &str =
-    "UPDATE {jobs} SET state = CASE WHEN body IS NULL THEN 3 ELSE 0 END, lease_token = NULL, lease_until = NULL
+    "UPDATE {jobs} SET state = CASE WHEN body IS NULL THEN 3 ELSE 0 END, lease_token = NULL, lease_expires_at = NULL
     WHERE state = 2 AND lease_token = $1 RETURNING seq, has_followers";
 
 pub(crate) const DELETE_DONE: &str = "DELETE FROM {jobs} WHERE seq IN (SELECT seq FROM {jobs} WHERE state = 3
@@ -106,7 +106,7 @@ pub(crate) const REPAIR_DUE: [&str; 2] = [
 
 /// A lease that ends later than its own length from now. Other workers may have longer leases than this one.
 pub(crate) const REPAIR_LEASES: &str =
-    "UPDATE {jobs} SET lease_until = {now} + lease_len WHERE state = 2 AND lease_until > {now} + lease_len + 5000";
+    "UPDATE {jobs} SET lease_expires_at = {now} + lease_len WHERE state = 2 AND lease_expires_at > {now} + lease_len + 5000";
 
 pub(crate) const REPAIR_DONE: &str =
     "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";

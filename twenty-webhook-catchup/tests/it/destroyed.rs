@@ -191,7 +191,7 @@ async fn another_key_says_nothing_about_what_it_never_read() {
 
 /// Known from a delivery alone, it may be hidden from the key.
 #[tokio::test]
-async fn what_only_a_delivery_told_of_counts_when_it_is_accepted() {
+async fn what_is_known_only_from_a_delivery_counts_when_it_is_accepted() {
     let place = place_with(40).await;
     place.twenty.create("person", json!({ "id": "new" }));
     place.inbox.store(&place.delivery("created", "new")).await.unwrap();

@@ -40,9 +40,9 @@ async fn what_was_destroyed_is_found_too() {
 
     place.update("0001", "Nantes");
     place.twenty.delete("person", &["0002"]);
-    let told = place.delivery("destroyed", "0003");
+    let delivered = place.delivery("destroyed", "0003");
     place.twenty.destroy("person", &["0003", "0004", "0449"]);
-    place.inbox.store(&told).await.unwrap();
+    place.inbox.store(&delivered).await.unwrap();
     place.twenty.create("person", json!({ "id": "0500" }));
     // One that an import dated back: only the list of ids shows it.
     let before = place.clock.now();

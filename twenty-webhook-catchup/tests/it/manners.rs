@@ -256,7 +256,7 @@ async fn a_run_that_lost_its_lease_saves_nothing() {
     while place.twenty.api_requests().len() < 3 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    place.sql("UPDATE twenty_webhook_catch_up SET lease_until = 0 WHERE name = 'lease'").await;
+    place.sql("UPDATE twenty_webhook_catch_up SET lease_expires_at = 0 WHERE name = 'lease'").await;
     let other = place.opened_again().await;
     assert!(other.lease("", 7, Duration::from_secs(60)).await.unwrap());
     place.twenty.release_requests();

@@ -94,7 +94,7 @@ fn only_a_2xx_completes() {
 }
 
 #[test]
-fn a_copy_of_a_delivery_in_progress_is_told_when_to_retry() {
+fn the_answer_to_a_copy_of_a_delivery_in_progress_says_when_to_retry() {
     let clock = ManualClock::at(START);
     let config = guarded(&clock);
     let _running = receive_and_claim(&config, START).unwrap();

@@ -10,7 +10,7 @@ use crate::{Claim, Claimed, ClaimedJob, JobId, Order};
 
 /// Due jobs, and of those that crashed once or more often one each; their lanes locked until the commit. Only claims make a job run, so a
 /// lane whose lock is held here gets no other running job. Does not wait for a lock that another claim holds.
-const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
+const CANDIDATES: &str = "WITH never_crashed AS MATERIALIZED (
         SELECT seq, lane FROM {jobs} WHERE state = 0 AND crashes = 0 AND run_at <= {now} ORDER BY run_at, seq
         LIMIT $1 FOR UPDATE SKIP LOCKED
     ), once AS MATERIALIZED (
@@ -19,14 +19,14 @@ const CANDIDATES: &str = "WITH fresh AS MATERIALIZED (
     ), alone AS MATERIALIZED (
         SELECT seq, lane FROM {jobs} WHERE state = 0 AND crashes > 0 AND crashes > 1 AND run_at <= {now} ORDER BY run_at, seq
         LIMIT 1 FOR UPDATE SKIP LOCKED
-    ), due AS (SELECT *, FALSE AS crashed FROM fresh UNION ALL SELECT *, TRUE FROM once UNION ALL SELECT *, TRUE FROM alone)
+    ), due AS (SELECT *, FALSE AS crashed FROM never_crashed UNION ALL SELECT *, TRUE FROM once UNION ALL SELECT *, TRUE FROM alone)
     SELECT seq, crashed FROM due WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused') AND (NOT $2 OR CASE
         WHEN lane IS NOT NULL THEN pg_try_advisory_xact_lock(lane # {salt})
         ELSE (SELECT coalesce(bool_and(pg_try_advisory_xact_lock(l.lane # {salt})), TRUE) FROM {lanes} l WHERE l.seq = due.seq) END)";
 
 /// Claims those of the candidates that wait for no other job and are not known. A statement after the one that took the locks, so it sees what
 /// others committed until then.
-const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_until = {now} + $5, lease_len = $5
+const CLAIM_FREE: &str = "UPDATE {jobs} SET state = 2, lease_token = $4, lease_expires_at = {now} + $5, lease_len = $5
     WHERE seq = ANY($1) AND state + 0 = 0 AND body IS NOT NULL AND NOT {is_known} AND (NOT $3 OR {blocker} IS NULL)
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
@@ -47,7 +47,7 @@ const COMPLETE_KNOWN: &str =
     "UPDATE {jobs} SET state = 3, finished_at = {now}, dated = FALSE WHERE seq = ANY($1) AND state + 0 = 0
     RETURNING seq, has_followers";
 
-const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3, lease_len = $3
+const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_expires_at = {now} + $3, lease_len = $3
     WHERE seq = ANY($1) AND state + 0 < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 

@@ -11,7 +11,7 @@ use crate::{Completion, Outcome, sql};
 /// planner would read all jobs, and look up each in the lists.
 ///
 /// A job that was erased meanwhile is not tried again, and its error is not kept.
-const COMPLETE: &str = "UPDATE {jobs} SET lease_token = NULL, lease_until = NULL,
+const COMPLETE: &str = "UPDATE {jobs} SET lease_token = NULL, lease_expires_at = NULL,
     state = CASE WHEN ($3::smallint[])[{at}] = 0 AND body IS NULL THEN 3 ELSE ($3::smallint[])[{at}] END,
     attempts = attempts + ($6::boolean[])[{at}]::int,
     run_at = CASE WHEN ($3::smallint[])[{at}] = 0 THEN {now} + ($4::bigint[])[{at}] ELSE run_at END,

@@ -104,7 +104,7 @@ impl PostgresStore {
     }
 }
 
-const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $3, lease_len = $3
+const RENEW: &str = "UPDATE {jobs} SET lease_expires_at = {now} + $3, lease_len = $3
     WHERE seq = ANY($1) AND state + 0 = 2 AND lease_token = ($2::bigint[])[{at}] RETURNING seq";
 
 impl Store for PostgresStore {

@@ -18,7 +18,7 @@ pub(super) const CANDIDATES: &str = "SELECT {this}.seq, crashes, action, lane, s
             ORDER BY run_at, seq LIMIT 1)
     ) d JOIN {jobs} ON {this}.seq = d.seq WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
 
-pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_until = {now} + $3, lease_len = $3
+pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_expires_at = {now} + $3, lease_len = $3
     WHERE seq IN (SELECT value FROM json_each($1)) AND state < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 
@@ -50,7 +50,7 @@ impl SqliteStore {
             .bind(claim.order.is_some())
             .fetch_all(&mut **tx)
             .await?;
-        let fresh = rows.len();
+        let found = rows.len();
         let candidates = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
         let Choice { claim: chosen, park, alone_is_due } = choose(candidates, claim.crashed, claim.limit);
         let (mut ids, mut groups, mut postponed) = (Vec::new(), HashMap::new(), 0);
@@ -75,7 +75,7 @@ impl SqliteStore {
         };
         let parked = self.park(tx, &park, order).await?;
         let jobs = claimed.iter().map(claimed_job).collect::<Result<Vec<_>, _>>()?;
-        let more = fresh >= claim.limit && parked + postponed > 0;
+        let more = found >= claim.limit && parked + postponed > 0;
         Ok(Claimed { jobs: assemble(jobs, &ids, &groups), more, alone_is_due })
     }
 

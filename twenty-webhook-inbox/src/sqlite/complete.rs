@@ -5,7 +5,7 @@ use crate::{Completion, Outcome, sql};
 
 /// A job that was erased meanwhile is not tried again, and its error is not kept.
 pub(super) const COMPLETE: &str = "UPDATE {jobs} SET state = CASE WHEN s.state = 0 AND {this}.body IS NULL THEN 3 ELSE s.state END,
-    lease_token = NULL, lease_until = NULL,
+    lease_token = NULL, lease_expires_at = NULL,
     attempts = {this}.attempts + s.counts,
     run_at = CASE WHEN s.state = 0 THEN {now} + s.delay ELSE {this}.run_at END,
     finished_at = CASE WHEN s.counts THEN {now} ELSE {this}.finished_at END,

@@ -90,7 +90,7 @@ impl SqliteStore {
     }
 }
 
-const RENEW: &str = "UPDATE {jobs} SET lease_until = {now} + $2, lease_len = $2
+const RENEW: &str = "UPDATE {jobs} SET lease_expires_at = {now} + $2, lease_len = $2
     FROM (SELECT value ->> 0 AS seq, value ->> 1 AS token FROM json_each($1)) AS s
     WHERE {this}.seq = s.seq AND {this}.state = 2 AND {this}.lease_token = s.token RETURNING {this}.seq";
 

@@ -51,7 +51,7 @@ fn older(table: &str, by: Duration) -> String {
     let by = by.as_millis();
     format!(
         "UPDATE {table} SET stored_at = stored_at - {by}, run_at = run_at - {by}, finished_at = finished_at - {by},
-            lease_until = lease_until - {by}"
+            lease_expires_at = lease_expires_at - {by}"
     )
 }
 

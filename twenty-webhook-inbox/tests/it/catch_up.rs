@@ -347,7 +347,7 @@ pub(crate) async fn adoption<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert_eq!(inbox.count_ids("acme", "person", 0, "key").await.unwrap().known, 1);
     assert_eq!(inbox.scopes().await.unwrap(), [tenant]);
     assert!(inbox.jobs(&JobFilter::all()).await.unwrap().iter().all(|job| job.tenant.as_deref() == Some("acme")));
-    // What has progress of its own keeps it.
+    // What has progress keeps it.
     inbox.adopt(&CatchUpScope::default()).await.unwrap();
     assert_eq!(inbox.progress("acme", "watermark").await.unwrap().as_deref(), Some("a"));
 }

@@ -196,7 +196,7 @@ mod postgres {
         let mut connection = server.connect().await;
         // Nine of ten jobs are done.
         let fill = "INSERT INTO twenty_webhook.jobs (key, scope, name, object, action, record_id, lane, order_at, dated, event_date,
-                state, attempts, crashes, run_at, stored_at, finished_at, lease_until, lease_token, body)
+                state, attempts, crashes, run_at, stored_at, finished_at, lease_expires_at, lease_token, body)
             SELECT decode(lpad(to_hex(n), 64, '0'), 'hex'), 'w', 'person.updated', 'person', 'updated', n::text, n / 3, n, true, 0,
                 CASE n % 50 WHEN 0 THEN 0 WHEN 1 THEN 0 WHEN 2 THEN 4 WHEN 3 THEN 1 WHEN 4 THEN CASE n % 1000 WHEN 4 THEN 2 ELSE 3 END ELSE 3 END,
                 CASE n % 50 WHEN 0 THEN 0 WHEN 3 THEN 0 ELSE 1 END, 0, n, n, n, n, n, repeat('x', 1500)::bytea

@@ -19,7 +19,7 @@ use twenty_webhook_inbox::{
 
 use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until, verified};
 
-/// A server of its own, which ends with it.
+/// A separate server, which ends when this is dropped.
 pub(crate) struct Server {
     programs: PathBuf,
     dir: TempDir,

@@ -173,7 +173,7 @@ async fn a_clock_that_was_set_back_delays_nothing_for_long() {
     place.sql("UPDATE twenty_webhook_jobs SET attempts = 1, finished_at = stored_at, run_at = run_at + 1000 WHERE seq = 2").await;
     place.sql("UPDATE twenty_webhook_jobs SET crashes = 1, finished_at = stored_at WHERE seq = 3").await;
     place
-        .sql("UPDATE twenty_webhook_jobs SET state = 2, lease_token = 7, lease_until = stored_at + 3000, lease_len = 3000 WHERE seq = 4")
+        .sql("UPDATE twenty_webhook_jobs SET state = 2, lease_token = 7, lease_expires_at = stored_at + 3000, lease_len = 3000 WHERE seq = 4")
         .await;
     let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
     let running = Running::start(worker);
@@ -204,7 +204,7 @@ async fn a_handler_whose_lease_is_lost_is_cancelled() {
     };
     let running = Running::start(inbox.worker("test", handler).recover_after(Duration::from_secs(3)));
     until(&inbox, |counts| counts.running == 1).await;
-    place.sql("UPDATE twenty_webhook_jobs SET lease_token = 4711, lease_until = lease_until + 3600000").await;
+    place.sql("UPDATE twenty_webhook_jobs SET lease_token = 4711, lease_expires_at = lease_expires_at + 3600000").await;
     tokio::time::timeout(Duration::from_secs(20), is_cancelled.recv()).await.expect("it is cancelled").unwrap();
     running.stop().await;
     let counts = inbox.counts().await.unwrap();
@@ -249,7 +249,7 @@ async fn what_crashes_too_often_is_dead() {
     let inbox = place.open().await;
     inbox.store(&event("person.created", 1)).await.unwrap();
     inbox.store(&event("person.created", 2)).await.unwrap();
-    place.sql("UPDATE twenty_webhook_jobs SET state = 2, crashes = seq, lease_token = 7, lease_until = 0").await;
+    place.sql("UPDATE twenty_webhook_jobs SET state = 2, crashes = seq, lease_token = 7, lease_expires_at = 0").await;
     let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
     let worker = inbox.worker("test", |_: WebhookEvent| async { ok() });
     let worker = worker.on_dead(move |job, error: &str| alert.send((job, error.to_owned())).unwrap());
@@ -259,7 +259,7 @@ async fn what_crashes_too_often_is_dead() {
     assert_eq!((counts.done, counts.dead), (1, 1));
     let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
     assert_eq!(dead[0].crashes, 3);
-    let alerted = alerts.try_recv().expect("someone is told");
+    let alerted = alerts.try_recv().expect("the alert is called");
     assert_eq!(alerted, (dead[0].id, "its process ended while it was handled".to_owned()));
     assert!(alerts.try_recv().is_err(), "once");
 }

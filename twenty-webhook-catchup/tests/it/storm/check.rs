@@ -20,7 +20,7 @@ pub(super) struct Happened {
     /// At a closed port.
     pub(super) closed: usize,
     pub(super) accepted: usize,
-    /// Records that were destroyed without an event of their own.
+    /// Records that were destroyed without an event.
     pub(super) bulk_destroyed: usize,
     handled: usize,
     pub(super) caught_up: usize,
@@ -67,7 +67,7 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
     let mut states = HashSet::new();
     for change in changed.iter().filter(|change| !change.name.ends_with(".destroyed")) {
         let is_new = states.insert((record_of(change), millis(&change.updated_at)));
-        assert!(is_new, "seed {seed}: two states at one time cannot be told apart: {change:?}");
+        assert!(is_new, "seed {seed}: two states at one time cannot be distinguished: {change:?}");
     }
     for (record, calls) in &handled {
         for pair in calls.windows(2) {
