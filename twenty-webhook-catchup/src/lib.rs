@@ -19,6 +19,7 @@
 //! # Destroyed records
 //!
 //! A wrong `destroyed` event makes handlers delete data. [`CatchUp::destroyed_every`] describes the proof that is needed.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The page compiles.
 #[cfg(doctest)]
