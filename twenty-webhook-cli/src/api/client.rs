@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 use super::webhook::{self, NewWebhook, Webhook};
-use crate::send::{last_cause, new_client};
+use crate::send::{NoAnswer, new_client};
 use crate::terminal;
 
 /// The timeout of a request.
@@ -135,13 +135,12 @@ impl Api {
     }
 
     fn failed(&self, error: &reqwest::Error) -> ApiError {
-        let cause = last_cause(error);
-        if error.is_timeout() {
-            ApiError::TimedOut
-        } else if error.is_connect() {
-            ApiError::Unreachable { host: self.base.origin().ascii_serialization(), cause }
-        } else {
-            ApiError::BrokenOff { cause }
+        let unreachable = |cause| ApiError::Unreachable { host: self.base.origin().ascii_serialization(), cause };
+        match NoAnswer::of(error) {
+            NoAnswer::NoConnection => unreachable("no connection was opened in time".to_owned()),
+            NoAnswer::Unreachable(cause) => unreachable(cause),
+            NoAnswer::TimedOut => ApiError::TimedOut,
+            NoAnswer::BrokenOff(cause) => ApiError::BrokenOff { cause },
         }
     }
 }

@@ -9,7 +9,7 @@ use twenty_webhook_axum::{Secret, Signer, UnixMillis, Verifier};
 use super::tls::{self, Tls};
 use super::{Check, DoctorArgs, Report};
 use crate::api::Webhook;
-use crate::send::{last_cause, new_client};
+use crate::send::{NoAnswer, connect_timeout, new_client};
 use crate::{private_target, terminal, time};
 
 /// How long Twenty waits for a receiver.
@@ -126,14 +126,8 @@ async fn address(args: &DoctorArgs, url: &Url) -> Check {
 
 /// One request to the target.
 struct Call {
-    answer: Result<(StatusCode, HeaderMap), CallError>,
+    answer: Result<(StatusCode, HeaderMap), NoAnswer>,
     duration: Duration,
-}
-
-enum CallError {
-    TimedOut,
-    Unreachable(String),
-    BrokenOff(String),
 }
 
 impl Call {
@@ -148,15 +142,13 @@ impl Call {
         let request = client.request(method, url.clone()).headers(headers).body(body);
         let answer = match request.send().await {
             Ok(response) => Ok((response.status(), response.headers().clone())),
-            Err(error) if error.is_timeout() => Err(CallError::TimedOut),
-            Err(error) if error.is_connect() => Err(CallError::Unreachable(last_cause(&error))),
-            Err(error) => Err(CallError::BrokenOff(last_cause(&error))),
+            Err(error) => Err(NoAnswer::of(&error)),
         };
         Self { answer, duration: started.elapsed() }
     }
 
     fn is_unreachable(&self) -> bool {
-        matches!(self.answer, Err(CallError::Unreachable(_)))
+        self.answer.as_ref().is_err_and(|reason| !reason.may_be_sent())
     }
 
     /// Whether a receiver answered as it should.
@@ -164,19 +156,28 @@ impl Call {
         let duration = terminal::duration(self.duration);
         let (status, headers) = match &self.answer {
             Ok((status, headers)) => (*status, headers),
-            Err(CallError::TimedOut) => {
+            Err(NoAnswer::TimedOut) => {
                 return Check::wrong(code, format!("{what} was not answered within 5 seconds"))
                     .why("Twenty gives up after 5 seconds, never sends it again, and delays all other webhooks")
                     .fix("answer first and work later: the crate twenty-webhook-inbox does so");
             }
-            Err(CallError::Unreachable(cause)) => {
+            Err(NoAnswer::NoConnection) => {
+                let limit = connect_timeout(LIMIT).as_secs();
+                return Check::wrong(
+                    code,
+                    format!("the target cannot be reached from here: no connection was opened within {limit} seconds"),
+                )
+                .why("a firewall or a security group drops the packets, or no machine has this address; Twenty gives up after 5 seconds")
+                .fix("open the port in the firewall and in the security group, or correct the address and the port in the webhook's target");
+            }
+            Err(NoAnswer::Unreachable(cause)) => {
                 return Check::wrong(
                     code,
                     format!("the target cannot be reached from here ({})", terminal::plain(cause, 120)),
                 )
                 .fix("check that the receiver runs, its port, its certificate, and the firewall");
             }
-            Err(CallError::BrokenOff(cause)) => {
+            Err(NoAnswer::BrokenOff(cause)) => {
                 return Check::wrong(code, format!("the answer to {what} broke off ({})", terminal::plain(cause, 120)))
                     .fix("look at the receiver's log, and at the proxy's");
             }

@@ -267,6 +267,26 @@ fn wrong_answers_of_the_target_are_reported() {
     assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "warning", "slowest receiver");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_firewall_is_told_from_a_slow_receiver() {
+    let blocked = crate::twenty::Blocked::start();
+    in_parallel([blocked.url.clone(), blocked.url.replace("http://", "https://")], |target| {
+        let twenty = FakeTwenty::start();
+        twenty.add_webhook(target, ["person.*"], SECRET);
+        let output = run_on(&twenty, &["doctor", "--json", "--private-allowed", "--send-sample"]);
+        for part in ["no connection was opened within 4 seconds", "firewall", "security group", "port"] {
+            assert_found(&output, "get", "wrong", part);
+        }
+        let is_sent = |line: &Value| line["check"] == "unsigned_post" || line["check"] == "sample";
+        assert!(!lines(&output).iter().any(is_sent), "{output:?}");
+    });
+    let twenty = FakeTwenty::start();
+    let output = run_on(&twenty, &["doctor", "--json", "--url", &blocked.url]);
+    assert_found(&output, "api", "wrong", "no connection was opened in time");
+    assert_found(&output, "api", "wrong", "the firewall");
+}
+
 /// A receiver in this process with an inbox, and the inbox's path.
 struct InboxReceiver {
     _runtime: tokio::runtime::Runtime,

@@ -128,6 +128,19 @@ fn a_receiver_that_never_answers_times_out() {
     assert!(text(&output.stdout).contains("no answer in time"), "{output:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_connection_nothing_was_sent() {
+    let blocked = crate::twenty::Blocked::start();
+    for load in [&["--json"][..], &["--count", "3", "--concurrency", "3", "--json"]] {
+        let output = run(&[&["send", &blocked.url, "--timeout", "2s"], load].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = text(&output.stdout);
+        assert!(said.contains("no connection was opened in time, so nothing was sent"), "{said}");
+        assert!(said.contains("a firewall or a security group"), "{said}");
+    }
+}
+
 #[test]
 fn a_form_alone_has_an_event_that_fits() {
     let server = Server::listen(&[]);
