@@ -50,15 +50,18 @@ pub(super) async fn run(
             match Database::open(db).await {
                 Ok(Database::Sqlite(inbox)) => send(args, api, &inbox, &mut interrupts, report).await,
                 Ok(Database::Postgres(inbox)) => send(args, api, &inbox, &mut interrupts, report).await,
-                Err(error) => report.add(&failed(&error)),
+                Err(error) => report.add(&not_sent(
+                    &error,
+                    "give the inbox of a receiver that has run, and check that this user may read it",
+                )),
             }
         }
     }
 }
 
 /// The place where the deliveries would arrive is not there.
-fn failed(error: &anyhow::Error) -> Check {
-    Check::wrong("canary", format!("the canary is not sent: {}", terminal::plain(&crate::causes(error), 600)))
+fn not_sent(error: &anyhow::Error, fix: &str) -> Check {
+    Check::wrong("canary", "the canary is not sent", terminal::plain(&crate::causes(error), 600), fix)
 }
 
 /// A receiver can only get what some webhook subscribes to.
@@ -68,8 +71,12 @@ fn not_subscribed(webhooks: &[crate::api::Webhook]) -> Option<Check> {
     let patterns: Vec<EventPattern> = operations.filter_map(|operation| operation.parse().ok()).collect();
     let is_covered = |name: &str| patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(name)));
     let name = EVENTS.into_iter().find(|name| !is_covered(name))?;
-    let check = Check::wrong("canary", format!("no webhook subscribes to {name}, so the canary would not arrive"));
-    Some(check.fix("add the operation note.* to a webhook, at least for now"))
+    Some(Check::wrong(
+        "canary",
+        format!("no webhook subscribes to {name}"),
+        "the canary would not arrive",
+        "add the operation note.* to a webhook, at least for now",
+    ))
 }
 
 /// Receives the deliveries here, on a webhook for this run.
@@ -92,12 +99,15 @@ async fn through_tunnel(
     };
     let tunnel = match tunnel {
         Ok(tunnel) => tunnel,
-        Err(error) => return report.add(&failed(&error)),
+        Err(error) => {
+            let fix = "check the tunnel program: `twenty-webhook listen --tunnel` starts it in the same way";
+            return report.add(&not_sent(&error, fix));
+        }
     };
     let operations = EVENTS.map(str::to_owned);
     let webhook = match Temporary::create(api, "doctor --canary", &tunnel.url, &operations, &secret).await {
         Ok(webhook) => webhook,
-        Err(error) => return report.add(&failed(&error)),
+        Err(error) => return report.add(&not_sent(&error, "remove this cause, and run it again")),
     };
     let ended = async {
         tokio::select! {
@@ -153,17 +163,20 @@ async fn send(
     let id = match api.create_note("twenty-webhook doctor: a canary, which is destroyed at once").await {
         Ok(id) => id,
         Err(error) => {
-            let check = Check::wrong("canary", format!("the note cannot be created: {error}"));
-            return report.add(&check.fix("give the key's role the permission to create and destroy notes"));
+            let fix = "give the key's role the permission to create and destroy notes";
+            return report.add(&Check::wrong("canary", "the note cannot be created", error.to_string(), fix));
         }
     };
     let [created, destroyed] = EVENTS;
     let arrived = arrival(args, place, interrupts, &id, created).await;
     // Also after an error.
     if let Err(error) = api.destroy_note(&id).await {
-        let check =
-            Check::wrong("canary", format!("the note {} cannot be destroyed: {error}", terminal::plain(&id, 60)));
-        return report.add(&check.fix("destroy it in Twenty by hand"));
+        return report.add(&Check::wrong(
+            "canary",
+            format!("the note {} is left in Twenty", terminal::plain(&id, 60)),
+            format!("it cannot be destroyed: {error}"),
+            "destroy it in Twenty by hand",
+        ));
     }
     report.add(&arrived?)?;
     report.add(&arrival(args, place, interrupts, &id, destroyed).await?)
@@ -186,7 +199,12 @@ async fn arrival(
             Ok(false) => {}
             Err(error) => {
                 let cause = terminal::plain(&crate::causes(&error), 600);
-                return Ok(Check::wrong("canary", format!("the inbox cannot be read, to look for {name}: {cause}")));
+                return Ok(Check::wrong(
+                    "canary",
+                    format!("the inbox cannot be read, to look for {name}"),
+                    cause,
+                    "check that the inbox's database runs, and that this user may read it",
+                ));
             }
         }
         tokio::select! {
@@ -194,7 +212,10 @@ async fn arrival(
             () = interrupts.next() => bail!("stopped; the note is destroyed"),
         }
     }
-    Ok(Check::wrong("canary", format!("{name} did not arrive within {} s", args.wait))
-        .why("Twenty did not call, or the receiver did not accept it; Twenty does not retry")
-        .fix("look at the checks above, at the receiver's log, and at Twenty's worker: does it run?"))
+    Ok(Check::wrong(
+        "canary",
+        format!("{name} did not arrive within {} s", args.wait),
+        "Twenty did not call, or the receiver did not accept it; Twenty does not retry",
+        "look at the checks above, at the receiver's log, and at Twenty's worker: does it run?",
+    ))
 }

@@ -1,6 +1,6 @@
 //! `doctor`: each check, and each thing that can be wrong.
 
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,6 +28,11 @@ fn assert_found(output: &Output, check: &str, result: &str, text: &str) {
         lines(output).iter().any(|line| line["result"] == "wrong"),
         "{output:?}"
     );
+    for line in lines(output) {
+        let says = |name: &str| line[name].as_str().is_some_and(|text| !text.is_empty());
+        let is_complete = says("what") && says("why") && says("fix");
+        assert!(is_complete || line["result"] == "ok" || line["result"] == "skipped", "{line}");
+    }
 }
 
 /// Runs the cases in parallel, because each mostly waits.
@@ -287,6 +292,33 @@ fn a_firewall_is_told_from_a_slow_receiver() {
     assert_found(&output, "api", "wrong", "the firewall");
 }
 
+#[test]
+fn each_line_names_its_webhook() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    let other = "http://127.0.0.1:1/";
+    let targets = [
+        (twenty.add_webhook(&receiver.url, ["person.*"], SECRET), receiver.url.as_str()),
+        (twenty.add_webhook(other, ["person.create"], SECRET), other),
+    ];
+    let output = run_on(&twenty, &["doctor", "--json", "--private-allowed"]);
+    let lines = lines(&output);
+    for (id, target) in &targets {
+        let of_it: Vec<_> = lines.iter().filter(|line| line["webhook"] == *id).collect();
+        assert!(of_it.iter().all(|line| line["target_url"] == *target), "{of_it:?}");
+        for check in ["secret", "address", "tls", "get"] {
+            assert_eq!(of_it.iter().filter(|line| line["check"] == check).count(), 1, "{check}: {of_it:?}");
+        }
+    }
+    for line in &lines {
+        let expected = match line["check"].as_str().unwrap() {
+            "api" | "clock" | "webhooks" => &Value::Null,
+            "operations" => &Value::from(targets[1].0.as_str()),
+            _ => continue,
+        };
+        assert_eq!(line["webhook"], *expected, "{line}");
+    }
+}
+
 /// A receiver in this process with an inbox, and the inbox's path.
 struct InboxReceiver {
     _runtime: tokio::runtime::Runtime,
@@ -373,7 +405,7 @@ fn a_canary_without_its_inbox_or_tunnel_is_wrong() {
 const TUNNEL: &str = r#"for arg; do case "$arg" in 80:*) echo "Forwarding HTTP traffic from http://${arg#80:}";; esac; done; exec sleep 60"#;
 
 #[cfg(unix)]
-fn through_a_tunnel(twenty: &FakeTwenty, dir: &tempfile::TempDir, more: &[&str]) -> std::process::Command {
+fn through_a_tunnel(twenty: &FakeTwenty, dir: &tempfile::TempDir, more: &[&str]) -> Command {
     let usual = ["doctor", "--json", "--canary", "--tunnel", "ssh:serveo.net"];
     let mut command = on(twenty, &[&usual[..], more].concat());
     crate::tunnel::with_path(&mut command, dir);
@@ -408,9 +440,9 @@ fn ctrl_c_removes_the_canary() {
         let twenty = FakeTwenty::start();
         twenty.set_faults(|faults| faults.receiver_down = true);
         let mut command = through_a_tunnel(&twenty, &dir, &["--cache-wait", wait]);
-        let child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         crate::twenty::until("it asks", || twenty.api_requests().iter().any(|request| request.starts_with(asks)));
-        assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(flat(&output.stderr).contains("Removed the temporary webhook. error: stopped"), "{output:?}");
