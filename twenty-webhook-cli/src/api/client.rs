@@ -97,9 +97,9 @@ impl Api {
         }
     }
 
-    /// Creates a note, and returns its id.
-    pub(crate) async fn create_note(&self, title: &str) -> Result<String, ApiError> {
-        let answer = self.call(Method::POST, "rest/notes", Some(&json!({ "title": title }))).await?;
+    /// Creates a note with this id. Returns the id that Twenty answers.
+    pub(crate) async fn create_note(&self, id: &str, title: &str) -> Result<String, ApiError> {
+        let answer = self.call(Method::POST, "rest/notes", Some(&json!({ "id": id, "title": title }))).await?;
         let data = answer.body.get("data").and_then(Value::as_object);
         let id = data.and_then(|data| data.values().find_map(|record| record["id"].as_str()));
         id.map(str::to_owned).ok_or(ApiError::NotTheApi)

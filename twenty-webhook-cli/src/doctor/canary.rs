@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
@@ -16,7 +16,7 @@ use twenty_webhook_inbox::{Inbox, JobFilter, Store};
 
 use super::args::{CanaryArgs, Place};
 use super::{Check, Report};
-use crate::api::Api;
+use crate::api::{Api, ApiError};
 #[cfg(feature = "inbox")]
 use crate::database::Database;
 use crate::register::new_secret;
@@ -26,6 +26,7 @@ use crate::terminal;
 use crate::tunnel::{Tunnel, TunnelProgram};
 
 const POLL: Duration = Duration::from_millis(100);
+const TITLE: &str = "twenty-webhook doctor: a canary, which is destroyed at once";
 const EVENTS: [&str; 2] = ["note.created", "note.destroyed"];
 
 /// Creates a note and destroys it, and waits for both deliveries.
@@ -160,12 +161,10 @@ async fn send(
     interrupts: &mut Interrupts,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let id = match api.create_note("twenty-webhook doctor: a canary, which is destroyed at once").await {
+    let id = new_id()?;
+    let id = match api.create_note(&id, TITLE).await {
         Ok(id) => id,
-        Err(error) => {
-            let fix = "give the key's role the permission to create and destroy notes";
-            return report.add(&Check::wrong("canary", "the note cannot be created", error.to_string(), fix));
-        }
+        Err(error) => return report.add(&not_created(api, &id, &error).await),
     };
     let [created, destroyed] = EVENTS;
     let arrived = arrival(args, place, interrupts, &id, created).await;
@@ -180,6 +179,44 @@ async fn send(
     }
     report.add(&arrived?)?;
     report.add(&arrival(args, place, interrupts, &id, destroyed).await?)
+}
+
+/// Destroys the note if Twenty created it in spite of this error.
+async fn not_created(api: &Api, id: &str, error: &ApiError) -> Check {
+    let why = error.to_string();
+    let fix = match error {
+        ApiError::Status { status: StatusCode::FORBIDDEN, .. } => {
+            "give the key's role the permission to create and destroy notes"
+        }
+        error => error.fix(),
+    };
+    let check = |what| Check::wrong("canary", what, why.clone(), fix);
+    if !error.is_uncertain() {
+        return check("the note cannot be created");
+    }
+    match api.destroy_note(id).await {
+        Ok(()) => check("Twenty created the note in spite of an error, and it is destroyed"),
+        Err(ApiError::Status { status: StatusCode::NOT_FOUND, .. }) if !error.may_be_under_way() => {
+            check("the note cannot be created")
+        }
+        Err(_) => Check::wrong(
+            "canary",
+            format!("Twenty may have created the note {id}, or may still do so"),
+            why,
+            format!("{fix}. If there is a note with the title \"{TITLE}\" in Twenty, destroy it by hand"),
+        ),
+    }
+}
+
+/// A random UUID, of version 4.
+fn new_id() -> anyhow::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).context("the system has no randomness")?;
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let hex = hex::encode(random);
+    let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]);
+    Ok(format!("{a}-{b}-{c}-{d}-{e}"))
 }
 
 async fn arrival(

@@ -1,5 +1,6 @@
 //! `doctor`: each check, and each thing that can be wrong.
 
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use twenty_webhook_inbox::Inbox;
 use twenty_webhook_testing::{ApiFailure, FakeTwenty, Outcome, RateLimit, Role};
 
-use crate::support::{SECRET, Server, flat, text};
+use crate::support::{SECRET, Server, exchange, flat, text};
 use crate::twenty::{answering, lines, on, run_on, with_key};
 
 /// The result of the check with this name, and its line. If there are several, the first that is not `ok`.
@@ -367,6 +368,115 @@ fn a_canary_arrives_or_is_reported_missing() {
     let key = twenty.add_api_key(Role::default().forbid("note"));
     let output = with_key(&twenty, &key, &args).output().unwrap();
     assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
+}
+
+/// Runs a canary, and lets one request fail: the first that begins with `request`, which comes after so many others.
+fn canary_with_failure(twenty: &FakeTwenty, after: usize, request: &str, failure: ApiFailure) -> Output {
+    let receiver = InboxReceiver::start();
+    twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+    twenty.hold_requests_after(after);
+    let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path, "--wait", "10"];
+    let doctor = on(twenty, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    crate::twenty::until("it asks", || twenty.api_requests().iter().any(|asked| asked.starts_with(request)));
+    twenty.fail_next([failure]);
+    twenty.release_requests();
+    doctor.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_canary_that_cannot_be_created_is_reported() {
+    let cases = [
+        (ApiFailure::Status(429), "the note cannot be created", "wait a minute"),
+        (ApiFailure::Status(500), "the note cannot be created", "look at Twenty's log"),
+        (ApiFailure::NotJson, "the note cannot be created", "give the address of Twenty's server"),
+        (ApiFailure::Status(502), "may have created the note", "destroy it by hand"),
+        (ApiFailure::CutOff, "may have created the note", "destroy it by hand"),
+    ];
+    in_parallel(cases, |(failure, what, fix)| {
+        let twenty = FakeTwenty::start();
+        let output = canary_with_failure(&twenty, 1, "POST /rest/notes", failure);
+        assert_found(&output, "canary", "wrong", what);
+        assert_found(&output, "canary", "wrong", fix);
+        assert!(!found(&output, "canary").1.contains("permission"), "it is no 403: {output:?}");
+        let destroys =
+            twenty.api_requests().iter().filter(|request| request.starts_with("DELETE /rest/notes/")).count();
+        assert_eq!(destroys, usize::from(failure != ApiFailure::Status(429)), "{failure:?}");
+    });
+}
+
+#[test]
+fn a_canary_that_was_created_in_spite_of_an_error_is_destroyed() {
+    const DOWN: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
+    in_parallel([("", "broke off"), (DOWN, "502"), (HTML, "not from Twenty's API")], |(answer, why)| {
+        let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
+        twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+        let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path];
+        let output = on(&twenty, &args).env("TWENTY_URL", losing_the_note(&twenty, answer)).output().unwrap();
+        assert_found(&output, "canary", "wrong", "and it is destroyed");
+        assert_found(&output, "canary", "wrong", why);
+        let created = twenty.ledger().changes.iter().filter(|change| change.name == "note.created").count();
+        assert_eq!((created, twenty.records("note").len()), (1, 0), "{output:?}");
+    });
+}
+
+/// A proxy in front of this Twenty. Twenty creates the note, and the client gets this answer in place of Twenty's.
+fn losing_the_note(twenty: &FakeTwenty, answer: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (url, upstream) = (format!("http://{}", listener.local_addr().unwrap()), twenty.url());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.unwrap());
+            let request = request(&mut client);
+            let answered = exchange(&upstream, &request);
+            let answered = if request.starts_with("POST /rest/notes") { answer } else { &answered };
+            client.get_mut().write_all(answered.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+/// One request, changed to be the last of its connection.
+fn request(client: &mut impl BufRead) -> String {
+    let (mut request, mut length) = (String::new(), 0);
+    while !request.ends_with("\r\n\r\n") {
+        let start = request.len();
+        client.read_line(&mut request).unwrap();
+        if let Some(value) = request[start..].strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    client.read_exact(&mut body).unwrap();
+    request.replacen("\r\n", "\r\nConnection: close\r\n", 1) + &text(&body)
+}
+
+#[test]
+fn a_canary_that_cannot_be_destroyed_is_reported() {
+    let twenty = FakeTwenty::start();
+    let output = canary_with_failure(&twenty, 2, "DELETE /rest/notes/", ApiFailure::Status(500));
+    let left = twenty.records("note");
+    assert_eq!(left.len(), 1);
+    let what = format!("the note {} is left in Twenty", left[0]["id"].as_str().unwrap());
+    assert_found(&output, "canary", "wrong", &what);
+    assert_found(&output, "canary", "wrong", "500 Internal Server Error");
+    assert_found(&output, "canary", "wrong", "destroy it in Twenty by hand");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_destroys_the_canary_of_an_inbox() {
+    let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
+    twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+    twenty.set_faults(|faults| faults.receiver_down = true);
+    let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path];
+    let doctor = on(&twenty, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    crate::twenty::until("the note is there", || !twenty.records("note").is_empty());
+    assert!(Command::new("kill").args(["-INT", &doctor.id().to_string()]).status().unwrap().success());
+    let output = doctor.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(flat(&output.stderr).ends_with("error: stopped; the note is destroyed"), "{output:?}");
+    assert!(twenty.records("note").is_empty());
 }
 
 #[test]
