@@ -138,6 +138,14 @@ fn wrong_keys_and_addresses_are_reported() {
     assert!(text(&no_key.stderr).contains("TWENTY_API_KEY is not set"), "{no_key:?}");
     let no_url = on(&twenty, &["doctor"]).env_remove("TWENTY_URL").output().unwrap();
     assert!(text(&no_url.stderr).contains("--url https://"), "{no_url:?}");
+
+    // As the help says.
+    assert_eq!((gone.status.code(), no_url.status.code()), (Some(1), Some(2)));
+    let help = flat(&on(&twenty, &["doctor", "--help"]).output().unwrap().stdout);
+    assert!(
+        help.contains("1 if something is wrong, also if Twenty's API cannot be read, 2 if it could not start"),
+        "{help}"
+    );
 }
 
 #[test]
@@ -251,13 +259,11 @@ fn a_blank_secret_in_twenty_is_reported_with_its_webhook() {
 #[test]
 fn wrong_answers_of_the_target_are_reported() {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    const MOVED: &str = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const DOWN: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let cases = [
         ("http://127.0.0.1:1/".to_owned(), "get", "cannot be reached"),
         (answering(OK, Duration::ZERO), "unsigned_post", "accepts forged ones"),
-        (answering(MOVED, Duration::ZERO), "unsigned_post", "register the final URL in Twenty: https://x.test/hook/"),
         (answering(NOT_FOUND, Duration::ZERO), "unsigned_post", "correct the path"),
         (answering(DOWN, Duration::ZERO), "unsigned_post", "proxy's"),
         (answering("", Duration::ZERO), "unsigned_post", "broke off"),
@@ -271,6 +277,33 @@ fn wrong_answers_of_the_target_are_reported() {
     let twenty = FakeTwenty::start();
     twenty.add_webhook(answering(OK, Duration::from_millis(1_200)), ["person.*"], SECRET);
     assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "warning", "slowest receiver");
+}
+
+#[test]
+fn redirects_of_the_target_are_reported() {
+    let redirect = |status| {
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        answering(answer, Duration::ZERO)
+    };
+    let cases = [
+        ("301 Moved Permanently", "wrong", "with a GET without a body"),
+        ("302 Found", "wrong", "with a GET without a body"),
+        ("303 See Other", "wrong", "with a GET without a body"),
+        ("307 Temporary Redirect", "warning", "sends the POST again"),
+        ("308 Permanent Redirect", "warning", "sends the POST again"),
+    ];
+    in_parallel(cases, |(status, result, why)| {
+        let twenty = FakeTwenty::start();
+        twenty.add_webhook(redirect(status), ["person.*"], SECRET);
+        let output = run_on(&twenty, &["doctor", "--json", "--private-allowed"]);
+        for check in ["get", "unsigned_post"] {
+            assert_found(&output, check, result, status);
+            assert_found(&output, check, result, why);
+            assert_found(&output, check, result, "register the final URL in Twenty: https://x.test/hook/");
+        }
+    });
 }
 
 #[cfg(target_os = "linux")]
