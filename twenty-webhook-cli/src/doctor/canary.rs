@@ -215,8 +215,7 @@ fn new_id() -> anyhow::Result<String> {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
     let hex = hex::encode(random);
-    let [a, b, c, d, e] = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]);
-    Ok(format!("{a}-{b}-{c}-{d}-{e}"))
+    Ok([0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]).join("-"))
 }
 
 async fn arrival(

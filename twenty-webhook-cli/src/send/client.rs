@@ -7,6 +7,9 @@ use reqwest::{Url, redirect};
 
 use super::NoAnswer;
 
+/// How many redirects Twenty follows.
+pub(super) const MOST_REDIRECTS: usize = 5;
+
 /// Posts as Twenty does.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -37,7 +40,7 @@ impl Client {
             url,
             timeout,
             redirect::Policy::custom(|attempt| match attempt.status().as_u16() {
-                307 | 308 if attempt.previous().len() < 10 => attempt.follow(),
+                307 | 308 if attempt.previous().len() <= MOST_REDIRECTS => attempt.follow(),
                 _ => attempt.stop(),
             }),
         )?;

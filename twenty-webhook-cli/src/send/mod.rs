@@ -11,6 +11,7 @@ mod tamper;
 use std::process::ExitCode;
 
 pub(crate) use args::{SendArgs, url};
+use client::MOST_REDIRECTS;
 pub(crate) use client::{Answer, Client, Failure, connect_timeout, install_crypto_provider, is_loopback, new_client};
 pub(crate) use no_answer::NoAnswer;
 use request::RequestSource;
