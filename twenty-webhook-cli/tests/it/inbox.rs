@@ -7,9 +7,9 @@ use std::thread;
 use rexpect::process::WaitStatus;
 use rexpect::session::spawn_command;
 use serde_json::Value;
-use twenty_webhook_inbox::{Backoff, Inbox, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, Claim, Inbox, Store, WebhookEvent};
 
-use crate::support::{Server, command, exchange, json, text, verified};
+use crate::support::{Server, command, exchange, flat, json, text, verified};
 
 /// "Control sequence introducer" in one character, and "clear". JSON does not escape it.
 const CLEAR: &str = "\u{9b}2J";
@@ -126,6 +126,72 @@ fn retry_and_rerun_say_why_they_skip_a_job() {
     assert_eq!(json(&inbox.run(&["rerun", "--since", "1h", "--json"])), serde_json::json!({ "rerun": 1 }));
     assert_eq!(inbox.ids("pending").len(), 4);
     assert_eq!(inbox.run(&["retry"]).status.code(), Some(2), "which?");
+}
+
+#[test]
+fn a_state_narrows_ids_too() {
+    let inbox = Fixture::new();
+    let (dead, done) = (&inbox.ids("dead")[0], &inbox.ids("done")[0]);
+    for (args, skipped) in [
+        (&["delete", dead, done, "--yes", "--state", "dead", "--dry-run"][..], done),
+        (&["delete", done, "--yes", "--state", "dead"], done),
+        (&["retry", dead, "--state", "retrying"], dead),
+        (&["rerun", done, "--state", "dead"], done),
+    ] {
+        let output = inbox.run(args);
+        assert!(text(&output.stderr).contains(&format!("{skipped} is ")), "{args:?}: {output:?}");
+        assert!(text(&output.stderr).contains("--state leaves it out"), "{args:?}: {output:?}");
+    }
+    assert_eq!((inbox.ids("dead").len(), inbox.ids("done").len()), (3, 1), "none was changed");
+    assert_eq!(text(&inbox.run(&["delete", dead, done, "--state", "dead", "--yes"]).stdout), "1 deleted\n");
+    assert_eq!(inbox.ids("done"), [done.clone()]);
+}
+
+#[test]
+fn retry_and_rerun_say_that_a_body_was_erased() {
+    let inbox = Fixture::new();
+    for record in ["company/2", "task/3"] {
+        assert_eq!(text(&inbox.run(&["erase", record, "--yes"]).stdout), "1 erased\n");
+    }
+    for (action, state, record) in [("retry", "dead", "company/2"), ("rerun", "done", "task/3")] {
+        let id = &inbox.jobs(&["--record", record])[0]["id"].to_string();
+        assert_eq!(inbox.ids(state).iter().filter(|other| *other == id).count(), 1);
+        for which in [&[id.as_str()][..], &["--record", record]] {
+            let output = inbox.run(&[&[action], which].concat());
+            assert_eq!((text(&output.stdout), output.status.code()), (format!("0 {}\n", done(action)), Some(1)));
+            let (stderr, why) =
+                (flat(&output.stderr), format!("is {state}: its body was erased, so it cannot be handled"));
+            assert!(stderr.contains(&why) && stderr.contains(id), "{stderr}");
+        }
+    }
+}
+
+/// What a command prints after the count.
+fn done(action: &str) -> &str {
+    if action == "retry" { "retried" } else { action }
+}
+
+/// It waits for up to 512 seconds, to spare the workers.
+#[test]
+fn a_job_whose_process_crashed_can_be_retried() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inbox.db");
+    let crash = async || {
+        let inbox = Inbox::sqlite(&path).await.unwrap();
+        for name in ["person.created", "company.created"] {
+            inbox.store(&verified(twenty_webhook_testing::event(name).build())).await.unwrap();
+        }
+        let store = inbox.database();
+        store.claim(&Claim::new(1, 1, std::time::Duration::ZERO)).await.unwrap();
+        while store.recover(std::time::Duration::ZERO, 5).await.unwrap().jobs == 0 {}
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(crash());
+    let inbox = Fixture { dir };
+    assert_eq!((&inbox.jobs(&[])[1]["state"], &inbox.jobs(&[])[1]["crashes"]), (&"pending".into(), &1.into()));
+    let retry = inbox.run(&["retry", "1", "2"]);
+    assert_eq!(text(&retry.stdout), "1 retried\n", "{retry:?}");
+    assert!(text(&retry.stderr).contains("2 is pending: it is due already"), "{retry:?}");
+    assert_eq!(inbox.jobs(&[])[1]["crashes"], 0);
 }
 
 #[test]
