@@ -385,13 +385,12 @@ fn a_mistyped_path_is_no_new_inbox() {
     assert!(!path.exists());
 }
 
-#[test]
-fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
+/// An inbox with one job, which failed and waits.
+fn retrying(backoff: Backoff) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("inbox.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let inbox = Inbox::sqlite(&path).await.unwrap();
+        let inbox = Inbox::sqlite(&dir.path().join("inbox.db")).await.unwrap();
         inbox.store(&verified(twenty_webhook_testing::event("person.created").build())).await.unwrap();
         let failed = async {
             while inbox.counts().await.unwrap().retrying == 0 {
@@ -399,10 +398,38 @@ fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
             }
         };
         let handler = |_: WebhookEvent| async { Err::<(), _>(std::io::Error::other("no")) };
-        inbox.worker("test", handler).run_until(failed).await;
+        inbox.worker("test", handler).backoff(backoff).run_until(failed).await;
     });
-    let shown = command(&["inbox", "show", "1", "--db", path.to_str().unwrap()]).output().unwrap();
-    let shown = text(&shown.stdout);
+    Fixture { dir }
+}
+
+#[test]
+fn a_list_says_how_old_a_job_is_and_when_it_is_due() {
+    let minute = std::time::Duration::from_mins(1);
+    let inbox = retrying(Backoff::new(minute, minute));
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let listed = text(&inbox.run(&["list"]).stdout);
+    let row: Vec<_> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    let [id, state, age, seconds, ..] = row[..] else { panic!("{listed}") };
+    assert_eq!((id, state, seconds), ("1", "retrying", "s"), "{listed}");
+    assert!((1..60).contains(&age.parse::<u64>().unwrap()), "{listed}");
+    let [.., attempts, r#in, wait, seconds, error] = row[..] else { panic!("{listed}") };
+    assert_eq!((attempts, r#in, seconds, error), ("1", "in", "s", "no"), "{listed}");
+    assert!((30..80).contains(&wait.parse::<u64>().unwrap()), "{listed}");
+}
+
+#[test]
+fn a_body_is_shown_with_line_ends() {
+    let inbox = Fixture::new();
+    let shown = text(&inbox.run(&["show", &inbox.ids("done")[0]]).stdout);
+    let body = "\n\n{\n  \"eventName\": \"task.created\",\n  \"record\": {\n    \"id\": \"3\",\n    \"note\": \"\\u{9b}2J\"\n  }\n}\n";
+    assert!(shown.ends_with(body), "{shown}");
+}
+
+#[test]
+fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
+    let inbox = retrying(Backoff::default());
+    let shown = text(&inbox.run(&["show", "1"]).stdout);
     assert!(shown.contains("\nlast attempt ended  20") && !shown.contains("\nfinished"), "{shown}");
 
     let done = Fixture::new();
