@@ -126,7 +126,7 @@ fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow:
             "numbers": diagnosis.verdict().err().map(reason::numbers),
             "findings": findings_json(diagnosis.findings()),
         });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", terminal::json(&line))?;
     } else {
         if let Some(name) = name.filter(|_| args.files.len() > 1) {
             writeln!(out, "{FAINT}{name}{FAINT:#}")?;
