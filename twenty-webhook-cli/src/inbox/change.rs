@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -44,18 +45,20 @@ impl Action {
             (_, State::Running) => Some("a worker is handling it"),
             _ if !is_wanted && !wanted.is_empty() => Some("--state leaves it out"),
             (Self::Retry | Self::Rerun, _) if job.len.is_none() => Some(ERASED),
-            (Self::Retry, State::Dead | State::Retrying) => None,
-            // It waits for up to 512 seconds.
-            (Self::Retry, State::Pending) if job.crashes > 0 => None,
-            (Self::Retry, State::Pending) => Some("it is due already, or waits for an earlier job of its record"),
             (Self::Retry, State::Done) => Some("`rerun` handles it again"),
-            (Self::Rerun, State::Done) => None,
-            (Self::Rerun, State::Pending) => Some("it was not handled yet"),
+            // After a crash it waits for up to 512 seconds.
+            (Self::Retry, State::Pending) if job.crashes == 0 => {
+                Some("it is due already, or waits for an earlier job of its record")
+            }
             (Self::Rerun, State::Dead | State::Retrying) => Some("`retry` makes it due"),
-            (Self::Delete, State::Dead | State::Done) => None,
-            (Self::Delete, _) if is_wanted => None,
-            (Self::Delete, State::Retrying) => Some("it was not handled yet; --state retrying deletes it anyway"),
-            (Self::Delete, State::Pending) => Some("it was not handled yet; --state pending deletes it anyway"),
+            (Self::Rerun, State::Pending) => Some("it was not handled yet"),
+            (Self::Delete, State::Retrying) if !is_wanted => {
+                Some("it was not handled yet; --state retrying deletes it anyway")
+            }
+            (Self::Delete, State::Pending) if !is_wanted => {
+                Some("it was not handled yet; --state pending deletes it anyway")
+            }
+            _ => None,
         }
     }
 }
@@ -168,7 +171,8 @@ impl<'a> Chosen<'a> {
             return Ok(Self { which, action, jobs: None });
         }
         let (mut jobs, wanted) = (Vec::new(), which.filter.states());
-        for id in &which.ids {
+        // Each once, the newest first.
+        for id in which.ids.iter().collect::<BTreeSet<_>>().into_iter().rev() {
             match inbox.jobs(&JobFilter::id(*id)).await?.pop() {
                 None => terminal::note(&format!("{id}: there is no such job")),
                 Some(job) => match action.refusal(&job, &wanted) {
