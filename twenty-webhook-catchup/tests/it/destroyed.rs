@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use twenty_webhook_catchup::{CatchUp, CatchUpError, ObjectReport, Phase, Progress};
 use twenty_webhook_testing::Role;
 
-use crate::support::{HOUR, Place};
+use crate::support::{HOUR, Place, verified};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -232,6 +232,42 @@ async fn a_record_that_is_back_disproves_it() {
     place.update("0005", "Nantes");
     place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
     assert_eq!(place.handle().await, ["person.created 0005", "person.updated 0005"], "none of them is stale");
+}
+
+/// The inbox still has its state: from a delivery, from a delivery of several records, or from a run.
+#[tokio::test]
+async fn a_record_that_is_back_as_it_was_is_handled_again() {
+    for source in ["a delivery", "a batch", "a run"] {
+        let place = place_with(40).await;
+        place.update("0005", "Nantes");
+        match source {
+            "a delivery" => place.inbox.store(&place.delivery("updated", "0005")).await.unwrap(),
+            "a batch" => {
+                let items: Vec<_> =
+                    place.twenty.records("person").iter().map(|record| json!({ "record": record })).collect();
+                let batch = json!({ "eventName": "person.updated", "items": items });
+                place.inbox.store(&verified(batch.to_string())).await.unwrap();
+            }
+            _ => assert_eq!(place.run(place.catch_up().without_destroyed()).await.updated, 1),
+        }
+        assert_eq!(place.handle().await.len(), 1);
+        place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0005"));
+        assert_eq!(place.run(place.catch_up()).await.destroyed, 1, "{source}");
+        // One comes late, and one later still: it is stale, so a handler may skip it.
+        place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+        assert_eq!(place.handle().await.last().unwrap(), "person.destroyed 0005", "{source}");
+        place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+        place.handle().await;
+        place.twenty.set_role(place.twenty.api_key(), Role::default());
+        place.clock.advance(DAY);
+        let report = place.run(place.catch_up()).await;
+        assert_eq!((report.created, report.destroyed), (1, 0), "{source}: {report:?}");
+        assert_eq!(place.handle().await, ["person.created 0005"], "{source}");
+        place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+        place.clock.advance(DAY);
+        assert_eq!(place.run(place.catch_up()).await.events(), 0, "{source}");
+        assert!(place.handle().await.is_empty(), "{source}: once, and its delivery is a duplicate");
+    }
 }
 
 #[tokio::test]
