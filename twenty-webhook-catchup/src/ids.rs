@@ -96,7 +96,7 @@ async fn continue_pass<S: CatchUpStore>(
         save(session, object, ids, report).await?;
     }
     if let Some(Run::Confirming(after)) = ids.run.clone() {
-        check_counts(session, object, ids, &after, report).await?;
+        check_counts(session, object, ids, report).await?;
         if !confirm(session, object, ids, after, report).await? {
             return Ok(false);
         }
@@ -178,7 +178,6 @@ async fn check_counts<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     ids: &Ids,
-    after: &str,
     report: &mut ObjectReport,
 ) -> Result<(), CatchUpError> {
     let tag = session.config.api_key.tag();
@@ -187,10 +186,8 @@ async fn check_counts<S: CatchUpStore>(
         return Ok(());
     }
     report.unproven = counts.unproven;
-    // A continued pass was checked when it began.
-    if after.is_empty() {
-        check_missing(object, counts)?;
-    }
+    // Also when a pass continues: the run that began it may have accepted all, or had another key.
+    check_missing(object, counts)?;
     if counts.unproven > 0 {
         tracing::warn!(
             object = object.singular,

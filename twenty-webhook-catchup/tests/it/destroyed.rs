@@ -103,6 +103,24 @@ async fn too_much_is_not_believed_until_it_is_accepted() {
     }
 }
 
+/// The run that accepted it was stopped, and the next one does not.
+#[tokio::test]
+async fn what_one_run_accepts_is_not_accepted_by_the_next() {
+    let place = place_with(100).await;
+    place.twenty.destroy("person", &ids(30));
+    let catch_up = stop_at(&place, place.catch_up().accept_destroys(), Phase::Confirming).await;
+    let confirmed = place.stored().await.len();
+    assert!((1..30).contains(&confirmed), "{confirmed}");
+    let report = pass(&place, place.catch_up()).await;
+    let expected = 30 - confirmed as u64;
+    assert!(
+        matches!(report.error, Some(CatchUpError::TooManyMissing { missing, .. }) if missing == expected),
+        "{report:?}"
+    );
+    assert_eq!(place.stored().await.len(), confirmed);
+    assert_eq!(place.run(catch_up).await.destroyed, expected, "accepted again, it goes on at once");
+}
+
 #[tokio::test]
 async fn a_role_that_was_narrowed_proves_nothing() {
     for narrowed in [Role::default().forbid("person"), Role::default().hide("person")] {
@@ -375,6 +393,10 @@ async fn the_last_record_of_an_object_is_gone() {
 
 /// Runs until the first page, or the first confirmation, of a pass is saved.
 async fn pause_at(place: &Place, phase: Phase) -> CatchUp {
+    stop_at(place, place.catch_up(), phase).await
+}
+
+async fn stop_at(place: &Place, catch_up: CatchUp, phase: Phase) -> CatchUp {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let show = move |progress: &Progress| {
@@ -382,6 +404,6 @@ async fn pause_at(place: &Place, phase: Phase) -> CatchUp {
             stop.notify_one();
         }
     };
-    place.catch_up().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
-    place.catch_up()
+    catch_up.clone().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
+    catch_up
 }
