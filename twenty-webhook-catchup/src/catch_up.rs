@@ -211,8 +211,9 @@ impl CatchUp {
     }
 
     /// Emits `destroyed` for missing records without a limit on their number, and also for those that are known only from deliveries or from
-    /// another key. Each record is still confirmed. Set it for one run, after you have checked in Twenty that the records are gone. A listing
-    /// that ended with [`TooManyMissing`](CatchUpError::TooManyMissing) is repeated at once.
+    /// another key. Each record is still confirmed. Set it for one run, after you have checked in Twenty that the records are gone. If the last
+    /// listing ended with [`TooManyMissing`](CatchUpError::TooManyMissing), or [left out](crate::ObjectReport::unproven) such ids, all ids are
+    /// listed at once.
     pub fn accept_destroys(mut self) -> Self {
         self.accepts_destroys = true;
         self

@@ -30,9 +30,9 @@ pub(crate) struct Ids {
     pub(crate) pass: i64,
     /// When the last pass ended, in Unix milliseconds by the server's clock.
     pub(crate) done: Option<i64>,
-    /// The last pass found too many missing ids.
+    /// The last pass left out missing ids that `accept_destroys` accepts: too many, or unproven ones.
     #[serde(default)]
-    found_too_many: bool,
+    has_unaccepted: bool,
     pub(crate) run: Option<Run>,
 }
 
@@ -59,21 +59,21 @@ pub(crate) async fn run<S: CatchUpStore>(
 ) -> Result<bool, CatchUpError> {
     let mut ids: Ids = session.load(&name(object)).await?;
     let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
-    let is_accepted = ids.found_too_many && session.config.accepts_destroys;
+    let is_accepted = ids.has_unaccepted && session.config.accepts_destroys;
     if ids.run.is_none() && !is_old && !is_accepted {
         return Ok(true);
     }
     if ids.run.is_none() {
         session.store.add_delivered_ids(session.scope.key(), &object.singular).await?;
         // Ids that runs for changes find from here on belong to this pass too.
-        ids = Ids { pass: ids.pass + 1, done: ids.done, found_too_many: false, run: Some(Run::Listing(None)) };
+        ids = Ids { pass: ids.pass + 1, done: ids.done, has_unaccepted: false, run: Some(Run::Listing(None)) };
         save(session, object, &ids, report).await?;
     }
     match continue_pass(session, object, model, &mut ids, report).await {
         // The role, the object or the data model may have changed, so a record that was not listed may still exist.
         Err(error) if error.ends_pass() => {
-            let found_too_many = matches!(error, CatchUpError::TooManyMissing { .. });
-            ids = Ids { run: None, done: Some(model.date), found_too_many, ..ids };
+            let has_unaccepted = matches!(error, CatchUpError::TooManyMissing { .. });
+            ids = Ids { run: None, done: Some(model.date), has_unaccepted, ..ids };
             save(session, object, &ids, report).await?;
             Err(error)
         }
@@ -102,7 +102,7 @@ async fn continue_pass<S: CatchUpStore>(
         }
     }
     report.compared_ids = true;
-    *ids = Ids { run: None, done: Some(model.date), found_too_many: false, ..ids.clone() };
+    *ids = Ids { run: None, done: Some(model.date), has_unaccepted: report.unproven > 0, ..ids.clone() };
     save(session, object, ids, report).await?;
     tracing::info!(
         object = object.singular,
