@@ -217,9 +217,11 @@ fn judge(row: &Row, known: &KnownRecord, run: &Run) -> Judgement {
 /// The action of an event for an unknown state.
 fn action(row: &Row, known: &KnownRecord, since: Option<i64>) -> &'static str {
     let is_new = row.created_at.is_some_and(|created_at| since.is_some_and(|since| created_at >= since));
+    // That its id was seen is not enough: a pass may have listed it, or it was too recent.
+    let is_known = known.state.is_some() || known.handled.is_some() || known.dead.is_some();
     if row.is_deleted {
         "deleted"
-    } else if is_new && !known.is_seen && known.handled.is_none() {
+    } else if is_new && !is_known {
         "created"
     } else {
         "updated"

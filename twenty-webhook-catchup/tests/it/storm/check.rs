@@ -50,7 +50,6 @@ struct Handled {
     /// `updatedAt`; `i64::MAX` of `destroyed`.
     state: i64,
     process: u32,
-    #[expect(dead_code, reason = "shown when an assertion fails")]
     action: String,
     is_from_catchup: bool,
 }
@@ -70,6 +69,10 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
         assert!(is_new, "seed {seed}: two states at one time cannot be distinguished: {change:?}");
     }
     for (record, calls) in &handled {
+        let first = &calls[0];
+        if first.is_from_catchup && !known.contains(record) {
+            assert!(first.action != "updated", "seed {seed}: {record:?} is new, and was not created: {calls:?}");
+        }
         for pair in calls.windows(2) {
             assert!(pair[0].state <= pair[1].state, "seed {seed}: {record:?} went back: {calls:?}");
             let is_repeated = pair[0].state == pair[1].state && pair[0].process == pair[1].process;
