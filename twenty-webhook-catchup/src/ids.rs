@@ -114,8 +114,9 @@ async fn continue_pass<S: CatchUpStore>(
     Ok(true)
 }
 
-/// Marks the listed ids as found. Emits an event for a record that was never seen and is older than what runs for changes read: an import may
-/// have given it an old date, or the key's role may read it only now.
+/// Marks the listed ids as found. Emits an event for a state that is not known and is older than what runs for changes read: an import may have
+/// given it an old date, it may be of a long transaction, or the key's role may read it only now. Of a record that was seen, but not its state,
+/// nothing says that it changed.
 async fn list<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -134,17 +135,24 @@ async fn list<S: CatchUpStore>(
         let known = session.store.known(session.scope.key(), &object.singular, &of_page).await?;
         let mut commit = session.commit_for(object, ids);
         for (row, known) in rows.into_iter().zip(known) {
-            let is_unseen = !known.is_seen && known.handled.is_none() && known.dead.is_none();
+            let newest = known.state.max(known.handled).max(known.dead.map(|(_, state)| state));
+            let is_new = newest.map_or(!known.is_seen, |state| row.updated_at > state);
             // Runs for changes read newer records.
             let is_old = changes
                 .watermark
                 .is_some_and(|watermark| row.changed_at() < watermark.date - session.config.look_back());
-            let needs_event = is_unseen && is_old && is_old_enough(row.changed_at(), date, session.config.min_age);
+            let needs_event = is_new && is_old && is_old_enough(row.changed_at(), date, session.config.min_age);
             if needs_event {
-                let action = if row.is_deleted { "deleted" } else { "created" };
+                let action = match newest {
+                    _ if row.is_deleted => "deleted",
+                    Some(_) => "updated",
+                    None => "created",
+                };
                 commit.events.push(event(object, action, &row.json, date, session.scope.workspace_id.as_deref())?);
             }
-            commit.found.push(FoundRecord { state: needs_event.then_some(row.updated_at), id: row.id });
+            // Later passes compare with it, also when the job of a delivery is deleted.
+            let is_handled = needs_event || known.handled.is_some_and(|state| state >= row.updated_at);
+            commit.found.push(FoundRecord { state: is_handled.then_some(row.updated_at), id: row.id });
         }
         commit.are_handled = true;
         let is_last = next.is_none();

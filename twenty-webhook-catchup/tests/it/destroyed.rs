@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::Notify;
 use twenty_webhook_catchup::{CatchUp, CatchUpError, ObjectReport, Phase, Progress};
+use twenty_webhook_inbox::JobFilter;
 use twenty_webhook_testing::Role;
 
 use crate::support::{HOUR, Place, verified};
@@ -222,6 +223,43 @@ async fn what_is_known_only_from_a_delivery_counts_when_it_is_accepted() {
     assert_eq!(place.handle().await, ["person.created new", "person.destroyed new"]);
     let report = place.run(place.catch_up().accept_destroys()).await;
     assert!(!report.compared_ids, "once: {report:?}");
+}
+
+/// Of a long transaction, dated at its start; or of a record that was hidden meanwhile.
+#[tokio::test]
+async fn a_change_that_becomes_visible_late_is_found_by_the_pass() {
+    let place = place_with(40).await;
+    place.update("0001", "Nantes");
+    place.inbox.store(&place.delivery("updated", "0001")).await.unwrap();
+    // Its state is known from a delivery alone, and is remembered when the delivery is deleted.
+    place.twenty.create("person", json!({ "id": "new" }));
+    place.inbox.store(&place.delivery("created", "new")).await.unwrap();
+    place.clock.advance(HOUR);
+    assert_eq!(place.run(place.catch_up()).await.events(), 0);
+    place.handle().await;
+    place.inbox.delete(&JobFilter::all()).await.unwrap();
+
+    let now = place.clock.now();
+    place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0002"));
+    place.update("0002", "Nantes");
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up().without_destroyed()).await.events(), 0);
+    let later = place.clock.now();
+    place.clock.set(now);
+    place.twenty.update("person", &["0001"], json!({ "city": "Osaka" }));
+    place.twenty.update("person", &["new"], json!({ "city": "Osaka" }));
+    place.twenty.delete("person", &["0003"]);
+    place.clock.set(later);
+    place.twenty.set_role(place.twenty.api_key(), Role::default());
+    assert_eq!(place.run(place.catch_up().without_destroyed()).await.events(), 0);
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.updated, report.deleted, report.compared_ids), (3, 1, true), "{report:?}");
+    let mut handled = place.handle().await;
+    handled.sort();
+    assert_eq!(handled, ["person.deleted 0003", "person.updated 0001", "person.updated 0002", "person.updated new"]);
+    place.inbox.delete(&JobFilter::all()).await.unwrap();
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up()).await.events(), 0, "once");
 }
 
 #[tokio::test]
