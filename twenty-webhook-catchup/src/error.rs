@@ -11,7 +11,7 @@ use twenty_webhook_inbox::{CatchUpScope, InboxError};
 /// | variant | ends |
 /// |---|---|
 /// | `Forbidden`, `NoSuchObject`, `Rejected`, `InvalidResponse`, `RepeatedCursor`, `ResponseTooLarge`, `TooManyMissing`, `Handler` | the part for one object, unless the data model itself could not be read |
-/// | `NoResponse` | the same; the whole run if it is the only object, or the second in a row |
+/// | `NoResponse` | the same; the whole run if it is the only object, or the second in a row and the data model is not answered either |
 /// | `InvalidUrl`, `InvalidApiKey`, `Client` | no run: [`CatchUp::new`](crate::CatchUp::new) returns them |
 /// | all others | the whole run |
 #[derive(Clone, Debug, thiserror::Error)]

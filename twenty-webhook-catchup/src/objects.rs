@@ -45,6 +45,11 @@ struct LastModel {
 /// The name of the saved [`LastModel`].
 const PROGRESS: &str = "model";
 
+/// Whether Twenty answers a request for the data model.
+pub(crate) async fn model_is_answered<S>(session: &Session<'_, S>) -> bool {
+    session.get(&["metadata", "objects"], &[("limit", "1")]).await.is_ok()
+}
+
 impl Model {
     pub(crate) async fn read<S: CatchUpStore>(session: &Session<'_, S>) -> Result<Self, CatchUpError> {
         let last = session.load(PROGRESS).await?;

@@ -296,7 +296,7 @@ async fn a_backfill_goes_on_with_the_objects_that_failed() {
     place.people(["1", "2"]);
     place.twenty.create("company", json!({ "id": "c" }));
     place.clock.advance(HOUR);
-    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned()]);
     let read = ["company", "person"].map(|_| Arc::new(Notify::new()));
     let [company, person] = read.clone();
     let show = move |progress: &Progress| {
@@ -304,7 +304,7 @@ async fn a_backfill_goes_on_with_the_objects_that_failed() {
     };
     let both = async {
         read[0].notified().await;
-        place.twenty.set_faults(|faults| faults.failing_object = None);
+        place.twenty.set_faults(|faults| faults.failing_objects.clear());
         read[1].notified().await;
     };
     let catch_up = place.catch_up().objects(["person", "company"]).every(Duration::from_secs(1)).backfill();

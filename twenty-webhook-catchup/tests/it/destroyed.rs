@@ -411,12 +411,12 @@ async fn a_pass_continues_after_an_object_without_an_answer() {
     while place.twenty.api_requests().len() < before + 4 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned()]);
     place.twenty.release_requests();
     let report = run.await.unwrap();
     assert!(matches!(report.objects[0].error, Some(CatchUpError::NoResponse { .. })), "{report:?}");
     assert!(report.objects[1].compared_ids, "{report:?}");
-    place.twenty.set_faults(|faults| faults.failing_object = None);
+    place.twenty.set_faults(|faults| faults.failing_objects.clear());
     let before = place.twenty.api_requests().len();
     assert_eq!(place.report(both()).await.objects[0].destroyed, 1, "though it is the same day");
     let lists = place.twenty.api_requests().split_off(before);
