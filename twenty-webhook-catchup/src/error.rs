@@ -30,7 +30,7 @@ pub enum CatchUpError {
     #[error("Twenty does not know the API key (401)")]
     Unauthorized,
     /// 402: the workspace has used up its allowance of requests. [`CatchUp::run_until`](crate::CatchUp::run_until) starts the next run at
-    /// least an hour after the start of this one.
+    /// least an hour later.
     #[error("the workspace has used up its allowance of requests (402)")]
     PaymentRequired,
     /// 403: the key's role may not read this path below `/rest`, such as `people`.
