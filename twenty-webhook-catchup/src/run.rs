@@ -173,8 +173,8 @@ impl CatchUp {
         pass_deadline: Option<Instant>,
     ) -> Result<(Report, bool), CatchUpError> {
         if self.dry_run {
-            // It takes no lease, so there is none to release.
-            return self.run_on(api, &DryRun::on(store.clone()), &HeldLease::default(), backfill, pass_deadline).await;
+            // It takes no lease, so there is none to release. Its pass must not pause: nothing is saved that could continue.
+            return self.run_on(api, &DryRun::on(store.clone()), &HeldLease::default(), backfill, None).await;
         }
         self.run_on(api, store, held, backfill, pass_deadline).await
     }
