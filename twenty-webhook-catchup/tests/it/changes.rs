@@ -197,9 +197,9 @@ async fn a_change_between_two_pages_is_found_by_the_next_run() {
     while place.twenty.api_requests().len() < before + 3 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // On the page that was read, and on the one that was not.
-    place.clock.advance(HOUR);
-    place.twenty.update("person", &["0001", "0449"], json!({ "city": "Osaka" }));
+    // On the page that was read, long before the last answer; and on the page that was not.
+    place.update("0001", "Osaka");
+    place.twenty.update("person", &["0449"], json!({ "city": "Osaka" }));
     place.twenty.release_requests();
     let report = run.await.unwrap().unwrap();
     assert_eq!((report.objects[0].updated, report.objects[0].too_recent), (449, 1), "{report:?}");

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use twenty_webhook_catchup::{CatchUp, CatchUpError, ObjectReport, Phase, Progress};
 use twenty_webhook_inbox::JobFilter;
-use twenty_webhook_testing::Role;
+use twenty_webhook_testing::{ApiFailure, Role};
 
 use crate::support::{HOUR, Place, verified};
 
@@ -137,7 +137,7 @@ async fn a_role_that_was_narrowed_proves_nothing() {
     }
 }
 
-/// While the pass is under way: after its first page, or when it confirms.
+/// Between two runs of one pass: after its first page, or when it confirms.
 #[tokio::test]
 async fn a_role_that_is_narrowed_in_the_middle_proves_nothing() {
     for (phase, role) in [
@@ -155,9 +155,57 @@ async fn a_role_that_is_narrowed_in_the_middle_proves_nothing() {
         let said = u64::from(phase == Phase::Confirming);
         assert_eq!(place.stored().await.len() as u64, said, "{phase:?}: only what was confirmed before");
         place.twenty.set_role(place.twenty.api_key(), Role::default());
-        place.clock.advance(DAY);
-        assert_eq!(place.run(place.catch_up()).await.destroyed, 2 - said);
+        let report = place.run(place.catch_up()).await;
+        assert_eq!((report.destroyed, report.compared_ids), (2 - said, true), "{phase:?}: the pass goes on");
     }
+}
+
+/// One request of the pass meets it: a page of the list, the control, or a confirmation. The data model and the changes come before.
+#[tokio::test]
+async fn a_refusal_within_a_pass_ends_it_and_proves_nothing() {
+    for (request, confirmed) in [(3, 0), (4, 0), (6, 0), (7, 0), (8, 1)] {
+        for status in [403, 404, 400] {
+            let place = place_with(450).await;
+            place.twenty.destroy("person", &["0001", "0002"]);
+            let refuse = || match status {
+                403 => place.twenty.set_role(place.twenty.api_key(), Role::default().forbid("person")),
+                404 => place.twenty.set_role(place.twenty.api_key(), Role::default().hide("person")),
+                _ => place.twenty.fail_next([ApiFailure::Status(400)]),
+            };
+            let report = run_with_a_change_at(&place, place.catch_up(), request, refuse).await;
+            let error = report.error.as_ref();
+            let is_it = match error {
+                Some(CatchUpError::Forbidden(_)) => status == 403,
+                Some(CatchUpError::Rejected { status: rejected, .. }) => *rejected == status,
+                _ => false,
+            };
+            assert!(is_it && !report.compared_ids, "{request} {status}: {report:?}");
+            assert_eq!(place.stored().await.len(), confirmed, "{request} {status}");
+            place.twenty.set_role(place.twenty.api_key(), Role::default());
+            let report = place.run(place.catch_up()).await;
+            assert!(!report.compared_ids && report.destroyed == 0, "{request} {status}: it does not go on: {report:?}");
+            place.clock.advance(DAY);
+            let report = place.run(place.catch_up()).await;
+            assert_eq!(report.destroyed, 2 - confirmed as u64, "{request} {status}: the next pass finds it");
+        }
+    }
+}
+
+/// The control was read before, and is hidden with all others between two confirmations.
+#[tokio::test]
+async fn a_confirmation_without_the_control_proves_nothing() {
+    let place = place_with(60).await;
+    place.twenty.destroy("person", &["0040"]);
+    // It exists, but the pass does not list it.
+    place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0041"));
+    let hide = || {
+        let role = ids(60).into_iter().fold(Role::default(), Role::hide_record);
+        place.twenty.set_role(place.twenty.api_key(), role);
+    };
+    // After the data model, the changes, the list, the control and the first confirmation.
+    let report = run_with_a_change_at(&place, place.catch_up(), 6, hide).await;
+    assert_eq!((report.destroyed, report.unconfirmed), (1, 1), "{report:?}");
+    assert_eq!(place.stored().await, ["person.destroyed 0040"]);
 }
 
 /// Half of the records hidden looks like half of them destroyed.
@@ -447,4 +495,23 @@ async fn stop_at(place: &Place, catch_up: CatchUp, phase: Phase) -> CatchUp {
     };
     catch_up.clone().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
     catch_up
+}
+
+/// One run. Its request with this number, counted from 1, is held until `change` was made.
+async fn run_with_a_change_at(
+    place: &Place,
+    catch_up: CatchUp,
+    request: usize,
+    change: impl FnOnce(),
+) -> ObjectReport {
+    let before = place.twenty.api_requests().len();
+    place.twenty.hold_requests_after(request - 1);
+    let inbox = place.inbox.clone();
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await.unwrap() });
+    while place.twenty.api_requests().len() < before + request {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    change();
+    place.twenty.release_requests();
+    run.await.unwrap().objects.remove(0)
 }
