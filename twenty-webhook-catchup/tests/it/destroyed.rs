@@ -498,12 +498,7 @@ async fn stop_at(place: &Place, catch_up: CatchUp, phase: Phase) -> CatchUp {
 }
 
 /// One run. Its request with this number, counted from 1, is held until `change` was made.
-async fn run_with_a_change_at(
-    place: &Place,
-    catch_up: CatchUp,
-    request: usize,
-    change: impl FnOnce(),
-) -> ObjectReport {
+async fn run_with_a_change_at(place: &Place, catch_up: CatchUp, request: usize, change: impl FnOnce()) -> ObjectReport {
     let before = place.twenty.api_requests().len();
     place.twenty.hold_requests_after(request - 1);
     let inbox = place.inbox.clone();

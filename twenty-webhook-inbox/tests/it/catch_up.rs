@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use twenty_webhook_inbox::{
-    CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, HandlerError, IdCounts, Inbox, InboxError,
-    JobFilter, KnownRecord, MissingRecord, State, Store, WebhookEvent,
+    CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, HandlerError, IdCounts, Inbox, InboxError, JobFilter,
+    KnownRecord, MissingRecord, State, Store, WebhookEvent,
 };
 
 use crate::support::{Place, Running, changed, until};
@@ -145,7 +145,11 @@ async fn disproved<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
                     }
                     began.notify_one();
                     end.notified().await;
-                    Err(if is_permanent { HandlerError::permanent("no") } else { HandlerError::retry_after(Duration::ZERO, "no") })
+                    Err(if is_permanent {
+                        HandlerError::permanent("no")
+                    } else {
+                        HandlerError::retry_after(Duration::ZERO, "no")
+                    })
                 }
             }
         });
