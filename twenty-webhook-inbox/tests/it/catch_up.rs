@@ -56,6 +56,7 @@ async fn on_sqlite() {
     adoption(&Place::new().open().await).await;
     batches(&Place::new().open().await).await;
     disproved(&Place::new().open().await).await;
+    handled_before(&Place::new().open().await).await;
     let place = Place::new();
     losses(&place.open().await, &place.open().await).await;
 }
@@ -99,17 +100,18 @@ async fn losses<S: Store + CatchUpStore>(receiver: &Inbox<S>, other: &Inbox<S>) 
     noted(receiver, 2).await;
 }
 
+fn batch(action: &str, records: &[(&str, i64)]) -> WebhookEvent {
+    let item = |(id, second): &(&str, i64)| {
+        let date = twenty_webhook_core::jiff::Timestamp::from_second(EPOCH + second).unwrap();
+        format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
+    };
+    let items = records.iter().map(item).collect::<Vec<_>>().join(",");
+    crate::support::verified(format!(r#"{{"eventName":"person.{action}","workspaceId":"w","items":[{items}]}}"#))
+}
+
 /// A delivery that holds several records, each in its own state.
 async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());
-    let batch = |action: &str, records: &[(&str, i64)]| {
-        let item = |(id, second): &(&str, i64)| {
-            let date = twenty_webhook_core::jiff::Timestamp::from_second(EPOCH + second).unwrap();
-            format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
-        };
-        let items = records.iter().map(item).collect::<Vec<_>>().join(",");
-        crate::support::verified(format!(r#"{{"eventName":"person.{action}","workspaceId":"w","items":[{items}]}}"#))
-    };
     inbox.store(&batch("updated", &[("1", 5), ("2", 9)])).await.unwrap();
     assert_eq!(known(inbox, "1").await.handled, Some(state(5)));
     assert_eq!(known(inbox, "2").await.handled, Some(state(9)));
@@ -124,6 +126,34 @@ async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     inbox.store(&batch("destroyed", &[("1", 5), ("2", 9)])).await.unwrap();
     assert_eq!(known(inbox, "1").await.handled, Some(i64::MAX));
     assert_eq!(inbox.count_ids("w", "person", 2, "key").await.unwrap().known, 0);
+}
+
+/// What was handled before a wrong `destroyed` does not count: alone, in a batch, or from a run. What waits still counts.
+async fn handled_before<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    inbox.store(&changed("person.updated", "1", Some(5))).await.unwrap();
+    inbox.store(&batch("updated", &[("2", 5), ("9", 5)])).await.unwrap();
+    let events = vec![caught_up("updated", "3", 5)];
+    inbox.commit(CatchUpCommit { events, ..commit(1) }).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { Ok::<_, HandlerError>(()) }));
+    until(inbox, |counts| counts.done == 3).await;
+    running.stop().await;
+    let ids = ["1", "2", "3", "4"];
+    let events = ids.map(|id| caught_up("destroyed", id, 5)).to_vec();
+    assert_eq!(inbox.commit(CatchUpCommit { events, ..commit(1) }).await.unwrap(), 4);
+    inbox.store(&changed("person.updated", "4", Some(5))).await.unwrap();
+    for (id, new) in ids.into_iter().zip([1, 1, 1, 0]) {
+        assert_eq!(known(inbox, id).await, KnownRecord::default(), "{id}");
+        let back = || CatchUpCommit {
+            events: vec![caught_up("created", id, 5)],
+            found: vec![found(id, Some(state(5)))],
+            ..commit(2)
+        };
+        assert_eq!(inbox.commit(back()).await.unwrap(), new, "{id}");
+        assert_eq!(inbox.commit(back()).await.unwrap(), 0, "{id}: once");
+        assert_eq!(known(inbox, id).await.handled, Some(state(5)), "{id}");
+    }
+    assert_eq!(known(inbox, "9").await.handled, Some(state(5)), "of the same batch");
 }
 
 /// A `destroyed` of a record that exists after all is not handled any more: neither one whose attempt fails, nor a dead one.
@@ -185,6 +215,7 @@ async fn on_postgres() {
     batches(&of("three").await).await;
     losses(&of("four").await, &of("four").await).await;
     disproved(&of("five").await).await;
+    handled_before(&of("six").await).await;
 }
 
 /// The run's transaction does not see the delivery, nor the delivery's the run.
