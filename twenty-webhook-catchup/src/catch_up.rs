@@ -135,7 +135,8 @@ impl CatchUp {
     }
 
     /// Sets how far before the watermark a run starts to read. A record becomes visible when its transaction commits, which is later than its
-    /// date. If that takes longer than the overlap, only the next [listing of all ids](Self::destroyed_every) finds the change. The default is 5 minutes, the minimum is 2 seconds more than [`min_age`](Self::min_age).
+    /// date. If that takes longer than the overlap, only the next [listing of all ids](Self::destroyed_every) finds the change. The default is 5
+    /// minutes, the minimum is 2 seconds more than [`min_age`](Self::min_age).
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.overlap = overlap.min(LONGEST);
         self
@@ -183,8 +184,8 @@ impl CatchUp {
         self
     }
 
-    /// Sets how often all ids are listed, to find destroyed records, and changes that became visible late. The default is 24 hours. A listing makes one request for each 200 records,
-    /// within [`requests_per_minute`](Self::requests_per_minute), and pauses when the next run is due.
+    /// Sets how often all ids are listed, to find destroyed records, and changes that became visible late. The default is 24 hours. A listing
+    /// makes one request for each 200 records, within [`requests_per_minute`](Self::requests_per_minute), and pauses when the next run is due.
     ///
     /// A wrong `destroyed` event makes handlers delete data, so it needs proof:
     ///
