@@ -13,7 +13,7 @@ use crate::changes::millis;
 use crate::handler::Handler;
 use crate::{CatchUpError, Progress, api};
 
-/// Ten years. Longer durations cannot be added to a point in time.
+/// The longest duration of a setting, ten years. Far longer ones overflow when they are added to a time.
 const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// A callback that shows something.
@@ -228,7 +228,7 @@ impl CatchUp {
     }
 
     /// Reads at least the changes of the last `age` before the run, by Twenty's clock, also on a first run. Emits events for those that
-    /// were not handled.
+    /// were not handled. The maximum is ten years; [`backfill`](Self::backfill) has no limit.
     pub fn since(mut self, age: Duration) -> Self {
         self.since = Some(age.min(LONGEST));
         self

@@ -14,7 +14,8 @@ use crate::{CatchUpError, ObjectReport, Phase};
 /// The largest difference between the clocks of Twenty's servers, in milliseconds.
 const MAX_CLOCK_SKEW: i64 = 60_000;
 
-/// A smaller difference between two clocks is none: HTTP dates have whole seconds, and an answer takes time. `look_back` covers it.
+/// Smaller differences of the clocks, in milliseconds, are ignored: HTTP dates have whole seconds, and a response takes time. `look_back`
+/// covers them.
 const MIN_SET_BACK: i64 = 2_000;
 
 /// The largest correction for a clock that was set back, in milliseconds. A larger difference is an error of the local clock.
@@ -225,7 +226,7 @@ fn judge(row: &Row, known: &KnownRecord, run: &Run) -> Judgement {
 fn action(row: &Row, known: &KnownRecord, since: Option<i64>) -> &'static str {
     let is_new = row.created_at.is_some_and(|created_at| since.is_some_and(|since| created_at >= since));
     // That its id was seen is not enough: a pass may have listed it, or it was too recent.
-    let is_known = known.state.is_some() || known.handled.is_some() || known.dead.is_some();
+    let is_known = known.state.is_some() && known.is_handled || known.handled.is_some() || known.dead.is_some();
     if row.is_deleted {
         "deleted"
     } else if is_new && !is_known {
@@ -265,7 +266,7 @@ pub(crate) fn local_now() -> i64 {
 mod tests {
     use super::*;
 
-    /// Or an interrupted run would not continue: each time another difference is found.
+    /// Otherwise each run would compute another `since`, and an interrupted run would start over.
     #[test]
     fn whole_seconds_are_no_clock_that_was_set_back() {
         let watermark = Watermark { date: 10_000, local: 10_999 };

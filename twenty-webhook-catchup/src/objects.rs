@@ -49,9 +49,9 @@ struct LastModel {
 /// The name of the saved [`LastModel`].
 const PROGRESS: &str = "model";
 
-/// Whether Twenty answers a request for the data model.
-pub(crate) async fn model_is_answered<S>(session: &Session<'_, S>) -> bool {
-    session.get(&["metadata", "objects"], &[("limit", "1")]).await.is_ok()
+/// Requests the data model, to see whether Twenty answers.
+pub(crate) async fn probe<S>(session: &Session<'_, S>) -> Result<(), CatchUpError> {
+    session.get(&["metadata", "objects"], &[("limit", "1")]).await.map(drop)
 }
 
 impl Model {

@@ -9,7 +9,7 @@ use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, InboxError
 use crate::api::{Answer, Api};
 use crate::backfill::Backfill;
 use crate::ids::Ids;
-use crate::objects::{Model, Object, model_is_answered};
+use crate::objects::{Model, Object, probe};
 use crate::page::Page;
 use crate::{CatchUp, CatchUpError, ObjectReport, Phase, Progress, Report, changes, ids};
 
@@ -165,7 +165,11 @@ impl Failures {
         self.unanswered = if is_unanswered { self.unanswered + 1 } else { 0 };
         match ended {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.is_of_one_object() && !self.is_down(session).await => {
+            Err(error) if error.is_of_one_object() => {
+                if self.unanswered >= self.max_unanswered {
+                    self.unanswered = 0;
+                    self.check_is_up(session, &error).await?;
+                }
                 tracing::error!(object = report.object, %error, "cannot catch up on this object");
                 report.error = Some(error);
                 Ok(None)
@@ -174,15 +178,16 @@ impl Failures {
         }
     }
 
-    async fn is_down<S>(&mut self, session: &Session<'_, S>) -> bool {
-        if self.unanswered < self.max_unanswered {
-            return false;
+    /// Returns the error that ends the run, if Twenty is down, or refuses all requests.
+    async fn check_is_up<S>(&self, session: &Session<'_, S>, error: &CatchUpError) -> Result<(), CatchUpError> {
+        if self.max_unanswered == 1 {
+            return Err(error.clone());
         }
-        if self.max_unanswered == 1 || !model_is_answered(session).await {
-            return true;
+        match probe(session).await {
+            Err(CatchUpError::NoResponse { .. }) => Err(error.clone()),
+            Err(probed) if !probed.is_of_one_object() => Err(probed),
+            _ => Ok(()),
         }
-        self.unanswered = 0;
-        false
     }
 }
 

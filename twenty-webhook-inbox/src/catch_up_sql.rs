@@ -46,7 +46,8 @@ pub(crate) const SAVE: &str = "INSERT INTO {catch_up} (scope, name, value, tenan
     ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value";
 
 /// `$1` is the scope, `$2` the object; numbers are lanes. `was_destroyed` is whether catch-up has stored a `destroyed` of the record that was
-/// not disproved yet. By the lane: `|| ''` keeps the index of all that was destroyed out.
+/// not disproved yet. By the lane: `|| ''` prevents the use of the index `destroyed`, which has
+/// every destroyed record.
 pub(crate) const KNOWN: &str =
     "SELECT p.id AS id, k.id IS NOT NULL AS is_known, k.updated_at AS updated_at, k.handled AS handled,
     EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number AND g.scope = $1
@@ -63,11 +64,11 @@ pub(crate) const KNOWN: &str =
         AND b.state <= 3 AND b.scope = $1 AND b.object = $2) AS batch_at
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
-/// The records of which catch-up has stored a `destroyed` that was not disproved yet.
+/// The records of which catch-up has stored a `destroyed` that was not disproved yet. Until the commit, no job of them is claimed.
 pub(crate) const WERE_DESTROYED: &str =
-    "SELECT p.id FROM {pairs} AS p WHERE EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number
+    "SELECT p.id FROM {pairs} AS p WHERE CASE WHEN EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number
         AND g.scope = $1 AND g.object = $2 AND g.record_id = p.id AND g.dated
-        AND g.action || '' = 'destroyed')";
+        AND g.action || '' = 'destroyed') THEN {lane_is_locked} END";
 
 /// Corrects an earlier `destroyed` event of catch-up for a record that exists: it is no longer the newest state, and its key becomes free,
 /// because the record may be destroyed later. It has no body any more, so a running one that fails is not tried again.

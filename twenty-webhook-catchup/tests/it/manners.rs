@@ -51,7 +51,7 @@ async fn an_object_that_always_fails_does_not_stop_the_others() {
     assert!(report.objects[1].error.is_none() && report.objects[1].read == 1, "{report:?}");
 }
 
-/// Nor do two in a row, because the data model is answered; nor their passes.
+/// Two failing objects in a row do not end the run while the data model is answered.
 #[tokio::test]
 async fn objects_that_always_fail_do_not_stop_those_after_them() {
     let place = place().await;
@@ -72,6 +72,25 @@ async fn objects_that_always_fail_do_not_stop_those_after_them() {
             place.clock.advance(24 * HOUR);
         }
     }
+}
+
+/// A refusal of the request that asks whether Twenty is up is not lost.
+#[tokio::test]
+async fn a_402_after_objects_without_an_answer_ends_the_run() {
+    let place = place().await;
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned(), "companies".to_owned()]);
+    // The data model, and six attempts for each of the two objects.
+    place.twenty.hold_requests_after(1 + 6 + 6);
+    let (inbox, catch_up) = (place.inbox.clone(), place.catch_up().objects(["person", "company", "task"]));
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await });
+    while place.twenty.api_requests().len() < 1 + 6 + 6 + 1 {
+        assert!(!run.is_finished());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    place.twenty.fail_next([ApiFailure::Status(402)]);
+    place.twenty.release_requests();
+    let error = run.await.unwrap().unwrap_err();
+    assert!(matches!(error, CatchUpError::PaymentRequired), "{error}");
 }
 
 /// After two objects and the data model without an answer, the others are not asked.

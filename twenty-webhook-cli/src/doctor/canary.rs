@@ -60,7 +60,7 @@ pub(super) async fn run(
     }
 }
 
-/// The place where the deliveries would arrive is not there.
+/// The canary is not sent, for this reason.
 fn not_sent(error: &anyhow::Error, fix: &str) -> Check {
     Check::wrong("canary", "the canary is not sent", terminal::plain(&crate::causes(error), 600), fix)
 }

@@ -71,13 +71,13 @@ pub(super) async fn check(
 
 /// Is the secret here the one that Twenty signs with?
 fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
-    const CODE: &str = "secret";
+    const SAMPLE: &str = "secret";
     let Some(text) = &webhook.secret else {
-        return Ok(Check::skipped(CODE, "this API does not show the webhook's secret, so it cannot be compared"));
+        return Ok(Check::skipped(SAMPLE, "this API does not show the webhook's secret, so it cannot be compared"));
     };
     if text.is_empty() {
         return Ok(Check::wrong(
-            CODE,
+            SAMPLE,
             "the webhook has no secret",
             "its deliveries are unsigned, and receivers reject them",
             "set a secret in the webhook's settings in Twenty",
@@ -88,7 +88,7 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
         Err(error) => {
             let id = terminal::plain(&webhook.id, 60);
             return Ok(Check::wrong(
-                CODE,
+                SAMPLE,
                 format!("the secret of the webhook {id} cannot be used"),
                 error.to_string(),
                 "set another one in the webhook's settings in Twenty, and give it to the receiver",
@@ -96,17 +96,17 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
         }
     };
     if args.secrets.are_absent() {
-        return Ok(Check::skipped(CODE, "no secret is given to compare: --secret-file or --secret-env"));
+        return Ok(Check::skipped(SAMPLE, "no secret is given to compare: --secret-file or --secret-env"));
     }
     // `Secret` does not expose its text, so one signs and the other verifies.
     let (body, now) = (b"{}".as_slice(), time::now());
     let signed = Signer::new(own).sign_at(body, now);
     let verifier: Verifier = args.secrets.verifier()?;
     Ok(if verifier.verify_at(&signed, body, now).is_ok() {
-        Check::ok(CODE, "the secret is the one that Twenty signs with")
+        Check::ok(SAMPLE, "the secret is the one that Twenty signs with")
     } else {
         Check::wrong(
-            CODE,
+            SAMPLE,
             "Twenty signs with a different secret than the one given",
             "receivers reject each delivery with `signature_mismatch`",
             "give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends",
@@ -116,13 +116,13 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
 
 /// Is the target at an address that Twenty refuses?
 async fn address(args: &DoctorArgs, url: &Url) -> Check {
-    const CODE: &str = "address";
+    const SAMPLE: &str = "address";
     let private = match private_target::addresses(url).await {
         Ok(private) => private,
         Err(error) => {
             let host = url.host_str().unwrap_or_default();
             return Check::wrong(
-                CODE,
+                SAMPLE,
                 format!("the name {} cannot be resolved here ({error})", terminal::plain(host, 80)),
                 "Twenty cannot call a name that has no address; Twenty's worker may use another name server",
                 "check the name in the webhook's target, and its DNS record",
@@ -130,14 +130,17 @@ async fn address(args: &DoctorArgs, url: &Url) -> Check {
         }
     };
     if private.is_empty() {
-        return Check::ok(CODE, "the target is at a public address, as resolved here; Twenty's worker may see another");
+        return Check::ok(
+            SAMPLE,
+            "the target is at a public address, as resolved here; Twenty's worker may see another",
+        );
     }
     let private = private_target::list(&private);
     if args.private_allowed {
-        return Check::ok(CODE, format!("the target is at the private address {private}, which you say is allowed"));
+        return Check::ok(SAMPLE, format!("the target is at the private address {private}, which you say is allowed"));
     }
     Check::wrong(
-        CODE,
+        SAMPLE,
         private_target::problem(&private),
         private_target::WHY,
         format!("{}. Then say --private-allowed", private_target::FIX),
@@ -263,10 +266,15 @@ impl Call {
     }
 }
 
+const SAMPLE: &str = "sample";
+
 /// A redirect. Twenty follows it, but a delivery arrives only as a POST.
 fn redirected(code: &'static str, status: StatusCode, answered: String, location: &str) -> Check {
     let fix = format!("register the final URL in Twenty: {location}");
     if matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        if code == SAMPLE {
+            return Check::wrong(code, answered, "the sample was sent to this URL only, and no receiver got it", fix);
+        }
         let why =
             "Twenty sends the POST again, to the final URL, within the same 5 seconds. That URL is not checked here";
         return Check::warning(code, answered, why, fix);
@@ -277,10 +285,9 @@ fn redirected(code: &'static str, status: StatusCode, answered: String, location
 
 /// A signed sample, with ids that say what it is.
 async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, url: &Url) -> anyhow::Result<Check> {
-    const CODE: &str = "sample";
     if args.secrets.are_absent() {
         return Ok(Check::wrong(
-            CODE,
+            SAMPLE,
             "a sample can only be sent with a secret",
             "the receiver rejects a sample without a signature",
             "give the secret with --secret-file or --secret-env",
@@ -302,18 +309,18 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
     let call = Call::make(client, Method::POST, url, headers, body).await;
     Ok(match &call.answer {
         Ok((status, _)) if status.is_success() => Check::ok(
-            CODE,
+            SAMPLE,
             format!(
                 "a signed sample, of the person {id}, is answered with {status}, in {}",
                 terminal::duration(call.duration)
             ),
         ),
         Ok((status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _)) => Check::wrong(
-            CODE,
+            SAMPLE,
             format!("a signed sample is answered with {status}"),
             "the receiver has another secret, a wrong clock, or something on the way changes the body",
             "look at the receiver's log, or let it diagnose its rejections; `twenty-webhook listen --forward-to` shows more",
         ),
-        _ => call.judge(CODE, StatusCode::OK, "a signed sample"),
+        _ => call.judge(SAMPLE, StatusCode::OK, "a signed sample"),
     })
 }

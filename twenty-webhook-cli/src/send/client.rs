@@ -94,7 +94,8 @@ pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Poli
     built.context("cannot create an HTTPS client; is the package ca-certificates installed on this machine?")
 }
 
-/// The part of a request's timeout in which its connection must be open. Less than all of it, so that a firewall is told from a slow receiver.
+/// The part of a request's timeout in which its connection must be open. Less than all of it, so that a blocked port can be
+/// distinguished from a slow receiver.
 pub(crate) fn connect_timeout(timeout: Duration) -> Duration {
     timeout / 5 * 4
 }

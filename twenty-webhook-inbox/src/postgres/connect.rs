@@ -96,10 +96,12 @@ pub(super) const BEGIN: &str =
 /// Without it, one of two programs that start at once would fail. The number is arbitrary.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
 
+/// Longer than `deadlock_timeout` (a second by default): then a session that waits cancels an automatic vacuum.
+const LOCK_BRIEFLY: &str = "SET LOCAL lock_timeout = '1500ms'";
 /// How long a migration tries to get its locks.
-const LOCKED: Duration = Duration::from_secs(10);
-/// In it the deliveries that waited are stored.
-const PAUSE: Duration = Duration::from_millis(500);
+const MIGRATION_DEADLINE: Duration = Duration::from_secs(10);
+/// Between two tries, so that waiting deliveries are stored.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl PostgresConfig {
     /// In the database at this URL, in the schema `twenty_webhook`.
@@ -195,6 +197,7 @@ impl PostgresConfig {
                 ("{bytes}", "BYTEA"),
                 ("{another_key}", "sha256(key || int8send(seq))"),
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
+                ("{lane_is_locked}", &format!("pg_advisory_xact_lock(p.number # {salt}) IS NOT NULL")),
                 ("{any}", "= ANY(ARRAY("),
                 ("{end}", "))"),
                 ("{ids}", "= ANY($1)"),
@@ -242,7 +245,9 @@ impl PostgresConfig {
         let began = Instant::now();
         loop {
             match self.try_migrate(store).await {
-                Err(error) if is_lock_timeout(&error) && began.elapsed() < LOCKED => sleep(PAUSE).await,
+                Err(error) if is_lock_timeout(&error) && began.elapsed() < MIGRATION_DEADLINE => {
+                    sleep(RETRY_PAUSE).await
+                }
                 migrated => return migrated,
             }
         }
@@ -254,7 +259,7 @@ impl PostgresConfig {
         if self.version(store, &mut tx).await? >= SCHEMA.len() {
             return tx.rollback().await;
         }
-        store.dialect.query("SET LOCAL lock_timeout = '500ms'").execute(&mut *tx).await?;
+        store.dialect.query(LOCK_BRIEFLY).execute(&mut *tx).await?;
         store.dialect.query(ONE_AT_A_TIME).execute(&mut *tx).await?;
         let version = self.version(store, &mut tx).await?;
         if version == 0 {

@@ -140,6 +140,7 @@ impl SqliteConfig {
                 ("{bytes}", "BLOB"),
                 ("{another_key}", "randomblob(32)"),
                 ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
+                ("{lane_is_locked}", "TRUE"),
                 ("{any}", "IN ("),
                 ("{end}", ")"),
                 ("{ids}", "IN (SELECT value FROM json_each($1))"),

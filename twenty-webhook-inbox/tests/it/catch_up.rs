@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use twenty_webhook_inbox::{
-    CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, HandlerError, IdCounts, Inbox, InboxError, JobFilter,
-    KnownRecord, MissingRecord, State, Store, WebhookEvent,
+    CatchUpCommit, CatchUpScope, CatchUpStore, Claim, Completion, FoundRecord, HandlerError, IdCounts, Inbox,
+    InboxError, JobFilter, KnownRecord, MissingRecord, Outcome, State, Store, WebhookEvent,
 };
 
 use crate::support::{Place, Running, changed, until};
@@ -267,6 +267,40 @@ async fn on_postgres_a_state_that_both_store_in_the_same_instant_is_handled_once
     }
     records.sort();
     assert_eq!(records, ["1", "2"]);
+}
+
+/// A worker would see the wrong `destroyed` as the newer state, and skip the delivery as stale.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_no_job_of_a_record_is_claimed_while_its_destroyed_is_disproved() {
+    let Some(server) = crate::postgres::Server::start() else { return };
+    let inbox = twenty_webhook_inbox::PostgresConfig::new(&server.url()).unwrap().open().await.unwrap();
+    let (store, hour) = (inbox.database(), Duration::from_hours(1));
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    let events = vec![caught_up("destroyed", "1", 5)];
+    inbox.commit(CatchUpCommit { events, gone: vec!["1".to_owned()], ..commit(1) }).await.unwrap();
+    let destroyed = store.claim(&Claim::new(1, 9, hour)).await.unwrap().jobs[0].id;
+    store.complete(&[Completion::new(destroyed, 1, Outcome::Done)]).await.unwrap();
+    inbox.store(&changed("person.updated", "1", Some(5))).await.unwrap();
+
+    let mut other = server.connect().await;
+    let lock = "BEGIN; SELECT 1 FROM twenty_webhook.jobs WHERE action = 'destroyed' FOR UPDATE";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    let run = tokio::spawn({
+        let inbox = inbox.clone();
+        async move { inbox.commit(CatchUpCommit { found: vec![found("1", None)], ..commit(2) }).await }
+    });
+    let mut looks = server.connect().await;
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looks).await.unwrap() == 0 {
+        assert!(!run.is_finished(), "it waits for the job of the `destroyed`");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(store.claim(&Claim::new(2, 9, hour)).await.unwrap().jobs.is_empty());
+    sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+    run.await.unwrap().unwrap();
+    let jobs = store.claim(&Claim::new(3, 9, hour)).await.unwrap().jobs;
+    assert!(jobs.len() == 1 && !jobs[0].stale, "{jobs:?}");
 }
 
 /// Also if another job with the same state of its record is done.
