@@ -105,8 +105,7 @@ pub(crate) const REPAIR_DUE: [&str; 2] = [
 ];
 
 /// A lease that ends later than its own length from now. Other workers may have longer leases than this one.
-pub(crate) const REPAIR_LEASES: &str =
-    "UPDATE {jobs} SET lease_expires_at = {now} + lease_len WHERE state = 2 AND lease_expires_at > {now} + lease_len + 5000";
+pub(crate) const REPAIR_LEASES: &str = "UPDATE {jobs} SET lease_expires_at = {now} + lease_len WHERE state = 2 AND lease_expires_at > {now} + lease_len + 5000";
 
 pub(crate) const REPAIR_DONE: &str =
     "UPDATE {jobs} SET finished_at = {now} WHERE state = 3 AND finished_at > {now} + 5000";

@@ -18,7 +18,8 @@ pub(super) const CANDIDATES: &str = "SELECT {this}.seq, crashes, action, lane, s
             ORDER BY run_at, seq LIMIT 1)
     ) d JOIN {jobs} ON {this}.seq = d.seq WHERE NOT EXISTS (SELECT 1 FROM {settings} WHERE name = 'paused')";
 
-pub(super) const CLAIM: &str = "UPDATE {jobs} SET state = 2, lease_token = $2, lease_expires_at = {now} + $3, lease_len = $3
+pub(super) const CLAIM: &str =
+    "UPDATE {jobs} SET state = 2, lease_token = $2, lease_expires_at = {now} + $3, lease_len = $3
     WHERE seq IN (SELECT value FROM json_each($1)) AND state < 2 AND body IS NOT NULL
     RETURNING seq, key, tenant, body, attempts, crashes, stored_at, {stale} AS stale";
 

@@ -253,15 +253,24 @@ mod postgres {
         store.close().await;
     }
 
-    /// A process that was stopped in the middle of a transaction.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_client_that_vanishes_frees_its_locks() {
+        a_stopped_process_frees_its_locks("holder").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_vanishes_frees_its_locks_also_on_the_users_pool() {
+        a_stopped_process_frees_its_locks("holder on a pool").await;
+    }
+
+    /// It was stopped in the middle of a transaction.
+    async fn a_stopped_process_frees_its_locks(role: &str) {
         let Some(server) = Server::start() else { return };
         let mut connection = server.connect().await;
         sqlx::query("CREATE TABLE audit (number bigint)").execute(&mut connection).await.unwrap();
         let inbox = Inbox::postgres(&server.url()).await.unwrap();
         inbox.store(&crate::support::verified(r#"{"eventName":"a.created","number":1}"#.to_owned())).await.unwrap();
-        let holder = Process::start("holder", &server.url(), 0, "");
+        let holder = Process::start(role, &server.url(), 0, "");
         let held = "SELECT count(*) FROM pg_locks WHERE relation = 'audit'::regclass";
         let began = Instant::now();
         while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut connection).await.unwrap() == 0 {
