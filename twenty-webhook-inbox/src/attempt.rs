@@ -44,6 +44,8 @@ pub(crate) enum Ended {
     Completed,
     /// The lease was lost: another worker may have the job.
     Lost,
+    /// The worker stops, and the handler has not ended: the lease runs out, so that the job is not handled twice at once before.
+    StillRunning,
 }
 
 impl Attempts {
@@ -101,6 +103,9 @@ impl Attempts {
                 tracing::warn!(error = %escaped(error), ?wait, "failed: it will be tried again");
             }
             Ended::Lost => tracing::warn!("the lease was lost: another worker may handle it"),
+            Ended::StillRunning => {
+                tracing::error!("the handler blocks its thread, and cannot be cancelled: its lease runs out");
+            }
         }
         ended
     }
@@ -134,6 +139,9 @@ impl Attempts {
         // Wait until it has ended: the job must not run twice at once.
         if let Ok(ended) = timeout(cancel, &mut handling).await {
             return self.ended(ended, attempt, Some(stopped));
+        }
+        if let Stopped::CutOff = stopped {
+            return Ended::StillRunning;
         }
         tracing::error!(parent: span, "the handler blocks its thread, and cannot be cancelled: it may run twice at once");
         self.stopped(&stopped, attempt)

@@ -127,7 +127,7 @@ impl<S: Store> Fetcher<S> {
                     // The completer outlives the handlers.
                     let _ = endings.send(Ending { completions, uncompleted });
                 }
-                Ended::Completed | Ended::Lost => {
+                Ended::Completed | Ended::Lost | Ended::StillRunning => {
                     for id in ids {
                         leases.remove(id, token);
                     }

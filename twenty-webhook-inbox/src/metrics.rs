@@ -31,7 +31,7 @@ pub(crate) fn attempt(ended: &Ended) {
         Ended::Complete(Outcome::Retry(..)) => "retry",
         Ended::Complete(Outcome::Dead(_)) => "dead",
         Ended::Complete(Outcome::Released) => "released",
-        Ended::Lost => "lost",
+        Ended::Lost | Ended::StillRunning => "lost",
     };
     counter!("twenty_webhook_inbox_attempts_total", "outcome" => outcome).increment(1);
 }

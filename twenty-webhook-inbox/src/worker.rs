@@ -30,7 +30,8 @@ use crate::{Backoff, Inbox, JobId, Store, maintenance};
 /// | is under way when its process is killed | another worker, or the next process, takes the job [soon](Self::recover_after) |
 /// | is under way while its worker is [that long](Self::recover_after) cut off from the database | it is cancelled, because another worker may take the job; the attempt does not count |
 /// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is released, and the attempt does not count |
-/// | blocks its thread (no `.await`) beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
+/// | blocks its thread (no `.await`) beyond the grace | it cannot be cancelled, and goes on as long as its process: the job is not released, and another worker takes it once its [lease](Self::recover_after) has run out, as after a crash |
+/// | blocks its thread beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
 ///
 /// # Order
 ///

@@ -11,7 +11,7 @@ use twenty_webhook_inbox::{
     JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store, WebhookEvent, Worker,
 };
 
-use crate::support::{Log, Running, Seen, event, large, ok, until, verified};
+use crate::support::{Log, Running, Seen, changed, event, large, ok, until, verified};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -627,6 +627,41 @@ fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
     });
     let text = log.text();
     assert!(text.contains("ERROR") && text.contains("cannot be cancelled: it may run twice at once"), "{text}");
+}
+
+/// It goes on after the grace. The next process must handle neither this job at the same time nor the next one of its record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_job_whose_handler_blocks_is_not_released_when_the_worker_stops() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    for second in [1, 2] {
+        inbox.store(&changed("person.updated", "a", Some(second))).await.unwrap();
+    }
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = Arc::new(Mutex::new(blocked));
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |_: WebhookEvent| {
+        let _ = begun.send(());
+        let blocked = blocked.clone();
+        async move {
+            let _ = blocked.lock().unwrap().recv_timeout(Duration::from_mins(1));
+            ok()
+        }
+    };
+    let running = Running::start(quick(inbox.worker("test", handler)).grace(Duration::ZERO));
+    has_begun.recv().await.unwrap();
+    running.stop().await;
+    let claimed = store.claim(&Claim::new(1, 8, Duration::from_mins(1))).await.unwrap().jobs;
+    assert!(claimed.is_empty(), "{claimed:?}");
+    {
+        let mut table = store.table.lock().unwrap();
+        assert_eq!(table.rows[0].info.state, State::Running);
+        let (token, _) = table.rows[0].lease.unwrap();
+        table.rows[0].lease = Some((token, Instant::now()));
+    }
+    drop(release);
+    while store.recover(Duration::ZERO, 5).await.unwrap().jobs == 0 {}
+    assert_eq!(store.claim(&Claim::new(1, 8, Duration::from_mins(1))).await.unwrap().jobs.len(), 1, "as after a crash");
 }
 
 /// Another worker, which is not cut off, may take its jobs.
