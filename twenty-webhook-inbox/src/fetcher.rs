@@ -7,8 +7,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub(crate) use crate::answer::answer;
 use crate::attempt::{Attempts, Ended};
-use crate::completer::{ANSWER, Ending};
+use crate::completer::Ending;
 use crate::lateness::Time;
 use crate::slots::{Slot, Slots};
 use crate::{Claim, Claimed, ClaimedJob, Completion, Crashed, InboxError, Store};
@@ -158,8 +159,4 @@ impl Drop for Crashing {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-pub(crate) async fn answer<T>(call: impl Future<Output = Result<T, InboxError>>) -> Result<T, InboxError> {
-    timeout(ANSWER, call).await.unwrap_or(Err(InboxError::Deadline(ANSWER)))
 }

@@ -232,6 +232,16 @@ where
     })
 }
 
+/// The jobs in these rows.
+pub(crate) fn ids<'r, R>(rows: &'r [R]) -> Result<Vec<crate::JobId>, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    rows.iter().map(|row| row.try_get("seq").map(crate::JobId::new)).collect()
+}
+
 /// The jobs in these rows that others wait for.
 pub(crate) fn followed<'r, R>(rows: &'r [R]) -> Result<Vec<i64>, sqlx::Error>
 where

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::attempt::Attempts;
-use crate::completer::{OnDead, complete, report_crashed};
+use crate::completer::{Completer, OnDead, report_crashed};
 use crate::config::{LONGEST, WorkerConfig};
 use crate::fetcher::Fetcher;
 use crate::handler::ErasedHandler;
@@ -216,7 +216,9 @@ impl<S: Store> Worker<S> {
         let mut reports = JoinSet::new();
         reports.spawn(report_crashed(self.on_dead.clone(), dead));
         let mut completer = JoinSet::new();
-        completer.spawn(complete(store.clone(), leases.clone(), self.on_dead, Arc::clone(&self.inbox.wake), ended));
+        let wake = Arc::clone(&self.inbox.wake);
+        let completes = Completer { store: store.clone(), leases: leases.clone(), on_dead: self.on_dead, wake };
+        completer.spawn(completes.run(ended));
         let attempts = Attempts {
             handler: self.handler,
             config: Arc::new(self.config),

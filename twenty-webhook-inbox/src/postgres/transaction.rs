@@ -66,8 +66,8 @@ impl Inbox<PostgresStore> {
                     return Err(InboxError::database(why).into());
                 }
                 let mut tx = handler(event, job, tx).await.map_err(Into::into)?;
-                let (still_held, _) = store.complete_in(&mut tx, &completions).await?;
-                if still_held < completions.len() as u64 {
+                let completed = store.complete_in(&mut tx, &completions).await?;
+                if completed.jobs.len() < completions.len() {
                     return Err(LeaseLost.into());
                 }
                 tx.commit().await?;

@@ -29,8 +29,8 @@ use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
-    State, Store,
+    Change, Claim, Claimed, Completed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob,
+    Recovered, State, Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
@@ -119,10 +119,9 @@ impl Store for SqliteStore {
         self.transaction(|this, mut tx| async move { Ok((this.run_claim(&mut tx, &claim).await?, tx)) }).await
     }
 
-    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+    async fn complete(&self, completions: &[Completion]) -> Result<Completed, InboxError> {
         let completions = completions.to_vec();
-        self.transaction(|this, mut tx| async move { Ok((this.run_complete(&mut tx, &completions).await?.1, tx)) })
-            .await
+        self.transaction(|this, mut tx| async move { Ok((this.run_complete(&mut tx, &completions).await?, tx)) }).await
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {

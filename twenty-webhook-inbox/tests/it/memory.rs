@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
-    Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completion, Counts, Crashed, Inbox, InboxError, JobFilter,
-    JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store, WebhookEvent, Worker,
+    Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completed, Completion, Counts, Crashed, HandlerError, Inbox,
+    InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store,
+    WebhookEvent, Worker,
 };
 
 use crate::support::{Log, Running, Seen, changed, event, large, ok, until, verified};
@@ -39,6 +40,8 @@ struct Table {
     groups: Vec<usize>,
     /// The key of a job whose group is refused.
     refused: Option<ReplayKey>,
+    /// Jobs that cannot be completed. No other can be completed with an error that is not ASCII.
+    refused_completions: Vec<JobId>,
     paused: bool,
 }
 
@@ -208,12 +211,23 @@ impl Store for Memory {
         claimed
     }
 
-    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+    async fn complete(&self, completions: &[Completion]) -> Result<Completed, InboxError> {
         assert!(!self.panics.load(Ordering::SeqCst), "in the store");
         self.with(|table| {
+            let is_refused = |Completion { id, outcome, .. }: &Completion| {
+                let (Outcome::Retry(_, error) | Outcome::Dead(error)) = outcome else {
+                    return table.refused_completions.contains(id);
+                };
+                !error.is_ascii() || table.refused_completions.contains(id)
+            };
+            if completions.iter().any(is_refused) {
+                return Err(InboxError::database("one of them is refused"));
+            }
+            let mut completed = Completed { jobs: Vec::new(), woke_others: true };
             for Completion { id, token, outcome, .. } in completions {
                 let held = |row: &&mut Row| row.info.id == *id && row.lease.is_some_and(|(held, _)| held == *token);
                 let Some(row) = table.rows.iter_mut().find(held) else { continue };
+                completed.jobs.push(*id);
                 if let Outcome::Released = outcome {
                     row.free();
                     continue;
@@ -229,8 +243,8 @@ impl Store for Memory {
                     _ => row.info.state = State::Done,
                 }
             }
-            true
-        })
+            Ok(completed)
+        })?
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
@@ -781,6 +795,37 @@ async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
     first.stop().await;
     second.stop().await;
     assert!(calls.try_recv().is_err(), "the second one is another worker's");
+}
+
+/// One whose error the database cannot store, and one that it refuses for another reason until something is repaired.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_completion_that_is_refused_holds_up_no_other() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    for number in 1..=10 {
+        inbox.store(&event(if number == 3 { "company.created" } else { "person.created" }, number)).await.unwrap();
+    }
+    store.table.lock().unwrap().refused_completions.push(JobId::new(7));
+    let handler = |event: WebhookEvent| async move {
+        if event.object() == "person" { Ok(()) } else { Err(HandlerError::permanent("größer")) }
+    };
+    let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
+    let worker = quick(inbox.worker("test", handler)).concurrency(5);
+    let worker = worker.on_dead(move |job, error: &str| alert.send((job, error.to_owned())).unwrap());
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 8 && counts.dead == 1).await;
+    for number in 11..=30 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    until(&inbox, |counts| counts.done == 28).await;
+    let job = inbox.job(JobId::new(3)).await.unwrap().unwrap().0;
+    assert!(job.last_error.as_ref().unwrap().contains("refuses the text of the error"), "{job:?}");
+    assert_eq!(alerts.recv().await.unwrap(), (JobId::new(3), "größer".to_owned()));
+    store.table.lock().unwrap().refused_completions.clear();
+    until(&inbox, |counts| counts.done == 29).await;
+    running.stop().await;
+    let rows = &store.table.lock().unwrap().rows;
+    assert!(rows.iter().all(|row| (row.info.attempts, row.info.crashes) == (1, 0)), "each is handled once");
 }
 
 /// If it went on, handlers would be called again and again.

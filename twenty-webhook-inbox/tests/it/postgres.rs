@@ -282,6 +282,22 @@ async fn stopped_and_started() {
     assert_eq!(inbox.counts().await.unwrap().done, stored.len() as u64);
 }
 
+/// It could not store most of Twenty's texts, and no error of a handler that mentions one.
+#[tokio::test]
+async fn a_database_in_another_encoding_is_refused() {
+    let Some(server) = shared() else { return };
+    let name = new_schema();
+    let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut server.connect().await).await.unwrap();
+    let config = PostgresConfig::new(&server.database(&name)).unwrap();
+    for opened in
+        [config.clone().open().await, config.clone().transaction_pooling().open().await, config.open_existing().await]
+    {
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains("LATIN1") && error.contains("UTF8"), "{error}");
+    }
+}
+
 /// Also if it is turned off later.
 #[tokio::test]
 async fn a_commit_waits_for_the_disk() {
