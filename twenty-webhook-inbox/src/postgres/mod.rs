@@ -6,7 +6,7 @@ mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -151,8 +151,12 @@ impl Store for PostgresStore {
     }
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
+        let began = Instant::now();
         let recover = async {
             let mut tx = self.begin().await?;
+            // It may have waited for the server, as long as every heartbeat did. What it waits from here on does not count: `now()` is the
+            // time of `BEGIN`.
+            let late = late.saturating_add(began.elapsed());
             let rows = self
                 .dialect
                 .query(sql::RECOVER)

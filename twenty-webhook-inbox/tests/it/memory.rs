@@ -26,6 +26,10 @@ pub(crate) struct Memory {
     late_claims: Arc<Mutex<Duration>>,
     /// How late the answer to the next renewal is.
     late_renewal: Arc<Mutex<Duration>>,
+    /// How late the answer to each recovery is.
+    late_recoveries: Arc<Mutex<Duration>>,
+    /// The answer to the next completion is lost.
+    loses_answer: Arc<AtomicBool>,
     /// Completions and renewals panic.
     panics: Arc<AtomicBool>,
 }
@@ -245,6 +249,10 @@ impl Store for Memory {
             }
             Ok(completed)
         })?
+        .and_then(|completed| match self.loses_answer.swap(false, Ordering::SeqCst) {
+            true => Err(InboxError::database("the answer is lost")),
+            false => Ok(completed),
+        })
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {
@@ -281,7 +289,7 @@ impl Store for Memory {
     }
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
-        self.with(|table| {
+        let recovered = self.with(|table| {
             let mut recovered = Recovered::default();
             let gone = |row: &&mut Row| row.lease.is_some_and(|(_, expires_at)| expires_at + late < Instant::now());
             for row in table.rows.iter_mut().filter(gone) {
@@ -294,7 +302,12 @@ impl Store for Memory {
                 }
             }
             recovered
-        })
+        });
+        let late = *self.late_recoveries.lock().unwrap();
+        if !late.is_zero() {
+            sleep(late).await;
+        }
+        recovered
     }
 
     async fn maintain(&self, maintenance: &Maintenance) -> Result<bool, InboxError> {
@@ -826,6 +839,57 @@ async fn a_completion_that_is_refused_holds_up_no_other() {
     running.stop().await;
     let rows = &store.table.lock().unwrap().rows;
     assert!(rows.iter().all(|row| (row.info.attempts, row.info.crashes) == (1, 0)), "each is handled once");
+}
+
+/// Not if the lease was lost meanwhile; and also if the answer of the database was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_is_of_a_job_that_is_a_dead_letter() {
+    for (is_lease_lost, is_answer_lost) in [(false, false), (true, false), (false, true), (true, true)] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        store.loses_answer.store(is_answer_lost, Ordering::SeqCst);
+        let handler = {
+            let store = store.clone();
+            move |_: WebhookEvent| {
+                let mut table = store.table.lock().unwrap();
+                let (token, expires_at) = table.rows[0].lease.unwrap();
+                if is_lease_lost {
+                    table.rows[0].lease = Some((token ^ 1, expires_at));
+                }
+                async { Err(HandlerError::permanent("no")) }
+            }
+        };
+        let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
+        let worker =
+            inbox.worker("test", handler).on_dead(move |job, error: &str| alert.send((job, error.to_owned())).unwrap());
+        let running = Running::start(worker);
+        until(&inbox, |counts| counts.pending == 0).await;
+        sleep(Duration::from_millis(500)).await;
+        running.stop().await;
+        let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
+        assert_eq!(dead.is_empty(), is_lease_lost);
+        let alerted = std::iter::from_fn(|| alerts.try_recv().ok()).collect::<Vec<_>>();
+        let expected: &[_] = if is_lease_lost { &[] } else { &[(JobId::new(1), "no".to_owned())] };
+        assert_eq!(alerted, expected, "{is_lease_lost} {is_answer_lost}");
+    }
+}
+
+/// The heartbeat does not wait for it any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_answer_of_a_recovery_is_an_alert_all_the_same() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    assert_eq!(store.claim(&Claim::new(7, 1, Duration::ZERO)).await.unwrap().jobs.len(), 1);
+    *store.late_recoveries.lock().unwrap() = Duration::from_millis(1_500);
+    let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
+    let worker = worker.max_crashes(1).on_dead(move |job, _| alert.send(job).unwrap());
+    let running = Running::start(worker);
+    let alerted = tokio::time::timeout(Duration::from_secs(10), alerts.recv()).await;
+    assert_eq!(alerted.expect("the alert is called"), Some(JobId::new(1)));
+    running.stop().await;
 }
 
 /// If it went on, handlers would be called again and again.
