@@ -145,7 +145,8 @@ impl<S: Store> Worker<S> {
     /// fields that any of them changed. In Twenty's UI each edited field is one event. It needs order, so it undoes
     /// [`unordered`](Self::unordered).
     ///
-    /// A call is at most ten times `quiet` late, and never merges events across one of another action. [`Job::merged`](crate::Job::merged)
+    /// A call is at most ten times `quiet` late. It never merges events across one of another action, or while a batch with the record in it
+    /// is open. [`Job::merged`](crate::Job::merged)
     /// lists the others; they end as the call does. The merged body is not what Twenty signed, so its
     /// [`delivery_id`](twenty_webhook_core::WebhookEvent::delivery_id) is new: use [`Job::key`](crate::Job::key).
     pub fn coalesce(mut self, quiet: Duration) -> Self {
