@@ -59,8 +59,8 @@ impl<S: Store> Inbox<S> {
     /// Sets how long [`store`](Self::store) may take before it returns an error. The default is 3 seconds, because Twenty gives up after 5
     /// (read in its source).
     ///
-    /// A commit that fails is repeated for half of this time. Then each of its deliveries is tried once alone. An attempt that hangs is
-    /// given up after two thirds of this time.
+    /// A commit that fails is repeated for half of this time. Then each of its deliveries is tried once alone, for its part of the
+    /// time that is left. An attempt that hangs is given up after two thirds of this time.
     ///
     /// # Panics
     /// If it is called outside a tokio runtime.

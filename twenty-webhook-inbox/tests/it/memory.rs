@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     hangs: Arc<AtomicBool>,
     /// How many pushes never return.
     hanging_pushes: Arc<AtomicUsize>,
+    /// How long a push takes.
+    late_pushes: Arc<Mutex<Duration>>,
     /// How late the answer to each claim is.
     late_claims: Arc<Mutex<Duration>>,
     /// How late the answer to the next renewal is.
@@ -44,6 +46,8 @@ struct Table {
     groups: Vec<usize>,
     /// The key of a job whose group is refused.
     refused: Option<ReplayKey>,
+    /// The key of a job whose group is never answered.
+    hanging: Option<ReplayKey>,
     /// Jobs that cannot be completed. No other can be completed with an error that is not ASCII.
     refused_completions: Vec<JobId>,
     paused: bool,
@@ -115,6 +119,14 @@ impl Store for Memory {
         let one_less = |left: usize| left.checked_sub(1);
         if self.hanging_pushes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
             std::future::pending::<()>().await;
+        }
+        let hanging = self.table.lock().unwrap().hanging;
+        if jobs.iter().any(|job| Some(job.key()) == hanging) {
+            std::future::pending::<()>().await;
+        }
+        let late = *self.late_pushes.lock().unwrap();
+        if !late.is_zero() {
+            sleep(late).await;
         }
         self.with(|table| {
             table.groups.push(jobs.iter().map(|job| job.body().len()).sum());
@@ -556,6 +568,46 @@ async fn one_that_is_refused_costs_no_other() {
         assert_eq!(stored.is_err(), number == 20, "{number}: {stored:?}");
     }
     assert_eq!(inbox.counts().await.unwrap().pending, 39);
+}
+
+/// A delivery for which the database never answers costs those behind it no more than a part of their time.
+#[tokio::test(start_paused = true)]
+async fn one_that_hangs_costs_no_other() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    let events: Vec<_> = (0..40).map(|number| event("person.created", number)).collect();
+    store.table.lock().unwrap().hanging = Some(events[20].delivery().unwrap().replay_key());
+    let stored = futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await;
+    for (number, stored) in stored.iter().enumerate() {
+        assert_eq!(stored.is_err(), number == 20, "{number}: {stored:?}");
+    }
+}
+
+/// While commits are slow, some do not even get into the queue.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_waits_in_vain_for_the_queue_is_noted_as_a_loss() {
+    let store = Memory::default();
+    *store.late_pushes.lock().unwrap() = Duration::from_millis(1_900);
+    let inbox = Inbox::on(store.clone());
+    let events: Vec<_> = (0..1_000).map(|number| event("person.created", number)).collect();
+    let stored = futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await;
+    let in_time = stored.iter().filter(|stored| stored.is_ok()).count() as u64;
+    sleep(Duration::from_secs(10)).await;
+    let pending = inbox.counts().await.unwrap().pending;
+    assert!(in_time > 0 && pending > in_time && pending < 1_000, "{in_time} in time, {pending} stored");
+    assert!(store.table.lock().unwrap().losses > 1, "one of them is of the time before the first delivery");
+}
+
+/// Twenty does not send it again.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_whose_caller_has_left_is_stored() {
+    let store = Memory::default();
+    *store.late_pushes.lock().unwrap() = Duration::from_secs(1);
+    let inbox = Inbox::on(store.clone());
+    let event = event("person.created", 1);
+    assert!(tokio::time::timeout(Duration::from_millis(1), inbox.store(&event)).await.is_err());
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(inbox.counts().await.unwrap().pending, 1);
 }
 
 #[tokio::test(start_paused = true)]
