@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge, histogram};
 use tokio::time::sleep;
 
+use crate::answer::answer;
 use crate::attempt::Ended;
 use crate::{Inbox, Outcome, State, Store};
 
@@ -44,7 +45,7 @@ pub(crate) fn dead() {
 /// Sets the gauges for as long as a worker runs.
 pub(crate) async fn gauges<S: Store>(inbox: Inbox<S>) {
     loop {
-        match inbox.counts().await {
+        match answer(inbox.counts()).await {
             Ok(counts) => {
                 for state in State::ALL {
                     #[expect(clippy::cast_precision_loss, reason = "a gauge")]

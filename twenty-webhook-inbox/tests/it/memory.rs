@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     hangs: Arc<AtomicBool>,
     /// How many pushes never return.
     hanging_pushes: Arc<AtomicUsize>,
+    /// How many counts never return.
+    pub(crate) hanging_counts: Arc<AtomicUsize>,
     /// How long a push takes.
     late_pushes: Arc<Mutex<Duration>>,
     /// How late the answer to each claim is.
@@ -342,6 +344,10 @@ impl Store for Memory {
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.hanging_counts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            std::future::pending::<()>().await;
+        }
         self.with(|table| {
             let mut counts = Counts::default();
             for row in &table.rows {
