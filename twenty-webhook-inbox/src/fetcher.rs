@@ -38,8 +38,13 @@ impl<S: Store> Fetcher<S> {
                 () = &mut stop => return,
                 slots = self.slots.free(is_busy) => slots,
             };
-            // Never drop a claim half-way: no worker would run the jobs that it got.
-            let next = self.claim(slots).await.unwrap_or_else(|error| {
+            // A claim that is dropped half-way is one of the `lost`: what it got is released.
+            let next = tokio::select! {
+                biased;
+                () = &mut stop => return,
+                next = self.claim(slots) => next,
+            };
+            let next = next.unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot claim jobs");
                 Next::Later
             });

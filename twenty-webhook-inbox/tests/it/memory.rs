@@ -819,6 +819,21 @@ async fn what_a_late_claim_got_is_renewed_or_released() {
     }
 }
 
+/// The database hangs. What the claim got is released, and the grace does not begin later.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_does_not_wait_for_a_claim() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    *store.late_claims.lock().unwrap() = Duration::from_secs(20);
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.running == 1).await;
+    let began = Instant::now();
+    running.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(inbox.counts().await.unwrap().pending, 1);
+}
+
 /// It waited until a job that runs alone had ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
