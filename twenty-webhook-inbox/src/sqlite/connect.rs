@@ -26,6 +26,9 @@ impl Inbox<SqliteStore> {
     /// [`run_in_transaction`](Self::run_in_transaction). It uses the pool's options, and separate connections, so a busy pool delays no
     /// delivery. Its tables are called `twenty_webhook_…`.
     ///
+    /// The file has the permissions that it has: a new one is usually readable for every user of the machine, and so are the payloads. Start the
+    /// program with the umask 077, or create an empty file with the mode 0600 before the pool opens it.
+    ///
     /// # Errors
     /// If it cannot be written to, is in memory only, or stays locked.
     pub async fn on_sqlite_pool(pool: &SqlitePool) -> Result<Self, InboxError> {

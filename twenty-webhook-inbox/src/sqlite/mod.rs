@@ -36,8 +36,8 @@ use crate::{
 /// Jobs in one SQLite file, for an inbox on one machine.
 ///
 /// A commit is on disk when it returns: write-ahead log, `synchronous = FULL`. Any number of processes on one machine may share the
-/// file; it must not be on a network file system, where SQLite's locks do not hold. The file is made readable and writable for its owner
-/// only.
+/// file; it must not be on a network file system, where SQLite's locks do not hold. A file that the inbox creates is readable and
+/// writable for its owner only. One that a [pool](crate::Inbox::on_sqlite_pool) of yours creates has the permissions that your umask leaves.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     /// One connection: SQLite has one writer at a time, and queuing for a connection is fairer and faster than its busy loop.

@@ -19,6 +19,23 @@ async fn the_file_is_its_owners() {
     }
 }
 
+/// As the docs advise for a pool of the user.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_created_first_keeps_its_mode_under_a_pool() {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let place = Place::new();
+    std::fs::File::options().write(true).create_new(true).mode(0o600).open(place.path()).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let inbox = Inbox::on_sqlite_pool(&pool).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    for file in std::fs::read_dir(place.dir.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
 #[tokio::test]
 async fn an_operator_opens_what_is_there_and_makes_nothing() {
     let place = Place::new();
