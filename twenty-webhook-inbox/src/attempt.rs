@@ -48,6 +48,19 @@ pub(crate) enum Ended {
     StillRunning,
 }
 
+#[cfg(feature = "metrics")]
+impl Ended {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Complete(Outcome::Done) | Self::Completed => "done",
+            Self::Complete(Outcome::Retry(..)) => "retry",
+            Self::Complete(Outcome::Dead(_)) => "dead",
+            Self::Complete(Outcome::Released) => "released",
+            Self::Lost | Self::StillRunning => "lost",
+        }
+    }
+}
+
 impl Attempts {
     pub(crate) async fn run(self, claimed: ClaimedJob, token: i64) -> (Vec<JobId>, Ended) {
         let ids: Vec<_> = claimed.merged.iter().map(|job| job.id).chain([claimed.id]).collect();
@@ -91,7 +104,7 @@ impl Attempts {
         let ended = if matches!(ended, Ended::Completed) { ended } else { self.unless_lost(ended, ids, token) };
         let _entered = span.enter();
         #[cfg(feature = "metrics")]
-        crate::metrics::attempt(&ended);
+        crate::metrics::attempt(ended.label());
         match &ended {
             Ended::Complete(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
             Ended::Complete(Outcome::Done) | Ended::Completed => tracing::debug!("handled"),

@@ -37,7 +37,7 @@ impl OnDead {
 pub(crate) async fn report_crashed(on_dead: OnDead, mut dead: mpsc::UnboundedReceiver<(JobId, String)>) {
     while let Some((job, error)) = dead.recv().await {
         #[cfg(feature = "metrics")]
-        crate::metrics::dead();
+        crate::metrics::attempt("dead");
         tracing::error!(%job, %error, "failed for good: a dead letter");
         on_dead.call(job, &error);
     }

@@ -106,6 +106,7 @@ mod job_id;
 mod job_info;
 mod lateness;
 mod leases;
+mod longest;
 mod maintenance;
 #[cfg(feature = "metrics")]
 mod metrics;

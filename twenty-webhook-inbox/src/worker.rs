@@ -10,13 +10,24 @@ use tokio::time::{sleep, timeout};
 
 use crate::attempt::Attempts;
 use crate::completer::{Completer, OnDead, report_crashed};
-use crate::config::{LONGEST, WorkerConfig};
+use crate::config::WorkerConfig;
 use crate::fetcher::Fetcher;
-use crate::handler::ErasedHandler;
+use crate::handler::{ErasedHandler, erase};
 use crate::heartbeat::Heartbeat;
 use crate::leases::Leases;
+use crate::longest::LONGEST;
 use crate::slots::Slots;
-use crate::{Backoff, Inbox, JobId, Store, maintenance};
+use crate::{Backoff, Handler, Inbox, JobId, Store, maintenance};
+
+impl<S: Store> Inbox<S> {
+    /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what happens when it does not, and
+    /// [`Handler`] for what a handler may be.
+    ///
+    /// `name` is for logs. Any number of workers, in any number of processes, share the work, also under different names.
+    pub fn worker<A>(&self, name: impl Into<String>, handler: impl Handler<A>) -> Worker<S> {
+        Worker::new(self.clone(), name.into(), erase(handler))
+    }
+}
 
 /// Handles stored events. [`Inbox::worker`] makes one.
 ///
@@ -213,13 +224,13 @@ impl<S: Store> Worker<S> {
         let mut background = JoinSet::new();
         background.spawn(maintenance::run(self.inbox.clone(), self.config.heartbeat()));
         #[cfg(feature = "metrics")]
-        background.spawn(crate::metrics::gauges(self.inbox.clone()));
+        background.spawn(crate::metrics::gauges(store.clone()));
         let mut reports = JoinSet::new();
         reports.spawn(report_crashed(self.on_dead.clone(), dead));
         let mut completer = JoinSet::new();
         let wake = Arc::clone(&self.inbox.wake);
-        let completes = Completer { store: store.clone(), leases: leases.clone(), on_dead: self.on_dead, wake };
-        completer.spawn(completes.run(ended));
+        let run = Completer { store: store.clone(), leases: leases.clone(), on_dead: self.on_dead, wake }.run(ended);
+        completer.spawn(run);
         let attempts = Attempts {
             handler: self.handler,
             config: Arc::new(self.config),

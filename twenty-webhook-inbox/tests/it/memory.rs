@@ -263,9 +263,9 @@ impl Store for Memory {
             }
             Ok(completed)
         })?
-        .and_then(|completed| match self.loses_answer.swap(false, Ordering::SeqCst) {
-            true => Err(InboxError::database("the answer is lost")),
-            false => Ok(completed),
+        .and_then(|completed| {
+            let is_lost = self.loses_answer.swap(false, Ordering::SeqCst);
+            if is_lost { Err(InboxError::database("the answer is lost")) } else { Ok(completed) }
         })
     }
 
