@@ -283,6 +283,7 @@ async fn migrate(store: &SqliteStore) -> Result<(), sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Store as _;
 
     #[tokio::test]
     async fn every_connection_writes_ahead_and_syncs_each_commit() {
@@ -297,6 +298,21 @@ mod tests {
         }
     }
 
+    /// A heartbeat goes on while all other connections are busy.
+    #[tokio::test]
+    async fn a_heartbeat_has_its_own_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap();
+        let heartbeat = inbox.store.reconnect().await.unwrap();
+        let (write, read) = (&inbox.store.write, &inbox.store.read);
+        let _busy = (write.acquire().await.unwrap(), read.acquire().await.unwrap(), read.acquire().await.unwrap());
+        let beat = async {
+            heartbeat.renew(&[], Duration::from_secs(1)).await.unwrap();
+            heartbeat.recover(Duration::ZERO, 5).await.unwrap();
+        };
+        tokio::time::timeout(BUSY / 2, beat).await.unwrap();
+    }
+
     #[test]
     fn the_key_of_an_encrypted_file_is_not_in_debug() {
         let options = SqliteConnectOptions::new().pragma("key", "canary");
@@ -305,12 +321,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn weaker_options_are_an_error() {
+    async fn weaker_options_are_replaced_or_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new().filename(dir.path().join("app.db")).create_if_missing(true);
-        let pool = SqlitePool::connect_with(options.pragma("journal_mode", "MEMORY")).await.unwrap();
+        let pool = SqlitePool::connect_with(options.clone().pragma("journal_mode", "MEMORY")).await.unwrap();
         let inbox = Inbox::on_sqlite_pool(&pool).await.unwrap();
         inbox.health().await.unwrap();
+        // By its other name, which runs after the inbox's own.
+        let pool = SqlitePool::connect_with(options.pragma("main.synchronous", "OFF")).await.unwrap();
+        let error = Inbox::on_sqlite_pool(&pool).await.unwrap_err().to_string();
+        assert!(error.contains("a commit would not be on disk"), "{error}");
         let memory = SqlitePool::connect("sqlite::memory:").await.unwrap();
         assert!(Inbox::on_sqlite_pool(&memory).await.is_err());
     }

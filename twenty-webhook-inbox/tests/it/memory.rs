@@ -50,6 +50,8 @@ struct Table {
     refused: Option<ReplayKey>,
     /// The key of a job whose group is never answered.
     hanging: Option<ReplayKey>,
+    /// How late each recovery said that its worker was.
+    recoveries: Vec<Duration>,
     /// Jobs that cannot be completed. No other can be completed with an error that is not ASCII.
     refused_completions: Vec<JobId>,
     paused: bool,
@@ -304,6 +306,7 @@ impl Store for Memory {
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
         let recovered = self.with(|table| {
+            table.recoveries.push(late);
             let mut recovered = Recovered::default();
             let gone = |row: &&mut Row| row.lease.is_some_and(|(_, expires_at)| expires_at + late < Instant::now());
             for row in table.rows.iter_mut().filter(gone) {
@@ -832,6 +835,33 @@ async fn a_worker_that_stops_does_not_wait_for_a_claim() {
     running.stop().await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert_eq!(inbox.counts().await.unwrap().pending, 1);
+}
+
+/// It cannot know how long the others were kept from their heartbeats, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_late_itself_waits_longer_for_the_others() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    let began = Instant::now();
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
+    let running = Running::start(worker);
+    let recoveries = || store.table.lock().unwrap().recoveries.clone();
+    let next = async |len: usize| {
+        while recoveries().len() == len {
+            sleep(Duration::from_millis(10)).await;
+        }
+        recoveries()[len]
+    };
+    let in_time = next(0).await;
+    assert!(began.elapsed() > Duration::from_millis(1_900), "a new worker recovers nothing at its first heartbeat");
+    assert!(in_time < Duration::from_millis(500), "{in_time:?}");
+    store.down.store(true, Ordering::SeqCst);
+    let len = recoveries().len();
+    sleep(Duration::from_secs(4)).await;
+    store.down.store(false, Ordering::SeqCst);
+    let late = next(len).await;
+    assert!(late > Duration::from_secs(2), "{late:?}");
+    running.stop().await;
 }
 
 /// It waited until a job that runs alone had ended.

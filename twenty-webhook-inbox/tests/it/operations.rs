@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twenty_webhook_inbox::{CatchUpStore as _, Inbox, InboxError, JobFilter, SqliteConfig, WebhookEvent};
 
-use crate::support::{Place, Running, event, ok, until};
+use crate::support::{Place, Running, event, ok, skipped, until};
 
 #[cfg(unix)]
 #[tokio::test]
@@ -118,12 +118,23 @@ async fn a_backup_of_a_file_is_an_inbox() {
     until(&inbox, |counts| counts.done == 1).await;
     running.stop().await;
     inbox.store(&event("person.created", 2)).await.unwrap();
-    let copy = place.dir.path().join("copy.db");
+    let vacuumed = place.dir.path().join("vacuumed.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::query("VACUUM INTO ?").bind(copy.to_str().unwrap()).execute(&pool).await.unwrap();
+    sqlx::query("VACUUM INTO ?").bind(vacuumed.to_str().unwrap()).execute(&pool).await.unwrap();
+    is_an_inbox_with_one_job_done_and_one_pending(&vacuumed).await;
 
-    let restored = Inbox::sqlite(&copy).await.unwrap();
+    let copied = place.dir.path().join("copied.db");
+    let backup = format!(".backup '{}'", copied.display());
+    let Ok(status) = std::process::Command::new("sqlite3").arg(place.path()).arg(backup).status() else {
+        return skipped("sqlite3 is not installed");
+    };
+    assert!(status.success());
+    is_an_inbox_with_one_job_done_and_one_pending(&copied).await;
+}
+
+async fn is_an_inbox_with_one_job_done_and_one_pending(copy: &std::path::Path) {
+    let restored = Inbox::sqlite(copy).await.unwrap();
     restored.store(&event("person.created", 1)).await.unwrap();
     let counts = restored.counts().await.unwrap();
     assert_eq!((counts.pending, counts.done), (1, 1));
@@ -144,7 +155,6 @@ mod postgres {
     use super::*;
     use crate::child::Process;
     use crate::postgres::Server;
-    use crate::support::skipped;
 
     #[tokio::test]
     async fn an_older_inbox_is_brought_up_to_date() {

@@ -466,6 +466,20 @@ async fn close_ends_all_sessions_but_those_of_the_users_pool() {
     assert!(!pool.is_closed());
 }
 
+/// A heartbeat goes on while all other connections are busy or gone.
+#[tokio::test]
+async fn a_heartbeat_has_its_own_connection() {
+    let Some((_server, inbox)) = shared_server().await else { return };
+    let store = inbox.database();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let minute = Duration::from_mins(1);
+    let id = store.claim(&Claim::new(7, 1, minute)).await.unwrap().jobs[0].id;
+    let heartbeat = store.reconnect().await.unwrap();
+    store.close().await;
+    assert_eq!(heartbeat.renew(&[(id, 7)], minute).await.unwrap(), [id]);
+    heartbeat.recover(Duration::ZERO, 5).await.unwrap();
+}
+
 /// A page of catch-up, planned while the tables are empty.
 #[tokio::test]
 async fn records_that_are_found_are_compared_with_their_own_jobs() {
