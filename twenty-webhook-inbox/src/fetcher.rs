@@ -28,6 +28,9 @@ pub(crate) struct Fetcher<S> {
     pub(crate) crashed: Arc<AtomicUsize>,
 }
 
+/// How long the claim that is under way when the worker is to stop may take.
+const LAST_CLAIM: Duration = Duration::from_secs(1);
+
 impl<S: Store> Fetcher<S> {
     pub(crate) async fn run_until(&mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
@@ -38,16 +41,25 @@ impl<S: Store> Fetcher<S> {
                 () = &mut stop => return,
                 slots = self.slots.free(is_busy) => slots,
             };
-            // A claim that is dropped half-way is one of the `lost`: what it got is released.
-            let next = tokio::select! {
-                biased;
-                () = &mut stop => return,
-                next = self.claim(slots) => next,
+            let (claimed, is_stopped) = {
+                let mut claim = std::pin::pin!(self.claim(slots));
+                tokio::select! {
+                    biased;
+                    claimed = &mut claim => (claimed, false),
+                    // One that hangs is dropped. It is among the `lost` then, and what it got is released.
+                    () = &mut stop => {
+                        let claimed = timeout(LAST_CLAIM, claim).await;
+                        (claimed.unwrap_or(Err(InboxError::Deadline(LAST_CLAIM))), true)
+                    }
+                }
             };
-            let next = next.unwrap_or_else(|error| {
+            let next = claimed.unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot claim jobs");
                 Next::Later
             });
+            if is_stopped {
+                return;
+            }
             is_busy = matches!(next, Next::Now);
             while self.running.try_join_next().is_some() {}
             tokio::select! {

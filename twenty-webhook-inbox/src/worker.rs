@@ -42,7 +42,7 @@ impl<S: Store> Inbox<S> {
 /// | is under way while its worker is [that long](Self::recover_after) cut off from the database | it is cancelled, because another worker may take the job; the attempt does not count |
 /// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is released, and the attempt does not count |
 /// | blocks its thread (no `.await`) beyond the grace | it cannot be cancelled, and goes on as long as its process: the job is not released, and another worker takes it once its [lease](Self::recover_after) has run out, as after a crash |
-/// | blocks its thread beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
+/// | blocks its thread beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. In these two cases alone may two run at once |
 ///
 /// # Order
 ///
@@ -117,7 +117,7 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Sets how long jobs under way may take to finish once the worker is to stop. Then it takes up to 8 seconds more to cancel them and to
+    /// Sets how long jobs under way may take to finish once the worker is to stop. Then it takes up to 9 seconds more to cancel them and to
     /// record what has ended. The default is 20 seconds, because Kubernetes kills after 30 by default. Plain `docker stop` kills after 10;
     /// set its `--timeout`.
     pub fn grace(mut self, grace: Duration) -> Self {

@@ -122,6 +122,7 @@ impl PostgresStore {
             ids.extend(others);
         }
         let parked = self.park(&mut tx, &park, order).await?;
+        // Only where they take the places of others.
         if parked < park.len() as u64 && (is_full || crashed.contains(&true)) {
             postponed += self.pass_over(&mut tx, &park).await?;
         }

@@ -674,7 +674,7 @@ fn a_heartbeat_does_not_depend_on_the_runtime() {
     assert_eq!(store.table.lock().unwrap().rows[0].info.state, State::Done);
 }
 
-/// It cannot be cancelled, and its lease ends: the one case in which two may run at once.
+/// It cannot be cancelled, and its lease ends: two may run at once.
 #[test]
 fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
     let log = Log::default();
