@@ -837,6 +837,18 @@ async fn a_worker_that_stops_does_not_wait_for_a_claim() {
     assert_eq!(inbox.counts().await.unwrap().pending, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_the_last_claim_got_in_time_is_handled_within_the_grace() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    *store.late_claims.lock().unwrap() = Duration::from_millis(500);
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.running == 1).await;
+    running.stop().await;
+    assert_eq!(inbox.counts().await.unwrap().done, 1);
+}
+
 /// It cannot know how long the others were kept from their heartbeats, too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_was_late_itself_waits_longer_for_the_others() {

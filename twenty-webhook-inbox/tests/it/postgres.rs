@@ -466,6 +466,32 @@ async fn close_ends_all_sessions_but_those_of_the_users_pool() {
     assert!(!pool.is_closed());
 }
 
+/// Its lease ran out while the server answered no one, so its worker could not renew it.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_waited_for_the_server_takes_no_worker_for_dead() {
+    let Some(server) = Server::start() else { return };
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let heartbeat = inbox.database().reconnect().await.unwrap();
+    let newest = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+        ORDER BY backend_start DESC LIMIT 1";
+    let pid: i32 = sqlx::query_scalar(newest).fetch_one(&mut server.connect().await).await.unwrap();
+    let signal = |name: &str| assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    let claim = Claim::new(7, 1, Duration::from_secs(2));
+    assert_eq!(inbox.database().claim(&claim).await.unwrap().jobs.len(), 1);
+    signal("-STOP");
+    let recovering = tokio::spawn({
+        let heartbeat = heartbeat.clone();
+        async move { heartbeat.recover(Duration::ZERO, 5).await }
+    });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!recovering.is_finished(), "it waits");
+    signal("-CONT");
+    assert_eq!(recovering.await.unwrap().unwrap().jobs, 0);
+    assert_eq!(heartbeat.recover(Duration::ZERO, 5).await.unwrap().jobs, 1, "now it is dead");
+}
+
 /// A heartbeat goes on while all other connections are busy or gone.
 #[tokio::test]
 async fn a_heartbeat_has_its_own_connection() {
