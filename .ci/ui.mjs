@@ -13,10 +13,12 @@ try {
   await browser.click("tbody tr", "person.updated");
   await browser.shows("Changes since the delivery of", "London", "Nantes", "x-twenty-webhook-signature", "<script>alert(1)</script>");
   await browser.shot("delivery");
+  const clicked = Date.now();
   await browser.click("button", "Copy as curl");
   await browser.shows("Copied");
   const copied = await browser.run("return navigator.clipboard.readText()");
   if (!copied.startsWith("curl -i 'http://127.0.0.1:")) throw new Error(`copied: ${copied}`);
+  if (!(Number(/X-Twenty-Webhook-Timestamp: (\d+)/.exec(copied)?.[1]) >= clicked)) throw new Error(`signed before the click: ${copied}`);
   await browser.click("tbody tr", "company.created");
   await browser.shows("Diagnosis", "2 h ago");
   await browser.shot("rejected");

@@ -162,7 +162,7 @@ impl Api {
             if !is_json {
                 return Err(Failure::Transient("a body that is not JSON".to_owned()));
             }
-            let date = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
+            let date = date(&headers);
             let no_date = || Failure::Permanent(CatchUpError::InvalidResponse("it has no header `Date`".to_owned()));
             return Ok(Answer {
                 body: body.freeze(),
@@ -191,10 +191,20 @@ impl Api {
     }
 }
 
+/// The header `Date`, in Unix milliseconds.
+fn date(headers: &HeaderMap) -> Option<i64> {
+    http_date(headers.get(header::DATE)?.to_str().ok()?)
+}
+
+/// In seconds, or a date by the server's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Duration::from_millis((http_date(text)? - date(headers)?).try_into().unwrap_or(0)),
+    };
     // A wait of zero would be too early.
-    Some(Duration::from_secs(seconds).max(Duration::from_millis(100)))
+    Some(wait.max(Duration::from_millis(100)))
 }
 
 /// The body of an error response, shortened and escaped.
@@ -217,5 +227,26 @@ fn is_loopback(url: &Url) -> bool {
         Some("localhost") => true,
         Some(host) => host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_in_seconds_or_a_date() {
+        let wait = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+            headers.insert(header::RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(wait("120"), Some(Duration::from_mins(2)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:51:37 GMT"), Some(Duration::from_mins(2)));
+        for past in ["0", "Sun, 06 Nov 1994 08:00:00 GMT"] {
+            assert_eq!(wait(past), Some(Duration::from_millis(100)), "{past}");
+        }
+        assert_eq!(wait("soon"), None);
     }
 }

@@ -135,7 +135,8 @@ impl CatchUp {
     }
 
     /// Sets how far before the watermark a run starts to read. A record becomes visible when its transaction commits, which is later than its
-    /// date. The default is 5 minutes, the minimum is 2 seconds more than [`min_age`](Self::min_age).
+    /// date. If that takes longer than the overlap, only the next [listing of all ids](Self::destroyed_every) finds the change. The default is 5
+    /// minutes, the minimum is 2 seconds more than [`min_age`](Self::min_age).
     pub fn overlap(mut self, overlap: Duration) -> Self {
         self.overlap = overlap.min(LONGEST);
         self
@@ -183,8 +184,8 @@ impl CatchUp {
         self
     }
 
-    /// Sets how often all ids are listed, to find destroyed records. The default is 24 hours. A listing makes one request for each 200 records,
-    /// within [`requests_per_minute`](Self::requests_per_minute), and pauses when the next run is due.
+    /// Sets how often all ids are listed, to find destroyed records, and changes that became visible late. The default is 24 hours. A listing
+    /// makes one request for each 200 records, within [`requests_per_minute`](Self::requests_per_minute), and pauses when the next run is due.
     ///
     /// A wrong `destroyed` event makes handlers delete data, so it needs proof:
     ///
@@ -204,15 +205,16 @@ impl CatchUp {
         self
     }
 
-    /// Does not look for destroyed records.
+    /// Does not list all ids: finds neither destroyed records, nor changes that became visible late.
     pub fn without_destroyed(mut self) -> Self {
         self.destroyed_every = None;
         self
     }
 
     /// Emits `destroyed` for missing records without a limit on their number, and also for those that are known only from deliveries or from
-    /// another key. Each record is still confirmed. Set it for one run, after you have checked in Twenty that the records are gone. A listing
-    /// that ended with [`TooManyMissing`](CatchUpError::TooManyMissing) is repeated at once.
+    /// another key. Each record is still confirmed. Set it for one run, after you have checked in Twenty that the records are gone. If the last
+    /// listing ended with [`TooManyMissing`](CatchUpError::TooManyMissing), or [left out](crate::ObjectReport::unproven) such ids, all ids are
+    /// listed at once.
     pub fn accept_destroys(mut self) -> Self {
         self.accepts_destroys = true;
         self

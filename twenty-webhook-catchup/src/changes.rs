@@ -14,6 +14,9 @@ use crate::{CatchUpError, ObjectReport, Phase};
 /// The largest difference between the clocks of Twenty's servers, in milliseconds.
 const MAX_CLOCK_SKEW: i64 = 60_000;
 
+/// A smaller difference between two clocks is none: HTTP dates have whole seconds, and an answer takes time. `look_back` covers it.
+const MIN_SET_BACK: i64 = 2_000;
+
 /// The largest correction for a clock that was set back, in milliseconds. A larger difference is an error of the local clock.
 const MAX_SET_BACK: i64 = 60 * 60 * 1000;
 
@@ -160,11 +163,15 @@ fn due_run<S>(session: &Session<'_, S>, object: &Object, watermark: Option<Water
         let handles_since = [asked_since, new_since].into_iter().flatten().min();
         return run(None, handles_since, asked_since);
     };
-    // How far the server's clock was set back. Later changes may be dated before the watermark.
-    let set_back = ((watermark.date - watermark.local) - (model.date - local_now())).clamp(0, MAX_SET_BACK);
-    let since = watermark.date.saturating_sub(config.look_back()).saturating_sub(set_back);
+    let since = watermark.date.saturating_sub(config.look_back()).saturating_sub(set_back(watermark, model));
     let since = asked_since.map_or(since, |asked| asked.min(since));
     run(Some(since), Some(since), asked_since)
+}
+
+/// How far the server's clock was set back since the watermark, in milliseconds. Later changes may be dated before the watermark.
+fn set_back(watermark: Watermark, model: &Model) -> i64 {
+    let set_back = (watermark.date - watermark.local) - (model.date - model.local);
+    if set_back > MIN_SET_BACK { set_back.min(MAX_SET_BACK) } else { 0 }
 }
 
 impl Run {
@@ -217,9 +224,11 @@ fn judge(row: &Row, known: &KnownRecord, run: &Run) -> Judgement {
 /// The action of an event for an unknown state.
 fn action(row: &Row, known: &KnownRecord, since: Option<i64>) -> &'static str {
     let is_new = row.created_at.is_some_and(|created_at| since.is_some_and(|since| created_at >= since));
+    // That its id was seen is not enough: a pass may have listed it, or it was too recent.
+    let is_known = known.state.is_some() || known.handled.is_some() || known.dead.is_some();
     if row.is_deleted {
         "deleted"
-    } else if is_new && !known.is_seen && known.handled.is_none() {
+    } else if is_new && !is_known {
         "created"
     } else {
         "updated"
@@ -248,6 +257,22 @@ pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
 }
 
-fn local_now() -> i64 {
+pub(crate) fn local_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Or an interrupted run would not continue: each time another difference is found.
+    #[test]
+    fn whole_seconds_are_no_clock_that_was_set_back() {
+        let watermark = Watermark { date: 10_000, local: 10_999 };
+        let set_back = |date, local| set_back(watermark, &Model::at(date, local));
+        assert_eq!(set_back(20_000, 20_000), 0, "ahead of before");
+        assert_eq!(set_back(20_000, 22_999), 0, "the answer took two seconds");
+        assert_eq!(set_back(20_000, 80_999), 60_000);
+        assert_eq!(set_back(20_000, 100_000_000), MAX_SET_BACK);
+    }
 }

@@ -11,7 +11,7 @@ use twenty_webhook_inbox::{CatchUpScope, InboxError};
 /// | variant | ends |
 /// |---|---|
 /// | `Forbidden`, `NoSuchObject`, `Rejected`, `InvalidResponse`, `RepeatedCursor`, `ResponseTooLarge`, `TooManyMissing`, `Handler` | the part for one object, unless the data model itself could not be read |
-/// | `NoResponse` | the same; the whole run if it is the only object, or the second in a row |
+/// | `NoResponse` | the same; the whole run if it is the only object, or the second in a row and the data model is not answered either |
 /// | `InvalidUrl`, `InvalidApiKey`, `Client` | no run: [`CatchUp::new`](crate::CatchUp::new) returns them |
 /// | all others | the whole run |
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum CatchUpError {
     #[error("Twenty does not know the API key (401)")]
     Unauthorized,
     /// 402: the workspace has used up its allowance of requests. [`CatchUp::run_until`](crate::CatchUp::run_until) starts the next run at
-    /// least an hour after the start of this one.
+    /// least an hour later.
     #[error("the workspace has used up its allowance of requests (402)")]
     PaymentRequired,
     /// 403: the key's role may not read this path below `/rest`, such as `people`.

@@ -30,9 +30,9 @@ pub(crate) struct Ids {
     pub(crate) pass: i64,
     /// When the last pass ended, in Unix milliseconds by the server's clock.
     pub(crate) done: Option<i64>,
-    /// The last pass found too many missing ids.
+    /// The last pass left out missing ids that `accept_destroys` accepts: too many, or unproven ones.
     #[serde(default)]
-    found_too_many: bool,
+    has_unaccepted: bool,
     pub(crate) run: Option<Run>,
 }
 
@@ -59,21 +59,21 @@ pub(crate) async fn run<S: CatchUpStore>(
 ) -> Result<bool, CatchUpError> {
     let mut ids: Ids = session.load(&name(object)).await?;
     let is_old = ids.done.is_none_or(|done| model.date.saturating_sub(done) >= millis(every) || done > model.date);
-    let is_accepted = ids.found_too_many && session.config.accepts_destroys;
+    let is_accepted = ids.has_unaccepted && session.config.accepts_destroys;
     if ids.run.is_none() && !is_old && !is_accepted {
         return Ok(true);
     }
     if ids.run.is_none() {
         session.store.add_delivered_ids(session.scope.key(), &object.singular).await?;
         // Ids that runs for changes find from here on belong to this pass too.
-        ids = Ids { pass: ids.pass + 1, done: ids.done, found_too_many: false, run: Some(Run::Listing(None)) };
+        ids = Ids { pass: ids.pass + 1, done: ids.done, has_unaccepted: false, run: Some(Run::Listing(None)) };
         save(session, object, &ids, report).await?;
     }
     match continue_pass(session, object, model, &mut ids, report).await {
         // The role, the object or the data model may have changed, so a record that was not listed may still exist.
         Err(error) if error.ends_pass() => {
-            let found_too_many = matches!(error, CatchUpError::TooManyMissing { .. });
-            ids = Ids { run: None, done: Some(model.date), found_too_many, ..ids };
+            let has_unaccepted = matches!(error, CatchUpError::TooManyMissing { .. });
+            ids = Ids { run: None, done: Some(model.date), has_unaccepted, ..ids };
             save(session, object, &ids, report).await?;
             Err(error)
         }
@@ -96,13 +96,13 @@ async fn continue_pass<S: CatchUpStore>(
         save(session, object, ids, report).await?;
     }
     if let Some(Run::Confirming(after)) = ids.run.clone() {
-        check_counts(session, object, ids, &after, report).await?;
+        check_counts(session, object, ids, report).await?;
         if !confirm(session, object, ids, after, report).await? {
             return Ok(false);
         }
     }
     report.compared_ids = true;
-    *ids = Ids { run: None, done: Some(model.date), found_too_many: false, ..ids.clone() };
+    *ids = Ids { run: None, done: Some(model.date), has_unaccepted: report.unproven > 0, ..ids.clone() };
     save(session, object, ids, report).await?;
     tracing::info!(
         object = object.singular,
@@ -114,8 +114,9 @@ async fn continue_pass<S: CatchUpStore>(
     Ok(true)
 }
 
-/// Marks the listed ids as found. Emits an event for a record that was never seen and is older than what runs for changes read: an import may
-/// have given it an old date, or the key's role may read it only now.
+/// Marks the listed ids as found. Emits an event for a state that is not known and is older than what runs for changes read: an import may have
+/// given it an old date, it may be of a long transaction, or the key's role may read it only now. Of a record that was seen, but not its state,
+/// nothing says that it changed.
 async fn list<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
@@ -134,17 +135,24 @@ async fn list<S: CatchUpStore>(
         let known = session.store.known(session.scope.key(), &object.singular, &of_page).await?;
         let mut commit = session.commit_for(object, ids);
         for (row, known) in rows.into_iter().zip(known) {
-            let is_unseen = !known.is_seen && known.handled.is_none() && known.dead.is_none();
+            let newest = known.state.max(known.handled).max(known.dead.map(|(_, state)| state));
+            let is_new = newest.map_or(!known.is_seen, |state| row.updated_at > state);
             // Runs for changes read newer records.
             let is_old = changes
                 .watermark
                 .is_some_and(|watermark| row.changed_at() < watermark.date - session.config.look_back());
-            let needs_event = is_unseen && is_old && is_old_enough(row.changed_at(), date, session.config.min_age);
+            let needs_event = is_new && is_old && is_old_enough(row.changed_at(), date, session.config.min_age);
             if needs_event {
-                let action = if row.is_deleted { "deleted" } else { "created" };
+                let action = match newest {
+                    _ if row.is_deleted => "deleted",
+                    Some(_) => "updated",
+                    None => "created",
+                };
                 commit.events.push(event(object, action, &row.json, date, session.scope.workspace_id.as_deref())?);
             }
-            commit.found.push(FoundRecord { state: needs_event.then_some(row.updated_at), id: row.id });
+            // Later passes compare with it, also when the job of a delivery is deleted.
+            let is_handled = needs_event || known.handled.is_some_and(|state| state >= row.updated_at);
+            commit.found.push(FoundRecord { state: is_handled.then_some(row.updated_at), id: row.id });
         }
         commit.are_handled = true;
         let is_last = next.is_none();
@@ -178,7 +186,6 @@ async fn check_counts<S: CatchUpStore>(
     session: &Session<'_, S>,
     object: &Object,
     ids: &Ids,
-    after: &str,
     report: &mut ObjectReport,
 ) -> Result<(), CatchUpError> {
     let tag = session.config.api_key.tag();
@@ -187,10 +194,8 @@ async fn check_counts<S: CatchUpStore>(
         return Ok(());
     }
     report.unproven = counts.unproven;
-    // A continued pass was checked when it began.
-    if after.is_empty() {
-        check_missing(object, counts)?;
-    }
+    // Also when a pass continues: the run that began it may have accepted all, or had another key.
+    check_missing(object, counts)?;
     if counts.unproven > 0 {
         tracing::warn!(
             object = object.singular,

@@ -14,11 +14,12 @@
 //!
 //! It is a [`WebhookEvent`] in the current form. [`is_from_catchup`](WebhookEvent::is_from_catchup) is true, and
 //! [`delivery`](WebhookEvent::delivery) is `None`, because nothing was signed. Its action is `deleted` for a record in the trash, `created`
-//! for a record that is new since the last run and was never seen, and otherwise `updated`. It lists no changed fields.
+//! for a record that is new since the last run and had no event, and otherwise `updated`. It lists no changed fields.
 //!
 //! # Destroyed records
 //!
 //! A wrong `destroyed` event makes handlers delete data. [`CatchUp::destroyed_every`] describes the proof that is needed.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The page compiles.
 #[cfg(doctest)]

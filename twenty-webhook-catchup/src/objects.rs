@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use twenty_webhook_inbox::CatchUpStore;
 
 use crate::CatchUpError;
+use crate::changes::local_now;
 use crate::page::read_list;
 use crate::session::{Session, saved};
 
@@ -31,7 +32,10 @@ const MAX_PAGES: usize = 100;
 /// The data model, and the date of its first response.
 pub(crate) struct Model {
     objects: Vec<Object>,
+    /// By the server's clock, in Unix milliseconds.
     pub(crate) date: i64,
+    /// The same time by the local clock.
+    pub(crate) local: i64,
     last: Option<LastModel>,
 }
 
@@ -45,14 +49,20 @@ struct LastModel {
 /// The name of the saved [`LastModel`].
 const PROGRESS: &str = "model";
 
+/// Whether Twenty answers a request for the data model.
+pub(crate) async fn model_is_answered<S>(session: &Session<'_, S>) -> bool {
+    session.get(&["metadata", "objects"], &[("limit", "1")]).await.is_ok()
+}
+
 impl Model {
     pub(crate) async fn read<S: CatchUpStore>(session: &Session<'_, S>) -> Result<Self, CatchUpError> {
         let last = session.load(PROGRESS).await?;
-        let (mut objects, mut cursor, mut date) = (Vec::new(), None::<String>, None);
+        let (mut objects, mut cursor, mut times) = (Vec::new(), None::<String>, None);
         for _ in 0..MAX_PAGES {
             let mut query = vec![("limit", "200")];
             query.extend(cursor.as_deref().map(|cursor| ("starting_after", cursor)));
             let answer = session.get(&["metadata", "objects"], &query).await?;
+            let local = local_now();
             let (items, next, _) = read_list(&answer.body, "objects")?;
             for item in items {
                 let object: Object = serde_json::from_str(item.get()).map_err(|_| {
@@ -60,9 +70,9 @@ impl Model {
                 })?;
                 objects.push(object);
             }
-            let date = *date.get_or_insert(answer.date);
+            let (date, local) = *times.get_or_insert((answer.date, local));
             match next {
-                None => return Ok(Self { objects, date, last }),
+                None => return Ok(Self { objects, date, local, last }),
                 Some(next) if cursor.as_ref() == Some(&next) => return Err(CatchUpError::RepeatedCursor),
                 next => cursor = next,
             }
@@ -89,6 +99,11 @@ impl Model {
     pub(crate) fn progress(&self) -> Result<(String, String), CatchUpError> {
         let objects = self.active().map(|object| object.singular.clone()).collect();
         saved(PROGRESS.to_owned(), &LastModel { date: self.date, objects })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn at(date: i64, local: i64) -> Self {
+        Self { objects: Vec::new(), date, local, last: None }
     }
 
     fn active(&self) -> impl Iterator<Item = &Object> {

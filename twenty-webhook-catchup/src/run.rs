@@ -83,27 +83,7 @@ impl CatchUp {
                 let ended = self.run(&api, store, &held, &backfill, Some(started + self.every)).await;
                 release(store, &held).await;
                 let scope = held_scope(&held);
-                let next = match &ended {
-                    Ok((_, true)) => started,
-                    Ok((_, false)) => started + self.every,
-                    Err(CatchUpError::Busy) => {
-                        tracing::debug!("another process runs catch-up");
-                        started + self.every.min(self.lease / 2)
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "catch-up failed; the next run continues where it stopped");
-                        match error {
-                            CatchUpError::PaymentRequired => started + self.every.max(PAYMENT_REQUIRED_WAIT),
-                            CatchUpError::RateLimited(wait) => {
-                                Instant::now() + self.every.min(MINUTE).max((*wait).min(MAX_RATE_LIMIT_WAIT))
-                            }
-                            CatchUpError::Unauthorized | CatchUpError::AmbiguousWorkspace { .. } => {
-                                started + self.every
-                            }
-                            _ => Instant::now() + self.every.min(MINUTE),
-                        }
-                    }
-                };
+                let next = self.next_run(&ended, started);
                 let may_start_early =
                     !matches!(ended, Err(CatchUpError::PaymentRequired | CatchUpError::RateLimited(_)));
                 self.wait(store, &scope, started, next, losses, may_start_early).await;
@@ -116,6 +96,28 @@ impl CatchUp {
             () = &mut run => {}
         }
         release(store, &held).await;
+    }
+
+    /// When the run after this one is due. It has just ended.
+    fn next_run(&self, ended: &Result<(Report, bool), CatchUpError>, started: Instant) -> Instant {
+        let error = match ended {
+            Ok((_, true)) => return started,
+            Ok((_, false)) => return started + self.every,
+            Err(CatchUpError::Busy) => {
+                tracing::debug!("another process runs catch-up");
+                return started + self.every.min(self.lease / 2);
+            }
+            Err(error) => error,
+        };
+        tracing::error!(%error, "catch-up failed; the next run continues where it stopped");
+        match error {
+            CatchUpError::PaymentRequired => Instant::now() + self.every.max(PAYMENT_REQUIRED_WAIT),
+            CatchUpError::RateLimited(wait) => {
+                Instant::now() + self.every.min(MINUTE).max((*wait).min(MAX_RATE_LIMIT_WAIT))
+            }
+            CatchUpError::Unauthorized | CatchUpError::AmbiguousWorkspace { .. } => started + self.every,
+            _ => Instant::now() + self.every.min(MINUTE),
+        }
     }
 
     /// Waits until the next run is due, or deliveries may have been lost.
@@ -171,8 +173,8 @@ impl CatchUp {
         pass_deadline: Option<Instant>,
     ) -> Result<(Report, bool), CatchUpError> {
         if self.dry_run {
-            // It takes no lease, so there is none to release.
-            return self.run_on(api, &DryRun::on(store.clone()), &HeldLease::default(), backfill, pass_deadline).await;
+            // It takes no lease, so there is none to release. Its pass must not pause: nothing is saved that could continue.
+            return self.run_on(api, &DryRun::on(store.clone()), &HeldLease::default(), backfill, None).await;
         }
         self.run_on(api, store, held, backfill, pass_deadline).await
     }
@@ -283,6 +285,16 @@ mod tests {
         let started = Instant::now();
         catch_up.wait(store, "", started, started + catch_up.every, Some(0), may_start_early).await;
         started.elapsed().as_secs()
+    }
+
+    /// Also after a run that took longer than the wait.
+    #[tokio::test(start_paused = true)]
+    async fn after_a_402_there_is_no_request_for_an_hour() {
+        let catch_up = CatchUp::new("https://crm.example.com", "key").unwrap();
+        let started = Instant::now();
+        tokio::time::advance(Duration::from_hours(2)).await;
+        let next = catch_up.next_run(&Err(CatchUpError::PaymentRequired), started);
+        assert_eq!(next - Instant::now(), Duration::from_hours(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use twenty_webhook_inbox::{CatchUpCommit, CatchUpScope, CatchUpStore, InboxError
 use crate::api::{Answer, Api};
 use crate::backfill::Backfill;
 use crate::ids::Ids;
-use crate::objects::{Model, Object};
+use crate::objects::{Model, Object, model_is_answered};
 use crate::page::Page;
 use crate::{CatchUp, CatchUpError, ObjectReport, Phase, Progress, Report, changes, ids};
 
@@ -61,7 +61,7 @@ impl<S: CatchUpStore> Session<'_, S> {
                 Ok(object)
             };
             let changes = changes.await;
-            if let Some(object) = failures.of_one_object(changes, &mut reports[at])? {
+            if let Some(object) = failures.of_one_object(self, changes, &mut reports[at]).await? {
                 reports[at].log();
                 objects.push((at, object));
             }
@@ -72,7 +72,7 @@ impl<S: CatchUpStore> Session<'_, S> {
         let Some(every) = self.config.destroyed_every else { return Ok(false) };
         for (at, object) in objects {
             let pass = ids::run(self, &object, model, every, &mut reports[at]).await;
-            if failures.of_one_object(pass, &mut reports[at])? == Some(false) {
+            if failures.of_one_object(self, pass, &mut reports[at]).await? == Some(false) {
                 return Ok(true);
             }
         }
@@ -143,7 +143,7 @@ pub(crate) fn saved(name: String, state: &impl Serialize) -> Result<(String, Str
     Ok((name, text))
 }
 
-/// After so many objects in a row without a response, Twenty is taken to be down.
+/// After so many objects in a row without a response, Twenty is down, unless it answers for the data model.
 const MAX_UNANSWERED: usize = 2;
 
 /// Which errors end a run.
@@ -155,8 +155,9 @@ struct Failures {
 
 impl Failures {
     /// Puts the error into the object's report if the run continues after it.
-    fn of_one_object<T>(
+    async fn of_one_object<S, T>(
         &mut self,
+        session: &Session<'_, S>,
         ended: Result<T, CatchUpError>,
         report: &mut ObjectReport,
     ) -> Result<Option<T>, CatchUpError> {
@@ -164,13 +165,24 @@ impl Failures {
         self.unanswered = if is_unanswered { self.unanswered + 1 } else { 0 };
         match ended {
             Ok(value) => Ok(Some(value)),
-            Err(error) if error.is_of_one_object() && self.unanswered < self.max_unanswered => {
+            Err(error) if error.is_of_one_object() && !self.is_down(session).await => {
                 tracing::error!(object = report.object, %error, "cannot catch up on this object");
                 report.error = Some(error);
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn is_down<S>(&mut self, session: &Session<'_, S>) -> bool {
+        if self.unanswered < self.max_unanswered {
+            return false;
+        }
+        if self.max_unanswered == 1 || !model_is_answered(session).await {
+            return true;
+        }
+        self.unanswered = 0;
+        false
     }
 }
 

@@ -98,11 +98,10 @@ fn request(args: &ExplainArgs, body: &Path) -> anyhow::Result<Request> {
 }
 
 fn saved(args: &ExplainArgs, path: &Path) -> anyhow::Result<Request> {
-    let file = input::read(path)?;
-    if file.starts_with(b"{") {
-        bail!("{} is a body without headers. Give it as --body, and its headers as --header", shown(path));
-    }
-    let saved = Saved::read(&file).with_context(|| format!("{} is not a saved delivery", shown(path)))?;
+    let saved = Saved::find(&input::read(path)?).with_context(|| format!("{} is not a saved delivery", shown(path)))?;
+    let Some(saved) = saved else {
+        bail!("{} has no headers. If it is a body, give it as --body, and its headers as --header", shown(path));
+    };
     let at = args.at().or(saved.received).unwrap_or_else(time::now);
     Ok(Request { name: Some(shown(path)), headers: saved.headers, body: saved.body, at })
 }
@@ -127,7 +126,7 @@ fn explain(args: &ExplainArgs, verifier: &Verifier, request: Request) -> anyhow:
             "numbers": diagnosis.verdict().err().map(reason::numbers),
             "findings": findings_json(diagnosis.findings()),
         });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", terminal::json(&line))?;
     } else {
         if let Some(name) = name.filter(|_| args.files.len() > 1) {
             writeln!(out, "{FAINT}{name}{FAINT:#}")?;

@@ -38,12 +38,25 @@ const VERDICT: &str = "# verdict: ";
 const REQUEST: &str = "POST ";
 
 impl Saved {
-    /// Whether it is one, and not a bare body.
-    pub(crate) fn is_one(file: &[u8]) -> bool {
-        [RECEIVED, REQUEST, VERDICT].iter().any(|start| file.starts_with(start.as_bytes()))
+    /// The delivery in a file; `None` if the file is a bare body. All commands tell them apart by this: the first line of a saved delivery is
+    /// a comment, the request line or a header, and JSON never starts with one of these.
+    ///
+    /// # Errors
+    /// If the first line is that of a saved delivery, and the rest is not.
+    pub(crate) fn find(file: &Bytes) -> anyhow::Result<Option<Self>> {
+        let Some(end) = file.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+        let line = &file[..end];
+        let is_saved = line.starts_with(b"#") || line.starts_with(REQUEST.as_bytes()) || header(line).is_ok();
+        is_saved.then(|| Self::read(file)).transpose()
     }
 
-    pub(crate) fn read(file: &Bytes) -> anyhow::Result<Self> {
+    /// The body in a saved delivery; any other file is a body.
+    pub(crate) fn body_of(file: Bytes) -> anyhow::Result<Bytes> {
+        let saved = Self::find(&file).context("it starts like a saved delivery, and is none")?;
+        Ok(saved.map_or(file, |saved| saved.body))
+    }
+
+    fn read(file: &Bytes) -> anyhow::Result<Self> {
         let mut saved = Self { received: None, code: None, headers: HeaderMap::new(), body: Bytes::new() };
         let mut rest = 0;
         loop {

@@ -41,8 +41,7 @@ pub(crate) struct SignArgs {
 
 pub(crate) fn run(args: &SignArgs) -> anyhow::Result<ExitCode> {
     let signer = Signer::new(args.secrets.one()?);
-    let file = input::read(&args.file)?;
-    let body = if Saved::is_one(&file) { Saved::read(&file)?.body } else { file };
+    let body = Saved::body_of(input::read(&args.file)?)?;
     let now = args.at.unwrap_or_else(time::now);
     let headers = signer.sign_at(&body, args.age.map_or(now, |age| age.before(now)));
 

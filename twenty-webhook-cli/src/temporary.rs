@@ -1,6 +1,6 @@
 use std::io::IsTerminal;
 
-use anyhow::Context;
+use http::StatusCode;
 use reqwest::Url;
 
 use crate::api::{Api, ApiError, NewWebhook, Webhook};
@@ -45,7 +45,7 @@ impl<'a> Temporary<'a> {
     }
 
     pub(crate) async fn remove(self) {
-        match self.api.delete_webhook(&self.id).await {
+        match delete(self.api, &self.id).await {
             Ok(()) => terminal::note("Removed the temporary webhook."),
             Err(error) => terminal::warn(&format!(
                 "The temporary webhook {} is not removed: {error}. Remove it with `twenty-webhook webhooks delete {0}`: Twenty waits 5 \
@@ -61,8 +61,16 @@ async fn may_exist(api: &Api, description: &str, error: &ApiError) -> bool {
     let Ok(now) = api.webhooks().await else { return true };
     let mut created = now.iter().filter(|webhook| webhook.description.as_deref() == Some(description));
     match created.next() {
-        Some(webhook) => api.delete_webhook(&webhook.id).await.is_err(),
+        Some(webhook) => delete(api, &webhook.id).await.is_err(),
         None => error.may_be_under_way(),
+    }
+}
+
+/// Deletes it, unless it was deleted elsewhere.
+async fn delete(api: &Api, id: &str) -> Result<(), ApiError> {
+    match api.delete_webhook(id).await {
+        Err(ApiError::Status { status: StatusCode::NOT_FOUND, .. }) => Ok(()),
+        deleted => deleted,
     }
 }
 
@@ -92,7 +100,10 @@ async fn remove_left(api: &Api, webhook: &Webhook) -> anyhow::Result<()> {
     }
     let question = format!("{what}. If its process was killed, it delays all other webhooks. Remove it?");
     if terminal::ask_in_background(question).await? {
-        api.delete_webhook(&webhook.id).await.map_err(with_fix).context("cannot remove it")?;
+        // It does not stop this run from creating its own.
+        if let Err(error) = delete(api, &webhook.id).await {
+            terminal::warn(&format!("The webhook {id} is not removed: {}", with_fix(error)));
+        }
     }
     Ok(())
 }

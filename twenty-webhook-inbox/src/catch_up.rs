@@ -68,7 +68,8 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
     /// If the database fails.
     fn progress(&self, scope: &str, name: &str) -> impl Future<Output = Result<Option<String>, InboxError>> + Send;
 
-    /// What is known about these records, in the order of `ids`. A record without data is `KnownRecord::default()`.
+    /// What is known about these records, in the order of `ids`. `KnownRecord::default()` is a record without data, and one whose `destroyed`
+    /// [`commit`](Self::commit) stored: it was just read, so it is not destroyed, and its state must be handled again.
     ///
     /// # Errors
     /// If the database fails.
@@ -81,6 +82,9 @@ pub trait CatchUpStore: Clone + Send + Sync + 'static {
 
     /// Saves a page in one transaction: its events, ids and progress. Leaves out an event if its state, or a newer one, is stored by now. Returns
     /// the number of new events.
+    ///
+    /// A record in [`found`](CatchUpCommit::found) exists: an earlier `destroyed` of it was wrong. It is not handled any more, and what was
+    /// handled before it does not count.
     ///
     /// # Errors
     /// [`InboxError::CatchUpLeaseLost`] if the token does not have the lease, or it has expired; or if the database fails.

@@ -45,13 +45,16 @@ pub(crate) const PROGRESS: &str = "SELECT value FROM {catch_up} WHERE scope = $1
 pub(crate) const SAVE: &str = "INSERT INTO {catch_up} (scope, name, value, tenant) VALUES ($1, $2, $3, $4)
     ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value";
 
-/// `$1` is the scope, `$2` the object; numbers are lanes. A `destroyed` event of catch-up does not count: the record was just read.
+/// `$1` is the scope, `$2` the object; numbers are lanes. `was_destroyed` is whether catch-up has stored a `destroyed` of the record that was
+/// not disproved yet. By the lane: `|| ''` keeps the index of all that was destroyed out.
 pub(crate) const KNOWN: &str =
     "SELECT p.id AS id, k.id IS NOT NULL AS is_known, k.updated_at AS updated_at, k.handled AS handled,
+    EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number AND g.scope = $1
+        AND g.object = $2 AND g.record_id = p.id AND g.dated AND g.action || '' = 'destroyed') AS was_destroyed,
     (SELECT max(o.order_at) FROM {jobs} o WHERE o.lane = p.number AND o.state <= 2 AND o.scope = $1 AND o.object = $2
-        AND o.record_id = p.id AND o.dated AND NOT (o.caught_up AND o.action = 'destroyed')) AS open_at,
+        AND o.record_id = p.id AND o.dated) AS open_at,
     (SELECT max(d.order_at) FROM {jobs} d WHERE d.lane = p.number AND d.state = 3 AND d.scope = $1 AND d.object = $2
-        AND d.record_id = p.id AND d.dated AND NOT (d.caught_up AND d.action = 'destroyed')) AS done_at,
+        AND d.record_id = p.id AND d.dated) AS done_at,
     (SELECT max(x.order_at) FROM {jobs} x WHERE x.lane = p.number AND x.state = 4 AND x.scope = $1 AND x.object = $2
         AND x.record_id = p.id AND x.dated) AS dead_at,
     (SELECT max(x.seq) FROM {jobs} x WHERE x.lane = p.number AND x.state = 4 AND x.scope = $1 AND x.object = $2
@@ -60,12 +63,33 @@ pub(crate) const KNOWN: &str =
         AND b.state <= 3 AND b.scope = $1 AND b.object = $2) AS batch_at
     FROM {pairs} AS p LEFT JOIN {known} k ON k.scope = $1 AND k.object = $2 AND k.id = p.id";
 
-/// Corrects an earlier `destroyed` event of catch-up for a record that exists: it is no longer the newest state, and its key
-/// becomes free, because the record may be destroyed later. By the lane: `|| ''` keeps the index of all that was destroyed out.
-pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET key = {another_key}, dated = FALSE, order_at = stored_at,
-    state = CASE WHEN state <= 1 THEN 3 ELSE state END, finished_at = coalesce(finished_at, {now})
+/// The records of which catch-up has stored a `destroyed` that was not disproved yet.
+pub(crate) const WERE_DESTROYED: &str =
+    "SELECT p.id FROM {pairs} AS p WHERE EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number
+        AND g.scope = $1 AND g.object = $2 AND g.record_id = p.id AND g.dated
+        AND g.action || '' = 'destroyed')";
+
+/// Corrects an earlier `destroyed` event of catch-up for a record that exists: it is no longer the newest state, and its key becomes free,
+/// because the record may be destroyed later. It has no body any more, so a running one that fails is not tried again.
+pub(crate) const DISPROVE: &str = "UPDATE {jobs} SET key = {another_key}, dated = FALSE, order_at = stored_at, body = NULL,
+    state = CASE WHEN state = 2 THEN 2 ELSE 3 END, finished_at = coalesce(finished_at, {now})
     WHERE caught_up AND lane {any} SELECT number FROM {pairs} AS p {end} AND action || '' = 'destroyed' AND dated AND scope = $1
     AND object = $2 AND record_id {any} SELECT id FROM {pairs} AS p {end}";
+
+/// Forgets what was handled before a `destroyed` that is disproved: its handler may have deleted the record, so the record's state must be
+/// handled again. What is still waiting counts.
+pub(crate) const FORGET_HANDLED: &str =
+    "UPDATE {jobs} SET dated = FALSE, key = CASE WHEN caught_up THEN {another_key} ELSE key END WHERE seq {any}
+        SELECT seq FROM {jobs} WHERE lane {any} SELECT number FROM {pairs} AS p {end} AND state = 2
+        UNION ALL SELECT seq FROM {jobs} WHERE lane {any} SELECT number FROM {pairs} AS p {end} AND state = 3
+        UNION ALL SELECT seq FROM {jobs} WHERE lane {any} SELECT number FROM {pairs} AS p {end} AND state = 4 {end}
+    AND scope = $1 AND object = $2 AND record_id {any} SELECT id FROM {pairs} AS p {end} AND dated AND action || '' <> 'destroyed'";
+
+/// The same for deliveries that hold several records.
+pub(crate) const FORGET_HANDLED_IN_BATCHES: &str =
+    "UPDATE {lanes} SET order_at = NULL WHERE lane {any} SELECT number FROM {pairs} AS p {end} AND record_id {any} SELECT id FROM {pairs} AS p {end}
+    AND seq {any} SELECT b.seq FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq WHERE l.lane {any} SELECT number FROM {pairs} AS p {end}
+        AND b.state + 0 >= 2 AND b.scope = $1 AND b.object = $2 AND b.action || '' <> 'destroyed' {end}";
 
 /// Inserts nothing if an equal or newer state is pending, running or done.
 pub(crate) const INSERT: &str = "INSERT INTO {jobs} (key, tenant, scope, name, object, action, record_id, lane, order_at, dated, event_date,

@@ -18,8 +18,7 @@ macro_rules! impl_catch_up_store {
                 }
                 let ids: Vec<_> = commit.found.iter().map(|found| found.id.clone()).collect();
                 if !ids.is_empty() {
-                    let disprove = self.dialect.query(sql::DISPROVE).bind(scope).bind(object);
-                    disprove.bind(sql::lanes(object, &ids)).execute(&mut *tx).await?;
+                    self.run_disprove(tx, (scope, object), &ids).await?;
                     let find = self.dialect.query(sql::FIND).bind(scope).bind(object);
                     let find = find.bind(sql::states(&commit.found)).bind(commit.pass).bind(&commit.key_tag);
                     let find = find.bind(commit.are_handled);
@@ -54,6 +53,26 @@ macro_rules! impl_catch_up_store {
                     save.execute(&mut *tx).await?;
                 }
                 Ok(Some(new))
+            }
+
+            /// Corrects earlier `destroyed` events of catch-up for records that exist.
+            async fn run_disprove(
+                &self,
+                tx: &mut $connection,
+                (scope, object): (&str, &str),
+                ids: &[String],
+            ) -> Result<(), sqlx::Error> {
+                use $crate::catch_up_sql as sql;
+                let were_destroyed = self.dialect.scalar(sql::WERE_DESTROYED).bind(scope).bind(object);
+                let ids: Vec<String> = were_destroyed.bind(sql::lanes(object, ids)).fetch_all(&mut *tx).await?;
+                if ids.is_empty() {
+                    return Ok(());
+                }
+                for statement in [sql::FORGET_HANDLED, sql::FORGET_HANDLED_IN_BATCHES, sql::DISPROVE] {
+                    let statement = self.dialect.query(statement).bind(scope).bind(object);
+                    statement.bind(sql::lanes(object, &ids)).execute(&mut *tx).await?;
+                }
+                Ok(())
             }
 
             async fn run_lease(
@@ -188,6 +207,10 @@ macro_rules! impl_catch_up_store {
                 let mut found = std::collections::HashMap::new();
                 let read = |row: &_| {
                     let row: &$row = row;
+                    let id = row.try_get("id")?;
+                    if row.try_get("was_destroyed")? {
+                        return Ok((id, $crate::KnownRecord::default()));
+                    }
                     let handled: Option<i64> = row.try_get("open_at")?;
                     let handled = handled.max(row.try_get("done_at")?).max(row.try_get("batch_at")?);
                     let dead: Option<i64> = row.try_get("dead")?;
@@ -195,7 +218,7 @@ macro_rules! impl_catch_up_store {
                     let is_seen = row.try_get("is_known")?;
                     let state = $crate::catch_up_sql::state(row.try_get("updated_at")?);
                     let is_handled = row.try_get::<Option<bool>, _>("handled")?.unwrap_or(false);
-                    Ok((row.try_get("id")?, $crate::KnownRecord { state, is_handled, is_seen, handled, dead }))
+                    Ok((id, $crate::KnownRecord { state, is_handled, is_seen, handled, dead }))
                 };
                 for row in &rows {
                     let (id, known): (String, _) =

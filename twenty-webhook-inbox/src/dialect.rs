@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::database::HasStatementCache;
@@ -8,7 +9,6 @@ use sqlx::{AssertSqlSafe, Database, FromRow, SqlSafeStr, SqlStr};
 use crate::sql::{BLOCKER, HAS_CAUGHT_UP_EVENT, INFO, IS_LISTED, STALE, WOKEN};
 
 /// One database's way to write the statements: the names and expressions in which the two differ.
-#[derive(Debug)]
 pub(crate) struct Dialect {
     /// From `{name}` to its text.
     words: Vec<(&'static str, String)>,
@@ -78,5 +78,12 @@ impl Dialect {
 
     pub(crate) fn text(&self, template: &str) -> String {
         self.words.iter().fold(template.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
+    }
+}
+
+/// Without the statements, which fill pages.
+impl fmt::Debug for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialect").field("keeps_prepared", &self.keeps_prepared).finish_non_exhaustive()
     }
 }

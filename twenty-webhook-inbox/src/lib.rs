@@ -69,6 +69,7 @@
 //!     Ok(())
 //! }
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The page compiles.
 #[cfg(all(doctest, feature = "axum", feature = "sqlite"))]

@@ -134,6 +134,36 @@ async fn what_changed_just_now_is_left_to_its_delivery_and_the_next_run() {
     assert_eq!(place.run(place.catch_up()).await.updated, 1);
 }
 
+/// No event said that it exists, though a run or a pass has read it.
+#[tokio::test]
+async fn a_new_record_that_was_read_without_an_event_is_created() {
+    let place = Place::new().await;
+    place.people(["1"]);
+    place.run(place.catch_up()).await;
+    // Listed by a pass that runs behind the changes, and too recent for a run.
+    place.clock.advance(24 * HOUR);
+    place.twenty.hold_requests_after(2);
+    let (inbox, catch_up) = (place.inbox.clone(), place.catch_up());
+    let before = place.twenty.api_requests().len();
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await.unwrap() });
+    while place.twenty.api_requests().len() < before + 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    place.twenty.create("person", json!({ "id": "2" }));
+    place.twenty.release_requests();
+    assert!(run.await.unwrap().objects[0].compared_ids);
+    place.clock.advance(HOUR);
+    place.twenty.create("person", json!({ "id": "3" }));
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.too_recent, report.created), (1, 1), "{report:?}");
+    place.clock.advance(HOUR);
+    assert_eq!(place.run(place.catch_up()).await.created, 1);
+    assert_eq!(place.stored().await, ["person.created 2", "person.created 3"]);
+    // What is known is updated, also if it is not much older than the last run.
+    place.update("3", "Nantes");
+    assert_eq!(place.run(place.catch_up().overlap(9 * HOUR)).await.updated, 1);
+}
+
 #[tokio::test]
 async fn imports_that_are_dated_back_or_ahead_are_found() {
     let place = Place::new().await;
@@ -167,9 +197,9 @@ async fn a_change_between_two_pages_is_found_by_the_next_run() {
     while place.twenty.api_requests().len() < before + 3 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // On the page that was read, and on the one that was not.
-    place.clock.advance(HOUR);
-    place.twenty.update("person", &["0001", "0449"], json!({ "city": "Osaka" }));
+    // On the page that was read, long before the last answer; and on the page that was not.
+    place.update("0001", "Osaka");
+    place.twenty.update("person", &["0449"], json!({ "city": "Osaka" }));
     place.twenty.release_requests();
     let report = run.await.unwrap().unwrap();
     assert_eq!((report.objects[0].updated, report.objects[0].too_recent), (449, 1), "{report:?}");
@@ -266,7 +296,7 @@ async fn a_backfill_goes_on_with_the_objects_that_failed() {
     place.people(["1", "2"]);
     place.twenty.create("company", json!({ "id": "c" }));
     place.clock.advance(HOUR);
-    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned()]);
     let read = ["company", "person"].map(|_| Arc::new(Notify::new()));
     let [company, person] = read.clone();
     let show = move |progress: &Progress| {
@@ -274,7 +304,7 @@ async fn a_backfill_goes_on_with_the_objects_that_failed() {
     };
     let both = async {
         read[0].notified().await;
-        place.twenty.set_faults(|faults| faults.failing_object = None);
+        place.twenty.set_faults(|faults| faults.failing_objects.clear());
         read[1].notified().await;
     };
     let catch_up = place.catch_up().objects(["person", "company"]).every(Duration::from_secs(1)).backfill();

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::Notify;
 use twenty_webhook_catchup::{CatchUp, CatchUpError, ObjectReport, Phase, Progress};
-use twenty_webhook_testing::Role;
+use twenty_webhook_inbox::JobFilter;
+use twenty_webhook_testing::{ApiFailure, Role};
 
-use crate::support::{HOUR, Place};
+use crate::support::{HOUR, Place, verified};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -103,6 +104,24 @@ async fn too_much_is_not_believed_until_it_is_accepted() {
     }
 }
 
+/// The run that accepted it was stopped, and the next one does not.
+#[tokio::test]
+async fn what_one_run_accepts_is_not_accepted_by_the_next() {
+    let place = place_with(100).await;
+    place.twenty.destroy("person", &ids(30));
+    let catch_up = stop_at(&place, place.catch_up().accept_destroys(), Phase::Confirming).await;
+    let confirmed = place.stored().await.len();
+    assert!((1..30).contains(&confirmed), "{confirmed}");
+    let report = pass(&place, place.catch_up()).await;
+    let expected = 30 - confirmed as u64;
+    assert!(
+        matches!(report.error, Some(CatchUpError::TooManyMissing { missing, .. }) if missing == expected),
+        "{report:?}"
+    );
+    assert_eq!(place.stored().await.len(), confirmed);
+    assert_eq!(place.run(catch_up).await.destroyed, expected, "accepted again, it goes on at once");
+}
+
 #[tokio::test]
 async fn a_role_that_was_narrowed_proves_nothing() {
     for narrowed in [Role::default().forbid("person"), Role::default().hide("person")] {
@@ -118,7 +137,7 @@ async fn a_role_that_was_narrowed_proves_nothing() {
     }
 }
 
-/// While the pass is under way: after its first page, or when it confirms.
+/// Between two runs of one pass: after its first page, or when it confirms.
 #[tokio::test]
 async fn a_role_that_is_narrowed_in_the_middle_proves_nothing() {
     for (phase, role) in [
@@ -136,9 +155,57 @@ async fn a_role_that_is_narrowed_in_the_middle_proves_nothing() {
         let said = u64::from(phase == Phase::Confirming);
         assert_eq!(place.stored().await.len() as u64, said, "{phase:?}: only what was confirmed before");
         place.twenty.set_role(place.twenty.api_key(), Role::default());
-        place.clock.advance(DAY);
-        assert_eq!(place.run(place.catch_up()).await.destroyed, 2 - said);
+        let report = place.run(place.catch_up()).await;
+        assert_eq!((report.destroyed, report.compared_ids), (2 - said, true), "{phase:?}: the pass goes on");
     }
+}
+
+/// One request of the pass meets it: a page of the list, the control, or a confirmation. The data model and the changes come before.
+#[tokio::test]
+async fn a_refusal_within_a_pass_ends_it_and_proves_nothing() {
+    for (request, confirmed) in [(3, 0), (4, 0), (6, 0), (7, 0), (8, 1)] {
+        for status in [403, 404, 400] {
+            let place = place_with(450).await;
+            place.twenty.destroy("person", &["0001", "0002"]);
+            let refuse = || match status {
+                403 => place.twenty.set_role(place.twenty.api_key(), Role::default().forbid("person")),
+                404 => place.twenty.set_role(place.twenty.api_key(), Role::default().hide("person")),
+                _ => place.twenty.fail_next([ApiFailure::Status(400)]),
+            };
+            let report = run_with_a_change_at(&place, place.catch_up(), request, refuse).await;
+            let error = report.error.as_ref();
+            let is_it = match error {
+                Some(CatchUpError::Forbidden(_)) => status == 403,
+                Some(CatchUpError::Rejected { status: rejected, .. }) => *rejected == status,
+                _ => false,
+            };
+            assert!(is_it && !report.compared_ids, "{request} {status}: {report:?}");
+            assert_eq!(place.stored().await.len(), confirmed, "{request} {status}");
+            place.twenty.set_role(place.twenty.api_key(), Role::default());
+            let report = place.run(place.catch_up()).await;
+            assert!(!report.compared_ids && report.destroyed == 0, "{request} {status}: it does not go on: {report:?}");
+            place.clock.advance(DAY);
+            let report = place.run(place.catch_up()).await;
+            assert_eq!(report.destroyed, 2 - confirmed as u64, "{request} {status}: the next pass finds it");
+        }
+    }
+}
+
+/// The control was read before, and is hidden with all others between two confirmations.
+#[tokio::test]
+async fn a_confirmation_without_the_control_proves_nothing() {
+    let place = place_with(60).await;
+    place.twenty.destroy("person", &["0040"]);
+    // It exists, but the pass does not list it.
+    place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0041"));
+    let hide = || {
+        let role = ids(60).into_iter().fold(Role::default(), Role::hide_record);
+        place.twenty.set_role(place.twenty.api_key(), role);
+    };
+    // After the data model, the changes, the list, the control and the first confirmation.
+    let report = run_with_a_change_at(&place, place.catch_up(), 6, hide).await;
+    assert_eq!((report.destroyed, report.unconfirmed), (1, 1), "{report:?}");
+    assert_eq!(place.stored().await, ["person.destroyed 0040"]);
 }
 
 /// Half of the records hidden looks like half of them destroyed.
@@ -198,9 +265,49 @@ async fn what_is_known_only_from_a_delivery_counts_when_it_is_accepted() {
     place.twenty.destroy("person", &["new"]);
     let report = place.run(place.catch_up()).await;
     assert_eq!((report.destroyed, report.unproven), (0, 1), "{report:?}");
-    place.clock.advance(DAY);
-    assert_eq!(place.run(place.catch_up().accept_destroys()).await.destroyed, 1);
+    let report = place.run(place.catch_up()).await;
+    assert!(!report.compared_ids, "not before the day is over: {report:?}");
+    assert_eq!(place.run(place.catch_up().accept_destroys()).await.destroyed, 1, "at once");
     assert_eq!(place.handle().await, ["person.created new", "person.destroyed new"]);
+    let report = place.run(place.catch_up().accept_destroys()).await;
+    assert!(!report.compared_ids, "once: {report:?}");
+}
+
+/// Of a long transaction, dated at its start; or of a record that was hidden meanwhile.
+#[tokio::test]
+async fn a_change_that_becomes_visible_late_is_found_by_the_pass() {
+    let place = place_with(40).await;
+    place.update("0001", "Nantes");
+    place.inbox.store(&place.delivery("updated", "0001")).await.unwrap();
+    // Its state is known from a delivery alone, and is remembered when the delivery is deleted.
+    place.twenty.create("person", json!({ "id": "new" }));
+    place.inbox.store(&place.delivery("created", "new")).await.unwrap();
+    place.clock.advance(HOUR);
+    assert_eq!(place.run(place.catch_up()).await.events(), 0);
+    place.handle().await;
+    place.inbox.delete(&JobFilter::all()).await.unwrap();
+
+    let now = place.clock.now();
+    place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0002"));
+    place.update("0002", "Nantes");
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up().without_destroyed()).await.events(), 0);
+    let later = place.clock.now();
+    place.clock.set(now);
+    place.twenty.update("person", &["0001"], json!({ "city": "Osaka" }));
+    place.twenty.update("person", &["new"], json!({ "city": "Osaka" }));
+    place.twenty.delete("person", &["0003"]);
+    place.clock.set(later);
+    place.twenty.set_role(place.twenty.api_key(), Role::default());
+    assert_eq!(place.run(place.catch_up().without_destroyed()).await.events(), 0);
+    let report = place.run(place.catch_up()).await;
+    assert_eq!((report.updated, report.deleted, report.compared_ids), (3, 1, true), "{report:?}");
+    let mut handled = place.handle().await;
+    handled.sort();
+    assert_eq!(handled, ["person.deleted 0003", "person.updated 0001", "person.updated 0002", "person.updated new"]);
+    place.inbox.delete(&JobFilter::all()).await.unwrap();
+    place.clock.advance(DAY);
+    assert_eq!(place.run(place.catch_up()).await.events(), 0, "once");
 }
 
 #[tokio::test]
@@ -232,6 +339,42 @@ async fn a_record_that_is_back_disproves_it() {
     place.update("0005", "Nantes");
     place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
     assert_eq!(place.handle().await, ["person.created 0005", "person.updated 0005"], "none of them is stale");
+}
+
+/// The inbox still has its state: from a delivery, from a delivery of several records, or from a run.
+#[tokio::test]
+async fn a_record_that_is_back_as_it_was_is_handled_again() {
+    for source in ["a delivery", "a batch", "a run"] {
+        let place = place_with(40).await;
+        place.update("0005", "Nantes");
+        match source {
+            "a delivery" => place.inbox.store(&place.delivery("updated", "0005")).await.unwrap(),
+            "a batch" => {
+                let items: Vec<_> =
+                    place.twenty.records("person").iter().map(|record| json!({ "record": record })).collect();
+                let batch = json!({ "eventName": "person.updated", "items": items });
+                place.inbox.store(&verified(batch.to_string())).await.unwrap();
+            }
+            _ => assert_eq!(place.run(place.catch_up().without_destroyed()).await.updated, 1),
+        }
+        assert_eq!(place.handle().await.len(), 1);
+        place.twenty.set_role(place.twenty.api_key(), Role::default().hide_record("0005"));
+        assert_eq!(place.run(place.catch_up()).await.destroyed, 1, "{source}");
+        // One comes late, and one later still: it is stale, so a handler may skip it.
+        place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+        assert_eq!(place.handle().await.last().unwrap(), "person.destroyed 0005", "{source}");
+        place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+        place.handle().await;
+        place.twenty.set_role(place.twenty.api_key(), Role::default());
+        place.clock.advance(DAY);
+        let report = place.run(place.catch_up()).await;
+        assert_eq!((report.created, report.destroyed), (1, 0), "{source}: {report:?}");
+        assert_eq!(place.handle().await, ["person.created 0005"], "{source}");
+        place.inbox.store(&place.delivery("updated", "0005")).await.unwrap();
+        place.clock.advance(DAY);
+        assert_eq!(place.run(place.catch_up()).await.events(), 0, "{source}");
+        assert!(place.handle().await.is_empty(), "{source}: once, and its delivery is a duplicate");
+    }
 }
 
 #[tokio::test]
@@ -316,12 +459,12 @@ async fn a_pass_continues_after_an_object_without_an_answer() {
     while place.twenty.api_requests().len() < before + 4 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned()]);
     place.twenty.release_requests();
     let report = run.await.unwrap();
     assert!(matches!(report.objects[0].error, Some(CatchUpError::NoResponse { .. })), "{report:?}");
     assert!(report.objects[1].compared_ids, "{report:?}");
-    place.twenty.set_faults(|faults| faults.failing_object = None);
+    place.twenty.set_faults(|faults| faults.failing_objects.clear());
     let before = place.twenty.api_requests().len();
     assert_eq!(place.report(both()).await.objects[0].destroyed, 1, "though it is the same day");
     let lists = place.twenty.api_requests().split_off(before);
@@ -339,6 +482,10 @@ async fn the_last_record_of_an_object_is_gone() {
 
 /// Runs until the first page, or the first confirmation, of a pass is saved.
 async fn pause_at(place: &Place, phase: Phase) -> CatchUp {
+    stop_at(place, place.catch_up(), phase).await
+}
+
+async fn stop_at(place: &Place, catch_up: CatchUp, phase: Phase) -> CatchUp {
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let show = move |progress: &Progress| {
@@ -346,6 +493,20 @@ async fn pause_at(place: &Place, phase: Phase) -> CatchUp {
             stop.notify_one();
         }
     };
-    place.catch_up().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
-    place.catch_up()
+    catch_up.clone().on_progress(show).run_until(&place.inbox, stopped.notified()).await;
+    catch_up
+}
+
+/// One run. Its request with this number, counted from 1, is held until `change` was made.
+async fn run_with_a_change_at(place: &Place, catch_up: CatchUp, request: usize, change: impl FnOnce()) -> ObjectReport {
+    let before = place.twenty.api_requests().len();
+    place.twenty.hold_requests_after(request - 1);
+    let inbox = place.inbox.clone();
+    let run = tokio::spawn(async move { catch_up.run_once(&inbox).await.unwrap() });
+    while place.twenty.api_requests().len() < before + request {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    change();
+    place.twenty.release_requests();
+    run.await.unwrap().objects.remove(0)
 }

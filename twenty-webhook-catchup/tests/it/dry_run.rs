@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use twenty_webhook_catchup::{CatchUp, Report};
+use twenty_webhook_catchup::{CatchUp, Phase, Progress, Report};
 use twenty_webhook_inbox::JobFilter;
 
 use crate::support::{HOUR, Place};
@@ -142,4 +142,24 @@ async fn a_run_that_is_stopped_gives_its_lease_back() {
     assert_eq!(report.read, 250, "it continues, and at once: {report:?}");
     let whole = place.catch_up().run_once_until(&place.inbox, std::future::pending::<()>()).await.unwrap();
     assert!(whole.unwrap().is_ok());
+}
+
+/// It would begin again with the first page, because nothing is saved.
+#[tokio::test]
+async fn a_pass_that_takes_longer_than_the_interval_ends() {
+    let place = Place::new().await;
+    place.people(ids(0..450));
+    place.run(place.catch_up()).await;
+    place.clock.advance(24 * HOUR);
+    place.twenty.destroy("person", &["0449"]);
+    let (interval, confirmed) = (Duration::from_secs(1), Arc::new(tokio::sync::Notify::new()));
+    let ended = Arc::clone(&confirmed);
+    let show = move |progress: &Progress| match progress.phase {
+        Phase::Changes => std::thread::sleep(interval),
+        Phase::Ids => {}
+        _ => confirmed.notify_one(),
+    };
+    let runs = place.catch_up().dry_run().every(interval).on_progress(show);
+    let runs = runs.run_until(&place.inbox, ended.notified());
+    tokio::time::timeout(Duration::from_secs(20), runs).await.expect("the pass ends");
 }

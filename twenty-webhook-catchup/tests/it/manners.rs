@@ -45,13 +45,36 @@ async fn an_object_that_always_fails_does_not_stop_the_others() {
     let place = place().await;
     place.twenty.create("company", serde_json::json!({ "id": "c" }));
     place.clock.advance(HOUR);
-    place.twenty.set_faults(|faults| faults.failing_object = Some("people".to_owned()));
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned()]);
     let report = place.report(place.catch_up().objects(["person", "company"])).await;
     assert!(matches!(report.objects[0].error, Some(CatchUpError::NoResponse { attempts: 6, .. })), "{report:?}");
     assert!(report.objects[1].error.is_none() && report.objects[1].read == 1, "{report:?}");
 }
 
-/// After two objects without an answer, the others are not asked.
+/// Nor do two in a row, because the data model is answered; nor their passes.
+#[tokio::test]
+async fn objects_that_always_fail_do_not_stop_those_after_them() {
+    let place = place().await;
+    place.twenty.create_many("task", (0..30).map(|n| serde_json::json!({ "id": format!("{n:04}") })));
+    place.clock.advance(HOUR);
+    let objects = || place.catch_up().objects(["person", "company", "task"]);
+    place.twenty.set_faults(|faults| faults.failing_objects = vec!["people".to_owned(), "companies".to_owned()]);
+    for (read, destroyed) in [(30, 0), (0, 1)] {
+        let report = place.report(objects()).await;
+        for object in &report.objects[..2] {
+            assert!(matches!(object.error, Some(CatchUpError::NoResponse { attempts: 6, .. })), "{report:?}");
+        }
+        let task = &report.objects[2];
+        assert!(task.error.is_none(), "{report:?}");
+        assert_eq!((task.read, task.destroyed), (read, destroyed), "{report:?}");
+        if destroyed == 0 {
+            place.twenty.destroy("task", &["0007"]);
+            place.clock.advance(24 * HOUR);
+        }
+    }
+}
+
+/// After two objects and the data model without an answer, the others are not asked.
 #[tokio::test]
 async fn a_server_that_does_not_answer_ends_the_run() {
     let place = place().await;
@@ -66,7 +89,7 @@ async fn a_server_that_does_not_answer_ends_the_run() {
     place.twenty.release_requests();
     let error = run.await.unwrap().unwrap_err();
     assert!(matches!(error, CatchUpError::NoResponse { attempts: 6, .. }), "{error}");
-    assert_eq!(place.twenty.api_requests().len(), 1 + 6 + 6);
+    assert_eq!(place.twenty.api_requests().len(), 1 + 6 + 6 + 6);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 use super::webhook::{self, NewWebhook, Webhook};
-use crate::send::{last_cause, new_client};
+use crate::send::{NoAnswer, new_client};
 use crate::terminal;
 
 /// The timeout of a request.
@@ -97,9 +97,9 @@ impl Api {
         }
     }
 
-    /// Creates a note, and returns its id.
-    pub(crate) async fn create_note(&self, title: &str) -> Result<String, ApiError> {
-        let answer = self.call(Method::POST, "rest/notes", Some(&json!({ "title": title }))).await?;
+    /// Creates a note with this id. Returns the id that Twenty answers.
+    pub(crate) async fn create_note(&self, id: &str, title: &str) -> Result<String, ApiError> {
+        let answer = self.call(Method::POST, "rest/notes", Some(&json!({ "id": id, "title": title }))).await?;
         let data = answer.body.get("data").and_then(Value::as_object);
         let id = data.and_then(|data| data.values().find_map(|record| record["id"].as_str()));
         id.map(str::to_owned).ok_or(ApiError::NotTheApi)
@@ -135,13 +135,12 @@ impl Api {
     }
 
     fn failed(&self, error: &reqwest::Error) -> ApiError {
-        let cause = last_cause(error);
-        if error.is_timeout() {
-            ApiError::TimedOut
-        } else if error.is_connect() {
-            ApiError::Unreachable { host: self.base.origin().ascii_serialization(), cause }
-        } else {
-            ApiError::BrokenOff { cause }
+        let unreachable = |cause| ApiError::Unreachable { host: self.base.origin().ascii_serialization(), cause };
+        match NoAnswer::of(error) {
+            NoAnswer::NoConnection => unreachable("no connection was opened in time".to_owned()),
+            NoAnswer::Unreachable(cause) => unreachable(cause),
+            NoAnswer::TimedOut => ApiError::TimedOut,
+            NoAnswer::BrokenOff(cause) => ApiError::BrokenOff { cause },
         }
     }
 }

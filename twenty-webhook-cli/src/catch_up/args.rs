@@ -48,7 +48,7 @@ pub(crate) struct CatchUpArgs {
     /// The objects, by their singular names: person,company. May be repeated
     #[arg(long, value_name = "OBJECT,…", value_delimiter = ',', required_unless_present = "all_objects")]
     objects: Vec<String>,
-    /// All objects that the API key may read, except Twenty's own
+    /// All objects, except deactivated ones and Twenty's system objects
     #[arg(long, conflicts_with = "objects")]
     all_objects: bool,
     /// The inbox: an SQLite file, or a Postgres URL

@@ -5,6 +5,8 @@ use crate::api::{Api, Webhook, webhooks_in};
 use crate::temporary::is_temporary;
 use crate::terminal;
 
+const UNKNOWN: &str = "only the API says which webhooks there are, so nothing else is checked";
+
 /// Checks the API, and returns its webhooks; `None` if they cannot be read.
 pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Option<Vec<Webhook>>> {
     let host = api.base().origin().ascii_serialization();
@@ -12,7 +14,7 @@ pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Opti
     let (webhooks, date) = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            report.add(&Check::wrong("api", error.to_string()).fix(error.fix()))?;
+            report.add(&Check::wrong("api", error.to_string(), UNKNOWN, error.fix()))?;
             return Ok(None);
         }
     };
@@ -31,10 +33,10 @@ pub(super) async fn check(api: &Api, report: &mut Report) -> anyhow::Result<Opti
         let check = Check::warning(
             "temporary_webhook",
             format!("the webhook {id} was created for one run, of `listen --register` or `doctor --canary`"),
-        )
-        .why("if that run was killed, nothing answers it, and Twenty waits 5 seconds for it at each event")
-        .fix(format!("unless a run uses it: twenty-webhook webhooks delete {id}"));
-        report.add(&check)?;
+            "if that run was killed, nothing answers it, and Twenty waits 5 seconds for it at each event",
+            format!("unless a run uses it: twenty-webhook webhooks delete {id}"),
+        );
+        report.add(&check.of(webhook))?;
     }
     Ok(Some(webhooks))
 }
@@ -47,13 +49,20 @@ fn clock(date: Option<SystemTime>) -> Check {
     let off = now.duration_since(date).unwrap_or_else(|ahead| ahead.duration());
     let shown = terminal::age(off);
     if off > TOLERANCE {
-        return Check::wrong("clock", format!("this machine's clock and Twenty's are {shown} apart"))
-            .why("a receiver with a clock like this machine's rejects every delivery as too old, or from the future")
-            .fix("set both clocks by NTP");
+        return Check::wrong(
+            "clock",
+            format!("this machine's clock and Twenty's are {shown} apart"),
+            "a receiver with a clock like this machine's rejects every delivery as too old, or from the future",
+            "set both clocks by NTP",
+        );
     }
     if off > TOLERANCE / 5 {
-        return Check::warning("clock", format!("this machine's clock and Twenty's are {shown} apart"))
-            .fix("set both by NTP");
+        return Check::warning(
+            "clock",
+            format!("this machine's clock and Twenty's are {shown} apart"),
+            "if they are 5 minutes apart, a receiver with a clock like this machine's rejects every delivery",
+            "set both clocks by NTP",
+        );
     }
     Check::ok("clock", "this machine's clock and Twenty's agree")
 }

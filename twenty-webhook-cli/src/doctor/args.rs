@@ -23,7 +23,8 @@ webhooks, choose one with --webhook.
 --canary creates a note in Twenty and destroys it, and waits until both deliveries are in the inbox at --db; or, with --tunnel, until they \
 arrive here, on a temporary webhook. All subscribers of notes see them. Ctrl-C destroys the note and removes the webhook, too.
 
-Exit status: 0 if all is well, 1 if something is wrong, 2 if nothing could be checked, or if it was stopped.
+Exit status: 0 if nothing is wrong, 1 if something is wrong, also if Twenty's API cannot be read, 2 if it could not start, for example \
+without an API key, or if it was stopped.
 
 Examples:
   export TWENTY_URL=https://crm.example.com TWENTY_API_KEY=…

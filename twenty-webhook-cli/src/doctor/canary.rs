@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
@@ -16,7 +16,7 @@ use twenty_webhook_inbox::{Inbox, JobFilter, Store};
 
 use super::args::{CanaryArgs, Place};
 use super::{Check, Report};
-use crate::api::Api;
+use crate::api::{Api, ApiError};
 #[cfg(feature = "inbox")]
 use crate::database::Database;
 use crate::register::new_secret;
@@ -26,6 +26,7 @@ use crate::terminal;
 use crate::tunnel::{Tunnel, TunnelProgram};
 
 const POLL: Duration = Duration::from_millis(100);
+const TITLE: &str = "twenty-webhook doctor: a canary, which is destroyed at once";
 const EVENTS: [&str; 2] = ["note.created", "note.destroyed"];
 
 /// Creates a note and destroys it, and waits for both deliveries.
@@ -50,15 +51,18 @@ pub(super) async fn run(
             match Database::open(db).await {
                 Ok(Database::Sqlite(inbox)) => send(args, api, &inbox, &mut interrupts, report).await,
                 Ok(Database::Postgres(inbox)) => send(args, api, &inbox, &mut interrupts, report).await,
-                Err(error) => report.add(&failed(&error)),
+                Err(error) => report.add(&not_sent(
+                    &error,
+                    "give the inbox of a receiver that has run, and check that this user may read it",
+                )),
             }
         }
     }
 }
 
 /// The place where the deliveries would arrive is not there.
-fn failed(error: &anyhow::Error) -> Check {
-    Check::wrong("canary", format!("the canary is not sent: {}", terminal::plain(&crate::causes(error), 600)))
+fn not_sent(error: &anyhow::Error, fix: &str) -> Check {
+    Check::wrong("canary", "the canary is not sent", terminal::plain(&crate::causes(error), 600), fix)
 }
 
 /// A receiver can only get what some webhook subscribes to.
@@ -68,8 +72,12 @@ fn not_subscribed(webhooks: &[crate::api::Webhook]) -> Option<Check> {
     let patterns: Vec<EventPattern> = operations.filter_map(|operation| operation.parse().ok()).collect();
     let is_covered = |name: &str| patterns.iter().any(|pattern| pattern.subscribes_to(&EventName::from(name)));
     let name = EVENTS.into_iter().find(|name| !is_covered(name))?;
-    let check = Check::wrong("canary", format!("no webhook subscribes to {name}, so the canary would not arrive"));
-    Some(check.fix("add the operation note.* to a webhook, at least for now"))
+    Some(Check::wrong(
+        "canary",
+        format!("no webhook subscribes to {name}"),
+        "the canary would not arrive",
+        "add the operation note.* to a webhook, at least for now",
+    ))
 }
 
 /// Receives the deliveries here, on a webhook for this run.
@@ -92,12 +100,15 @@ async fn through_tunnel(
     };
     let tunnel = match tunnel {
         Ok(tunnel) => tunnel,
-        Err(error) => return report.add(&failed(&error)),
+        Err(error) => {
+            let fix = "check the tunnel program: `twenty-webhook listen --tunnel` starts it in the same way";
+            return report.add(&not_sent(&error, fix));
+        }
     };
     let operations = EVENTS.map(str::to_owned);
     let webhook = match Temporary::create(api, "doctor --canary", &tunnel.url, &operations, &secret).await {
         Ok(webhook) => webhook,
-        Err(error) => return report.add(&failed(&error)),
+        Err(error) => return report.add(&not_sent(&error, "remove this cause, and run it again")),
     };
     let ended = async {
         tokio::select! {
@@ -150,23 +161,61 @@ async fn send(
     interrupts: &mut Interrupts,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let id = match api.create_note("twenty-webhook doctor: a canary, which is destroyed at once").await {
+    let id = new_id()?;
+    let id = match api.create_note(&id, TITLE).await {
         Ok(id) => id,
-        Err(error) => {
-            let check = Check::wrong("canary", format!("the note cannot be created: {error}"));
-            return report.add(&check.fix("give the key's role the permission to create and destroy notes"));
-        }
+        Err(error) => return report.add(&not_created(api, &id, &error).await),
     };
     let [created, destroyed] = EVENTS;
     let arrived = arrival(args, place, interrupts, &id, created).await;
     // Also after an error.
     if let Err(error) = api.destroy_note(&id).await {
-        let check =
-            Check::wrong("canary", format!("the note {} cannot be destroyed: {error}", terminal::plain(&id, 60)));
-        return report.add(&check.fix("destroy it in Twenty by hand"));
+        return report.add(&Check::wrong(
+            "canary",
+            format!("the note {} is left in Twenty", terminal::plain(&id, 60)),
+            format!("it cannot be destroyed: {error}"),
+            "destroy it in Twenty by hand",
+        ));
     }
     report.add(&arrived?)?;
     report.add(&arrival(args, place, interrupts, &id, destroyed).await?)
+}
+
+/// Destroys the note if Twenty created it in spite of this error.
+async fn not_created(api: &Api, id: &str, error: &ApiError) -> Check {
+    let why = error.to_string();
+    let fix = match error {
+        ApiError::Status { status: StatusCode::FORBIDDEN, .. } => {
+            "give the key's role the permission to create and destroy notes"
+        }
+        error => error.fix(),
+    };
+    let check = |what| Check::wrong("canary", what, why.clone(), fix);
+    if !error.is_uncertain() {
+        return check("the note cannot be created");
+    }
+    match api.destroy_note(id).await {
+        Ok(()) => check("Twenty created the note in spite of an error, and it is destroyed"),
+        Err(ApiError::Status { status: StatusCode::NOT_FOUND, .. }) if !error.may_be_under_way() => {
+            check("the note cannot be created")
+        }
+        Err(_) => Check::wrong(
+            "canary",
+            format!("Twenty may have created the note {id}, or may still do so"),
+            why,
+            format!("{fix}. If there is a note with the title \"{TITLE}\" in Twenty, destroy it by hand"),
+        ),
+    }
+}
+
+/// A random UUID, of version 4.
+fn new_id() -> anyhow::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).context("the system has no randomness")?;
+    random[6] = random[6] & 0x0f | 0x40;
+    random[8] = random[8] & 0x3f | 0x80;
+    let hex = hex::encode(random);
+    Ok([0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &hex[part]).join("-"))
 }
 
 async fn arrival(
@@ -186,7 +235,12 @@ async fn arrival(
             Ok(false) => {}
             Err(error) => {
                 let cause = terminal::plain(&crate::causes(&error), 600);
-                return Ok(Check::wrong("canary", format!("the inbox cannot be read, to look for {name}: {cause}")));
+                return Ok(Check::wrong(
+                    "canary",
+                    format!("the inbox cannot be read, to look for {name}"),
+                    cause,
+                    "check that the inbox's database runs, and that this user may read it",
+                ));
             }
         }
         tokio::select! {
@@ -194,7 +248,10 @@ async fn arrival(
             () = interrupts.next() => bail!("stopped; the note is destroyed"),
         }
     }
-    Ok(Check::wrong("canary", format!("{name} did not arrive within {} s", args.wait))
-        .why("Twenty did not call, or the receiver did not accept it; Twenty does not retry")
-        .fix("look at the checks above, at the receiver's log, and at Twenty's worker: does it run?"))
+    Ok(Check::wrong(
+        "canary",
+        format!("{name} did not arrive within {} s", args.wait),
+        "Twenty did not call, or the receiver did not accept it; Twenty does not retry",
+        "look at the checks above, at the receiver's log, and at Twenty's worker: does it run?",
+    ))
 }

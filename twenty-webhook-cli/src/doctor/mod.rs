@@ -26,12 +26,14 @@ pub(crate) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         for check in operations::wanted(&args.want, &chosen) {
             report.add(&check)?;
         }
-        // A sample is a real event, and some targets may be of other parties.
         let is_ambiguous = args.send_sample && chosen.len() > 1;
         if is_ambiguous {
-            let check =
-                Check::wrong("sample", format!("no sample is sent, because there are {} webhooks", chosen.len()));
-            report.add(&check.fix("choose one by its id, with --webhook"))?;
+            report.add(&Check::wrong(
+                "sample",
+                format!("no sample is sent, because there are {} webhooks", chosen.len()),
+                "a sample is a real event to the receiver, and a target may be of another party",
+                "choose one by its id, with --webhook",
+            ))?;
         }
         for webhook in chosen {
             let url = terminal::plain(&webhook.target_url, 120);
@@ -55,10 +57,17 @@ fn is_chosen(args: &DoctorArgs, webhook: &Webhook) -> bool {
 
 fn none(args: &DoctorArgs) -> Check {
     match &args.webhook {
-        Some(wanted) => Check::wrong("webhooks", format!("there is no webhook {}", terminal::plain(wanted, 120)))
-            .fix("`twenty-webhook webhooks list` shows those that there are"),
-        None => Check::wrong("webhooks", "there is no webhook in this workspace, so Twenty calls no receiver")
-            .why("webhooks belong to one workspace, as API keys do")
-            .fix("`twenty-webhook register` creates one"),
+        Some(wanted) => Check::wrong(
+            "webhooks",
+            format!("there is no webhook {}", terminal::plain(wanted, 120)),
+            "no webhook of this workspace has this id or this target URL",
+            "`twenty-webhook webhooks list` shows those that there are",
+        ),
+        None => Check::wrong(
+            "webhooks",
+            "there is no webhook in this workspace, so Twenty calls no receiver",
+            "webhooks belong to one workspace, as API keys do",
+            "`twenty-webhook register` creates one",
+        ),
     }
 }

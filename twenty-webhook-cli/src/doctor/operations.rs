@@ -11,17 +11,21 @@ const ANY_OBJECT: &str = "anyCustomObject";
 
 /// Do the webhooks together subscribe to what is wanted?
 pub(super) fn wanted(wanted: &[EventPattern], webhooks: &[&Webhook]) -> Vec<Check> {
-    let operations = || webhooks.iter().flat_map(|webhook| &webhook.operations);
+    let operations = webhooks.iter().flat_map(|webhook| webhook.operations.iter().map(move |name| (webhook, name)));
     let mut checks = Vec::new();
     let mut patterns = Vec::new();
-    for operation in operations() {
+    for (webhook, operation) in operations {
         match operation.parse::<EventPattern>() {
             Ok(pattern) => patterns.push(pattern),
             Err(error) => {
                 let operation = terminal::plain(operation, 80);
-                let check =
-                    Check::wrong("operations", format!("the operation `{operation}` matches no event: {error}"));
-                checks.push(check.fix("change it in the webhook's settings in Twenty"));
+                let check = Check::wrong(
+                    "operations",
+                    format!("the operation `{operation}` matches no event"),
+                    error.to_string(),
+                    "change it in the webhook's settings in Twenty",
+                );
+                checks.push(check.of(webhook));
             }
         }
     }
@@ -37,15 +41,21 @@ pub(super) fn wanted(wanted: &[EventPattern], webhooks: &[&Webhook]) -> Vec<Chec
         let shown = shown.collect::<Vec<_>>().join(", ");
         let more = missing.len().saturating_sub(5);
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        let check = Check::wrong("operations", format!("no webhook subscribes to {shown}{more}"));
+        let what = format!("no webhook subscribes to {shown}{more}");
         if missing == ["workflowRun.updated"] {
-            return check
-                .why("Twenty sends it only to webhooks that list exactly this operation. No wildcard includes it.")
-                .fix("add it to the operations");
+            return Check::wrong(
+                "operations",
+                what,
+                "Twenty sends it only to webhooks that list exactly this operation. No wildcard includes it.",
+                "add it to the operations",
+            );
         }
-        check
-            .why(format!("you want {wanted}"))
-            .fix(format!("add the operation {wanted} to the webhook in Twenty's settings"))
+        Check::wrong(
+            "operations",
+            what,
+            format!("you want {wanted}"),
+            format!("add the operation {wanted} to the webhook in Twenty's settings"),
+        )
     }));
     checks
 }

@@ -2,6 +2,7 @@ use std::io::Write;
 
 use serde_json::json;
 
+use crate::api::Webhook;
 use crate::terminal::{self, BAD, FAINT, GOOD, WARNING};
 
 /// What a check found.
@@ -13,6 +14,8 @@ pub(super) struct Check {
     what: String,
     why: Option<String>,
     fix: Option<String>,
+    /// Its id and its target.
+    webhook: Option<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,28 +28,35 @@ enum Result {
 
 impl Check {
     pub(super) fn ok(code: &'static str, what: impl Into<String>) -> Self {
-        Self { code, result: Result::Ok, what: what.into(), why: None, fix: None }
+        Self { code, result: Result::Ok, what: what.into(), why: None, fix: None, webhook: None }
     }
 
     pub(super) fn skipped(code: &'static str, what: impl Into<String>) -> Self {
         Self { result: Result::Skipped, ..Self::ok(code, what) }
     }
 
-    pub(super) fn warning(code: &'static str, what: impl Into<String>) -> Self {
-        Self { result: Result::Warning, ..Self::ok(code, what) }
+    pub(super) fn warning(
+        code: &'static str,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { result: Result::Warning, ..Self::wrong(code, what, why, fix) }
     }
 
-    pub(super) fn wrong(code: &'static str, what: impl Into<String>) -> Self {
-        Self { result: Result::Wrong, ..Self::ok(code, what) }
+    pub(super) fn wrong(
+        code: &'static str,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        let (why, fix) = (Some(why.into()), Some(fix.into()));
+        Self { result: Result::Wrong, why, fix, ..Self::ok(code, what) }
     }
 
-    pub(super) fn why(mut self, why: impl Into<String>) -> Self {
-        self.why = Some(why.into());
-        self
-    }
-
-    pub(super) fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = Some(fix.into());
+    /// A check of this webhook.
+    pub(super) fn of(mut self, webhook: &Webhook) -> Self {
+        self.webhook = Some((webhook.id.clone(), webhook.target_url.clone()));
         self
     }
 }
@@ -85,8 +95,9 @@ impl Report {
         };
         let mut out = terminal::stdout();
         if self.as_json {
+            let (id, target) = check.webhook.as_ref().map(|(id, target)| (id, target)).unzip();
             let line = json!({
-                "check": check.code, "result": if word == "-" { "skipped" } else { word },
+                "webhook": id, "target_url": target, "check": check.code, "result": if word == "-" { "skipped" } else { word },
                 "what": check.what, "why": check.why, "fix": check.fix,
             });
             writeln!(out, "{}", terminal::json(&line))?;

@@ -9,7 +9,7 @@ use twenty_webhook_axum::{Secret, Signer, UnixMillis, Verifier};
 use super::tls::{self, Tls};
 use super::{Check, DoctorArgs, Report};
 use crate::api::Webhook;
-use crate::send::{last_cause, new_client};
+use crate::send::{NoAnswer, connect_timeout, new_client};
 use crate::{private_target, terminal, time};
 
 /// How long Twenty waits for a receiver.
@@ -24,39 +24,47 @@ pub(super) async fn check(
     send_sample: bool,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    report.add(&secret(args, webhook)?)?;
+    let mut add = |check: Check| report.add(&check.of(webhook));
+    add(secret(args, webhook)?)?;
     let url = match Url::parse(&webhook.target_url) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
         _ => {
-            let check = Check::wrong("target", "the target is no URL of http or https");
-            return report.add(&check.fix("change it in the webhook's settings in Twenty"));
+            return add(Check::wrong(
+                "target",
+                "the target is no URL of http or https",
+                "Twenty can call nothing else",
+                "change it in the webhook's settings in Twenty",
+            ));
         }
     };
-    report.add(&address(args, &url).await)?;
+    add(address(args, &url).await)?;
     if url.scheme() == "https" {
         match tls::check(&url, LIMIT).await {
-            Tls::Agreed(check) => report.add(&check)?,
-            Tls::Failed(check) => return report.add(&check),
+            Tls::Agreed(check) => add(check)?,
+            Tls::Failed(check) => return add(check),
             Tls::NoConnection => {}
         }
     } else {
-        let check = Check::warning("tls", "the target is plain http: anyone on the network path can read the records");
-        report.add(&check.fix("put a proxy with a certificate in front of the receiver"))?;
+        add(Check::warning(
+            "tls",
+            "the target is plain http",
+            "anyone on the network path can read the records",
+            "put a proxy with a certificate in front of the receiver",
+        ))?;
     }
     let client = new_client(&url, LIMIT, redirect::Policy::none())?;
     let get = Call::make(&client, Method::GET, &url, HeaderMap::new(), "").await;
-    report.add(&get.judge("get", StatusCode::METHOD_NOT_ALLOWED, "a GET"))?;
+    add(get.judge("get", StatusCode::METHOD_NOT_ALLOWED, "a GET"))?;
     if get.is_unreachable() {
         return Ok(());
     }
     let post = Call::make(&client, Method::POST, &url, HeaderMap::new(), "{}").await;
-    report.add(&post.judge("unsigned_post", StatusCode::UNAUTHORIZED, "an unsigned POST"))?;
+    add(post.judge("unsigned_post", StatusCode::UNAUTHORIZED, "an unsigned POST"))?;
     if let Some(check) = post.speed() {
-        report.add(&check)?;
+        add(check)?;
     }
     if send_sample {
-        let sample = sample(args, webhook, &client, &url).await?;
-        report.add(&sample)?;
+        add(sample(args, webhook, &client, &url).await?)?;
     }
     Ok(())
 }
@@ -70,16 +78,21 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
     if text.is_empty() {
         return Ok(Check::wrong(
             CODE,
-            "the webhook has no secret, so its deliveries are unsigned, and receivers reject them",
-        )
-        .fix("set a secret in the webhook's settings in Twenty"));
+            "the webhook has no secret",
+            "its deliveries are unsigned, and receivers reject them",
+            "set a secret in the webhook's settings in Twenty",
+        ));
     }
     let own = match Secret::new(text.clone()) {
         Ok(own) => own,
         Err(error) => {
             let id = terminal::plain(&webhook.id, 60);
-            return Ok(Check::wrong(CODE, format!("the secret of the webhook {id} cannot be used: {error}"))
-                .fix("set another one in the webhook's settings in Twenty, and give it to the receiver"));
+            return Ok(Check::wrong(
+                CODE,
+                format!("the secret of the webhook {id} cannot be used"),
+                error.to_string(),
+                "set another one in the webhook's settings in Twenty, and give it to the receiver",
+            ));
         }
     };
     if args.secrets.are_absent() {
@@ -92,9 +105,12 @@ fn secret(args: &DoctorArgs, webhook: &Webhook) -> anyhow::Result<Check> {
     Ok(if verifier.verify_at(&signed, body, now).is_ok() {
         Check::ok(CODE, "the secret is the one that Twenty signs with")
     } else {
-        Check::wrong(CODE, "Twenty signs with a different secret than the one given")
-            .why("receivers reject each delivery with `signature_mismatch`")
-            .fix("give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends")
+        Check::wrong(
+            CODE,
+            "Twenty signs with a different secret than the one given",
+            "receivers reject each delivery with `signature_mismatch`",
+            "give the receiver the secret in the webhook's settings in Twenty, without quotes and line ends",
+        )
     })
 }
 
@@ -108,8 +124,9 @@ async fn address(args: &DoctorArgs, url: &Url) -> Check {
             return Check::wrong(
                 CODE,
                 format!("the name {} cannot be resolved here ({error})", terminal::plain(host, 80)),
-            )
-            .fix("check the name in the webhook's target, and its DNS record");
+                "Twenty cannot call a name that has no address; Twenty's worker may use another name server",
+                "check the name in the webhook's target, and its DNS record",
+            );
         }
     };
     if private.is_empty() {
@@ -119,21 +136,18 @@ async fn address(args: &DoctorArgs, url: &Url) -> Check {
     if args.private_allowed {
         return Check::ok(CODE, format!("the target is at the private address {private}, which you say is allowed"));
     }
-    Check::wrong(CODE, private_target::problem(&private))
-        .why(private_target::WHY)
-        .fix(format!("{}. Then say --private-allowed", private_target::FIX))
+    Check::wrong(
+        CODE,
+        private_target::problem(&private),
+        private_target::WHY,
+        format!("{}. Then say --private-allowed", private_target::FIX),
+    )
 }
 
 /// One request to the target.
 struct Call {
-    answer: Result<(StatusCode, HeaderMap), CallError>,
+    answer: Result<(StatusCode, HeaderMap), NoAnswer>,
     duration: Duration,
-}
-
-enum CallError {
-    TimedOut,
-    Unreachable(String),
-    BrokenOff(String),
 }
 
 impl Call {
@@ -148,15 +162,13 @@ impl Call {
         let request = client.request(method, url.clone()).headers(headers).body(body);
         let answer = match request.send().await {
             Ok(response) => Ok((response.status(), response.headers().clone())),
-            Err(error) if error.is_timeout() => Err(CallError::TimedOut),
-            Err(error) if error.is_connect() => Err(CallError::Unreachable(last_cause(&error))),
-            Err(error) => Err(CallError::BrokenOff(last_cause(&error))),
+            Err(error) => Err(NoAnswer::of(&error)),
         };
         Self { answer, duration: started.elapsed() }
     }
 
     fn is_unreachable(&self) -> bool {
-        matches!(self.answer, Err(CallError::Unreachable(_)))
+        self.answer.as_ref().is_err_and(|reason| !reason.may_be_sent())
     }
 
     /// Whether a receiver answered as it should.
@@ -164,51 +176,73 @@ impl Call {
         let duration = terminal::duration(self.duration);
         let (status, headers) = match &self.answer {
             Ok((status, headers)) => (*status, headers),
-            Err(CallError::TimedOut) => {
-                return Check::wrong(code, format!("{what} was not answered within 5 seconds"))
-                    .why("Twenty gives up after 5 seconds, never sends it again, and delays all other webhooks")
-                    .fix("answer first and work later: the crate twenty-webhook-inbox does so");
+            Err(NoAnswer::TimedOut) => {
+                return Check::wrong(
+                    code,
+                    format!("{what} was not answered within 5 seconds"),
+                    "Twenty gives up after 5 seconds, never sends it again, and delays all other webhooks",
+                    "answer first and work later: the crate twenty-webhook-inbox does so",
+                );
             }
-            Err(CallError::Unreachable(cause)) => {
+            Err(NoAnswer::NoConnection) => {
+                let limit = connect_timeout(LIMIT).as_secs();
+                return Check::wrong(
+                    code,
+                    format!("the target cannot be reached from here: no connection was opened within {limit} seconds"),
+                    "a firewall or a security group drops the packets, or no machine has this address; Twenty gives up after 5 seconds",
+                    "open the port in the firewall and in the security group, or correct the address and the port in the webhook's target",
+                );
+            }
+            Err(NoAnswer::Unreachable(cause)) => {
                 return Check::wrong(
                     code,
                     format!("the target cannot be reached from here ({})", terminal::plain(cause, 120)),
-                )
-                .fix("check that the receiver runs, its port, its certificate, and the firewall");
+                    "without a connection Twenty delivers nothing, and it does not try again",
+                    "check that the receiver runs, its port, its certificate, and the firewall",
+                );
             }
-            Err(CallError::BrokenOff(cause)) => {
-                return Check::wrong(code, format!("the answer to {what} broke off ({})", terminal::plain(cause, 120)))
-                    .fix("look at the receiver's log, and at the proxy's");
+            Err(NoAnswer::BrokenOff(cause)) => {
+                return Check::wrong(
+                    code,
+                    format!("the answer to {what} broke off ({})", terminal::plain(cause, 120)),
+                    "the receiver or a proxy closed the connection before the answer was complete",
+                    "look at the receiver's log, and at the proxy's",
+                );
             }
         };
         if status == expected {
             return Check::ok(code, format!("{what} is answered with {status}, in {duration}"));
         }
-        let check = Check::wrong(code, format!("{what} is answered with {status} in place of {expected}"));
-        match status {
-            status if status.is_redirection() => {
-                let location = headers.get(LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
-                check
-                    .why("Twenty follows most redirects with a GET without a body, which delivers nothing")
-                    .fix(format!("register the final URL in Twenty: {}", terminal::plain(location, 200)))
-            }
-            StatusCode::NOT_FOUND => check.fix("correct the path in the webhook's target, or the receiver's route"),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                check.fix("correct the path in the webhook's target: this one accepts no POST")
-            }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => check
-                .why("something before the receiver may ask for a login")
-                .fix("let the webhook's path through without a login"),
-            status if status.is_success() && code == "unsigned_post" => check
-                .why("what accepts unsigned requests accepts forged ones")
-                .fix("verify signatures there; if another program answers at this URL, correct the target"),
-            status if status.is_server_error() => check.fix("look at the receiver's log, and at the proxy's"),
-            _ => check
-                .why(
-                    "This library's receivers answer with the expected status. Another program may answer at this URL.",
-                )
-                .fix("correct the webhook's target, if this is not your receiver"),
+        let answered = format!("{what} is answered with {status} in place of {expected}");
+        if let Some(location) = headers.get(LOCATION).filter(|_| status.is_redirection()) {
+            let location = terminal::plain(&String::from_utf8_lossy(location.as_bytes()), 200);
+            return redirected(code, status, answered, &location);
         }
+        let (why, fix) = match status {
+            StatusCode::NOT_FOUND => (
+                "the receiver has no route with this path, so it gets no delivery",
+                "correct the path in the webhook's target, or the receiver's route",
+            ),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                ("this path accepts no POST", "correct the path in the webhook's target, or the receiver's route")
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                ("something before the receiver may ask for a login", "let the webhook's path through without a login")
+            }
+            status if status.is_success() && code == "unsigned_post" => (
+                "what accepts unsigned requests accepts forged ones",
+                "verify signatures there; if another program answers at this URL, correct the target",
+            ),
+            status if status.is_server_error() => (
+                "the receiver failed, or the proxy before it does not reach the receiver",
+                "look at the receiver's log, and at the proxy's",
+            ),
+            _ => (
+                "This library's receivers answer with the expected status. Another program may answer at this URL.",
+                "correct the webhook's target, if this is not your receiver",
+            ),
+        };
+        Check::wrong(code, answered, why, fix)
     }
 
     fn speed(&self) -> Option<Check> {
@@ -217,21 +251,40 @@ impl Call {
             return None;
         }
         Some(if self.duration > SLOW {
-            Check::warning("speed", format!("the receiver took {duration}; Twenty gives up after 5 s"))
-                .why("Twenty's queue makes one call at a time, and waits for the slowest receiver")
-                .fix("answer first and work later: the crate twenty-webhook-inbox does so")
+            Check::warning(
+                "speed",
+                format!("the receiver took {duration}; Twenty gives up after 5 s"),
+                "Twenty's queue makes one call at a time, and waits for the slowest receiver",
+                "answer first and work later: the crate twenty-webhook-inbox does so",
+            )
         } else {
             Check::ok("speed", format!("the receiver took {duration}; Twenty gives up after 5 s"))
         })
     }
 }
 
+/// A redirect. Twenty follows it, but a delivery arrives only as a POST.
+fn redirected(code: &'static str, status: StatusCode, answered: String, location: &str) -> Check {
+    let fix = format!("register the final URL in Twenty: {location}");
+    if matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        let why =
+            "Twenty sends the POST again, to the final URL, within the same 5 seconds. That URL is not checked here";
+        return Check::warning(code, answered, why, fix);
+    }
+    let why = "Twenty follows this redirect with a GET without a body, which delivers nothing";
+    Check::wrong(code, answered, why, fix)
+}
+
 /// A signed sample, with ids that say what it is.
 async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, url: &Url) -> anyhow::Result<Check> {
     const CODE: &str = "sample";
     if args.secrets.are_absent() {
-        let check = Check::wrong(CODE, "a sample can only be sent with a secret");
-        return Ok(check.fix("--secret-file or --secret-env"));
+        return Ok(Check::wrong(
+            CODE,
+            "a sample can only be sent with a secret",
+            "the receiver rejects a sample without a signature",
+            "give the secret with --secret-file or --secret-env",
+        ));
     }
     let now: UnixMillis = time::now();
     let id = format!("d0c70000-0000-4000-8000-{:012x}", now.as_millis() & 0xffff_ffff_ffff);
@@ -248,14 +301,19 @@ async fn sample(args: &DoctorArgs, webhook: &Webhook, client: &reqwest::Client, 
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     let call = Call::make(client, Method::POST, url, headers, body).await;
     Ok(match &call.answer {
-        Ok((status, _)) if status.is_success() => {
-            Check::ok(CODE, format!("a signed sample, of the person {id}, is answered with {status}, in {}", terminal::duration(call.duration)))
-        }
-        Ok((status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _)) => {
-            Check::wrong(CODE, format!("a signed sample is answered with {status}"))
-                .why("the receiver has another secret, a wrong clock, or something on the way changes the body")
-                .fix("look at the receiver's log, or let it diagnose its rejections; `twenty-webhook listen --forward-to` shows more")
-        }
+        Ok((status, _)) if status.is_success() => Check::ok(
+            CODE,
+            format!(
+                "a signed sample, of the person {id}, is answered with {status}, in {}",
+                terminal::duration(call.duration)
+            ),
+        ),
+        Ok((status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), _)) => Check::wrong(
+            CODE,
+            format!("a signed sample is answered with {status}"),
+            "the receiver has another secret, a wrong clock, or something on the way changes the body",
+            "look at the receiver's log, or let it diagnose its rejections; `twenty-webhook listen --forward-to` shows more",
+        ),
         _ => call.judge(CODE, StatusCode::OK, "a signed sample"),
     })
 }

@@ -42,15 +42,18 @@ pub(super) async fn check(url: &Url, limit: Duration) -> Tls {
             Tls::Agreed(Check::ok(CODE, format!("{}, and the certificate is valid for this machine", shown(version))))
         }
         Ok(Err(Failure::Tls(error))) => Tls::Failed(judge(&error, host)),
-        Ok(Err(Failure::Other(error))) => Tls::Failed(
-            Check::wrong(CODE, format!("the TLS handshake broke off ({})", terminal::plain(&error.to_string(), 120)))
-                .fix("look at the log of the proxy that has the certificate"),
-        ),
-        Err(_) => Tls::Failed(
-            Check::wrong(CODE, "the TLS handshake was not finished within 5 seconds")
-                .why("Twenty gives up after 5 seconds")
-                .fix("look at the log of the proxy that has the certificate"),
-        ),
+        Ok(Err(Failure::Other(error))) => Tls::Failed(Check::wrong(
+            CODE,
+            format!("the TLS handshake broke off ({})", terminal::plain(&error.to_string(), 120)),
+            "Twenty calls an https target only after a complete handshake",
+            "look at the log of the proxy that has the certificate",
+        )),
+        Err(_) => Tls::Failed(Check::wrong(
+            CODE,
+            "the TLS handshake was not finished within 5 seconds",
+            "Twenty gives up after 5 seconds",
+            "look at the log of the proxy that has the certificate",
+        )),
     }
 }
 
@@ -122,7 +125,7 @@ fn judge(error: &rustls::Error, host: &str) -> Check {
             "look at the log of the proxy that has the certificate".to_owned(),
         ),
     };
-    Check::wrong(CODE, what).why("Twenty calls a target only if it can verify its certificate").fix(fix)
+    Check::wrong(CODE, what, "Twenty calls a target only if it can verify its certificate", fix)
 }
 
 /// `2026-09-14`

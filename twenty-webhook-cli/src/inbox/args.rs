@@ -69,6 +69,8 @@ pub(crate) enum Command {
         id: JobId,
     },
     /// Make dead and retrying jobs due now, and reset their attempts
+    ///
+    /// A pending job waits for up to 512 seconds if its process crashed. It is retried by its id, or with --state pending.
     Retry(Which),
     /// Handle done jobs again, as after a mistake in the handler was fixed
     Rerun(Which),
@@ -108,7 +110,7 @@ backups, or events of other records that mention this one.")]
 pub(crate) struct FilterArgs {
     /// Only jobs in this state. May be repeated
     #[arg(long, value_enum)]
-    pub(super) state: Vec<StateArg>,
+    state: Vec<StateArg>,
     /// Only jobs whose event matches, as in a subscription: person.*, *.created
     #[arg(long, value_name = "PATTERN")]
     name: Option<EventPattern>,
@@ -124,18 +126,19 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// The states that are given, each once.
+    pub(super) fn states(&self) -> Vec<State> {
+        State::ALL.into_iter().filter(|state| self.state.iter().any(|own| State::from(*own) == *state)).collect()
+    }
+
     /// A filter for each state that is given, or else for each of `usual`; one for all states where that is empty.
     pub(super) fn filters(&self, usual: &[State]) -> Vec<JobFilter> {
-        let states: Vec<State> = match &self.state[..] {
-            [] => usual.to_vec(),
-            states => {
-                State::ALL.into_iter().filter(|state| states.iter().any(|own| State::from(*own) == *state)).collect()
-            }
-        };
+        let given = self.states();
+        let states = if given.is_empty() { usual } else { &given };
         if states.is_empty() {
             return vec![self.narrow(JobFilter::all())];
         }
-        states.into_iter().map(|state| self.narrow(JobFilter::in_state(state))).collect()
+        states.iter().map(|state| self.narrow(JobFilter::in_state(*state))).collect()
     }
 
     fn narrow(&self, mut filter: JobFilter) -> JobFilter {

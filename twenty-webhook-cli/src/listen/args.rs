@@ -27,8 +27,8 @@ Twenty then waits 5 seconds for it at each event. The next `listen --register` o
 --forward-to sends what verifies to your receiver, with the same headers and bytes, and returns your receiver's response. With --register, only the \
 signature is new: it is made with the secret that you give, so give your receiver's.
 
---save writes each delivery to a new file, also rejected ones, for `send --file`, `send --dir` and `explain`. The files hold your \
-customers' data.
+--save writes each delivery to a new file, also rejected ones, for `send --file`, `send --dir` and `explain`; with --events, only those \
+that match. The files hold your customers' data.
 
 --ui serves a page that shows each delivery: headers, body, diagnosis, and changes since the last delivery of the same record. It can resend \
 a delivery, copy it as curl, and download it. The page is on loopback, and the tunnel leads to the receiver, never to the page. Open the \
@@ -56,7 +56,7 @@ pub(crate) struct ListenArgs {
     /// Save each delivery as a file in this directory
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub(super) save: Option<PathBuf>,
-    /// Print, count and forward only events that match: person.*, *.created. May be repeated
+    /// Print, show, count, save and forward only events that match: person.*, *.created. May be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(super) events: Vec<EventPattern>,
     /// Print the body of each delivery

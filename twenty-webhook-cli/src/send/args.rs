@@ -75,7 +75,7 @@ pub(crate) struct SendArgs {
     /// How many to send in a second, at most
     #[arg(long, value_name = "R", value_parser = rate, help_heading = "Load")]
     pub(super) rate: Option<f64>,
-    /// How long to wait for an answer
+    /// How long to wait for an answer. The connection must be open after four fifths of it
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub(super) timeout: Wait,
     /// Print one line of JSON

@@ -5,6 +5,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use reqwest::{Url, redirect};
 
+use super::NoAnswer;
+
+/// How many redirects Twenty follows.
+pub(super) const MOST_REDIRECTS: usize = 5;
+
 /// Posts as Twenty does.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -35,7 +40,7 @@ impl Client {
             url,
             timeout,
             redirect::Policy::custom(|attempt| match attempt.status().as_u16() {
-                307 | 308 if attempt.previous().len() < 10 => attempt.follow(),
+                307 | 308 if attempt.previous().len() <= MOST_REDIRECTS => attempt.follow(),
                 _ => attempt.stop(),
             }),
         )?;
@@ -49,19 +54,22 @@ impl Client {
             let (status, headers) = (response.status(), response.headers().clone());
             Ok(Answer { status, headers, body: response.bytes().await?, duration: started.elapsed() })
         };
-        answer.await.map_err(|error: reqwest::Error| Failure { why: self.why(&error), is_sent: !error.is_connect() })
+        answer.await.map_err(|error: reqwest::Error| {
+            let reason = NoAnswer::of(&error);
+            Failure { why: self.why(&reason), is_sent: reason.may_be_sent() }
+        })
     }
 
-    fn why(&self, error: &reqwest::Error) -> String {
+    fn why(&self, reason: &NoAnswer) -> String {
         let host = self.url.origin().ascii_serialization();
-        if error.is_timeout() {
-            return "no answer in time. Twenty gives up after 5 seconds, and never sends it again".into();
-        }
-        let cause = last_cause(error);
-        if error.is_connect() {
-            format!("cannot reach {host} ({cause}); is the receiver running there?")
-        } else {
-            format!("the exchange with {host} broke off ({cause})")
+        match reason {
+            NoAnswer::NoConnection => format!(
+                "cannot reach {host}: no connection was opened in time, so nothing was sent. Does a firewall or a security group block it, or \
+                 is the port wrong?"
+            ),
+            NoAnswer::Unreachable(cause) => format!("cannot reach {host} ({cause}); is the receiver running there?"),
+            NoAnswer::TimedOut => "no answer in time. Twenty gives up after 5 seconds, and never sends it again".into(),
+            NoAnswer::BrokenOff(cause) => format!("the exchange with {host} broke off ({cause})"),
         }
     }
 }
@@ -72,6 +80,7 @@ pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Poli
     let builder = || {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("twenty-webhook/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(connect_timeout(timeout))
             .timeout(timeout);
         if is_loopback(url) { builder.no_proxy() } else { builder }
     };
@@ -85,19 +94,15 @@ pub(crate) fn new_client(url: &Url, timeout: Duration, redirects: redirect::Poli
     built.context("cannot create an HTTPS client; is the package ca-certificates installed on this machine?")
 }
 
+/// The part of a request's timeout in which its connection must be open. Less than all of it, so that a firewall is told from a slow receiver.
+pub(crate) fn connect_timeout(timeout: Duration) -> Duration {
+    timeout / 5 * 4
+}
+
 /// rustls has no default provider in this build.
 pub(crate) fn install_crypto_provider() {
     // An error means that one is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// The innermost cause, which is the most specific.
-pub(crate) fn last_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 pub(crate) fn is_loopback(url: &Url) -> bool {

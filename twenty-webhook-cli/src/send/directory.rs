@@ -53,10 +53,8 @@ struct File {
 /// A saved delivery; any other file is a body.
 fn read(path: &Path) -> anyhow::Result<File> {
     let file = input::read(path)?;
-    if !Saved::is_one(&file) {
-        return Ok(File { body: file, rejected: None });
-    }
-    let saved = Saved::read(&file).with_context(|| format!("{} is no saved delivery", path.display()))?;
+    let saved = Saved::find(&file).with_context(|| format!("{} is no saved delivery", path.display()))?;
+    let Some(saved) = saved else { return Ok(File { body: file, rejected: None }) };
     Ok(File { rejected: saved.rejected().map(str::to_owned), body: saved.body })
 }
 

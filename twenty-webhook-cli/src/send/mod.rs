@@ -2,6 +2,7 @@ mod args;
 mod client;
 mod directory;
 mod load;
+mod no_answer;
 mod request;
 mod single;
 mod summary;
@@ -10,7 +11,9 @@ mod tamper;
 use std::process::ExitCode;
 
 pub(crate) use args::{SendArgs, url};
-pub(crate) use client::{Answer, Client, Failure, install_crypto_provider, is_loopback, last_cause, new_client};
+use client::MOST_REDIRECTS;
+pub(crate) use client::{Answer, Client, Failure, connect_timeout, install_crypto_provider, is_loopback, new_client};
+pub(crate) use no_answer::NoAnswer;
 use request::RequestSource;
 pub(crate) use request::new_body;
 

@@ -39,7 +39,7 @@ impl RequestSource {
     pub(super) fn new(args: &SendArgs) -> anyhow::Result<Self> {
         let signer = Signer::new(args.secrets.one()?);
         let source = match &args.file {
-            Some(path) => Source::Body(body_of(&input::read(path)?)?),
+            Some(path) => Source::Body(Saved::body_of(input::read(path)?)?),
             None => Source::Sample(Box::new(args.sample.sample().target_url(args.url.as_str()))),
         };
         Ok(Self { source, signer, age: args.age, tamper: args.tamper, file: None })
@@ -65,11 +65,6 @@ impl RequestSource {
         }
         Ok(Signed { headers, body, file: self.file.clone() })
     }
-}
-
-/// The body in a saved delivery; any other file is a body.
-fn body_of(file: &Bytes) -> anyhow::Result<Bytes> {
-    if Saved::is_one(file) { Ok(Saved::read(file)?.body) } else { Ok(file.clone()) }
 }
 
 /// A body with new ids and dates each time, so that each is a new delivery.

@@ -7,7 +7,7 @@ use twenty_webhook_axum::{DeliveryId, WebhookEvent};
 
 use super::request::{RequestSource, Signed};
 use super::tamper::Tamper;
-use super::{Answer, Client, Failure, SendArgs};
+use super::{Answer, Client, Failure, MOST_REDIRECTS, SendArgs};
 use crate::terminal;
 use crate::terminal::{BAD, FAINT, GOOD};
 use crate::time::Age;
@@ -117,6 +117,9 @@ fn hint(args: &SendArgs, answer: &Answer, attempt: usize) -> Option<String> {
         ),
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
             Some("Does the receiver accept POSTs at this path?".into())
+        }
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+            Some(format!("Twenty follows at most {MOST_REDIRECTS} redirects. Register the final URL instead."))
         }
         status if status.is_redirection() => {
             let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;

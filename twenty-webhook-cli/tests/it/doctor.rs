@@ -1,13 +1,14 @@
 //! `doctor`: each check, and each thing that can be wrong.
 
-use std::process::Output;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use twenty_webhook_inbox::Inbox;
 use twenty_webhook_testing::{ApiFailure, FakeTwenty, Outcome, RateLimit, Role};
 
-use crate::support::{SECRET, Server, flat, text};
+use crate::support::{SECRET, Server, exchange, flat, text};
 use crate::twenty::{answering, lines, on, run_on, with_key};
 
 /// The result of the check with this name, and its line. If there are several, the first that is not `ok`.
@@ -28,6 +29,11 @@ fn assert_found(output: &Output, check: &str, result: &str, text: &str) {
         lines(output).iter().any(|line| line["result"] == "wrong"),
         "{output:?}"
     );
+    for line in lines(output) {
+        let says = |name: &str| line[name].as_str().is_some_and(|text| !text.is_empty());
+        let is_complete = says("what") && says("why") && says("fix");
+        assert!(is_complete || line["result"] == "ok" || line["result"] == "skipped", "{line}");
+    }
 }
 
 /// Runs the cases in parallel, because each mostly waits.
@@ -132,6 +138,14 @@ fn wrong_keys_and_addresses_are_reported() {
     assert!(text(&no_key.stderr).contains("TWENTY_API_KEY is not set"), "{no_key:?}");
     let no_url = on(&twenty, &["doctor"]).env_remove("TWENTY_URL").output().unwrap();
     assert!(text(&no_url.stderr).contains("--url https://"), "{no_url:?}");
+
+    // As the help says.
+    assert_eq!((gone.status.code(), no_url.status.code()), (Some(1), Some(2)));
+    let help = flat(&on(&twenty, &["doctor", "--help"]).output().unwrap().stdout);
+    assert!(
+        help.contains("1 if something is wrong, also if Twenty's API cannot be read, 2 if it could not start"),
+        "{help}"
+    );
 }
 
 #[test]
@@ -245,13 +259,11 @@ fn a_blank_secret_in_twenty_is_reported_with_its_webhook() {
 #[test]
 fn wrong_answers_of_the_target_are_reported() {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    const MOVED: &str = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const DOWN: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let cases = [
         ("http://127.0.0.1:1/".to_owned(), "get", "cannot be reached"),
         (answering(OK, Duration::ZERO), "unsigned_post", "accepts forged ones"),
-        (answering(MOVED, Duration::ZERO), "unsigned_post", "register the final URL in Twenty: https://x.test/hook/"),
         (answering(NOT_FOUND, Duration::ZERO), "unsigned_post", "correct the path"),
         (answering(DOWN, Duration::ZERO), "unsigned_post", "proxy's"),
         (answering("", Duration::ZERO), "unsigned_post", "broke off"),
@@ -265,6 +277,80 @@ fn wrong_answers_of_the_target_are_reported() {
     let twenty = FakeTwenty::start();
     twenty.add_webhook(answering(OK, Duration::from_millis(1_200)), ["person.*"], SECRET);
     assert_found(&run_on(&twenty, &["doctor", "--json", "--private-allowed"]), "speed", "warning", "slowest receiver");
+}
+
+#[test]
+fn redirects_of_the_target_are_reported() {
+    let redirect = |status| {
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nLocation: https://x.test/hook/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        answering(answer, Duration::ZERO)
+    };
+    let cases = [
+        ("301 Moved Permanently", "wrong", "with a GET without a body"),
+        ("302 Found", "wrong", "with a GET without a body"),
+        ("303 See Other", "wrong", "with a GET without a body"),
+        ("307 Temporary Redirect", "warning", "sends the POST again"),
+        ("308 Permanent Redirect", "warning", "sends the POST again"),
+    ];
+    in_parallel(cases, |(status, result, why)| {
+        let twenty = FakeTwenty::start();
+        twenty.add_webhook(redirect(status), ["person.*"], SECRET);
+        let output = run_on(&twenty, &["doctor", "--json", "--private-allowed"]);
+        for check in ["get", "unsigned_post"] {
+            assert_found(&output, check, result, status);
+            assert_found(&output, check, result, why);
+            assert_found(&output, check, result, "register the final URL in Twenty: https://x.test/hook/");
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_firewall_is_told_from_a_slow_receiver() {
+    let blocked = crate::twenty::Blocked::start();
+    in_parallel([blocked.url.clone(), blocked.url.replace("http://", "https://")], |target| {
+        let twenty = FakeTwenty::start();
+        twenty.add_webhook(target, ["person.*"], SECRET);
+        let output = run_on(&twenty, &["doctor", "--json", "--private-allowed", "--send-sample"]);
+        for part in ["no connection was opened within 4 seconds", "firewall", "security group", "port"] {
+            assert_found(&output, "get", "wrong", part);
+        }
+        let is_sent = |line: &Value| line["check"] == "unsigned_post" || line["check"] == "sample";
+        assert!(!lines(&output).iter().any(is_sent), "{output:?}");
+    });
+    let twenty = FakeTwenty::start();
+    let output = run_on(&twenty, &["doctor", "--json", "--url", &blocked.url]);
+    assert_found(&output, "api", "wrong", "no connection was opened in time");
+    assert_found(&output, "api", "wrong", "the firewall");
+}
+
+#[test]
+fn each_line_names_its_webhook() {
+    let (twenty, receiver) = (FakeTwenty::start(), Server::listen(&[]));
+    let other = "http://127.0.0.1:1/";
+    let targets = [
+        (twenty.add_webhook(&receiver.url, ["person.*"], SECRET), receiver.url.as_str()),
+        (twenty.add_webhook(other, ["person.create"], SECRET), other),
+    ];
+    let output = run_on(&twenty, &["doctor", "--json", "--private-allowed"]);
+    let lines = lines(&output);
+    for (id, target) in &targets {
+        let of_it: Vec<_> = lines.iter().filter(|line| line["webhook"] == *id).collect();
+        assert!(of_it.iter().all(|line| line["target_url"] == *target), "{of_it:?}");
+        for check in ["secret", "address", "tls", "get"] {
+            assert_eq!(of_it.iter().filter(|line| line["check"] == check).count(), 1, "{check}: {of_it:?}");
+        }
+    }
+    for line in &lines {
+        let expected = match line["check"].as_str().unwrap() {
+            "api" | "clock" | "webhooks" => &Value::Null,
+            "operations" => &Value::from(targets[1].0.as_str()),
+            _ => continue,
+        };
+        assert_eq!(line["webhook"], *expected, "{line}");
+    }
 }
 
 /// A receiver in this process with an inbox, and the inbox's path.
@@ -317,6 +403,115 @@ fn a_canary_arrives_or_is_reported_missing() {
     assert_found(&output, "canary", "wrong", "permission to create and destroy notes");
 }
 
+/// Runs a canary, and lets one request fail: the first that begins with `request`, which comes after so many others.
+fn canary_with_failure(twenty: &FakeTwenty, after: usize, request: &str, failure: ApiFailure) -> Output {
+    let receiver = InboxReceiver::start();
+    twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+    twenty.hold_requests_after(after);
+    let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path, "--wait", "10"];
+    let doctor = on(twenty, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    crate::twenty::until("it asks", || twenty.api_requests().iter().any(|asked| asked.starts_with(request)));
+    twenty.fail_next([failure]);
+    twenty.release_requests();
+    doctor.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_canary_that_cannot_be_created_is_reported() {
+    let cases = [
+        (ApiFailure::Status(429), "the note cannot be created", "wait a minute"),
+        (ApiFailure::Status(500), "the note cannot be created", "look at Twenty's log"),
+        (ApiFailure::NotJson, "the note cannot be created", "give the address of Twenty's server"),
+        (ApiFailure::Status(502), "may have created the note", "destroy it by hand"),
+        (ApiFailure::CutOff, "may have created the note", "destroy it by hand"),
+    ];
+    in_parallel(cases, |(failure, what, fix)| {
+        let twenty = FakeTwenty::start();
+        let output = canary_with_failure(&twenty, 1, "POST /rest/notes", failure);
+        assert_found(&output, "canary", "wrong", what);
+        assert_found(&output, "canary", "wrong", fix);
+        assert!(!found(&output, "canary").1.contains("permission"), "it is no 403: {output:?}");
+        let destroys =
+            twenty.api_requests().iter().filter(|request| request.starts_with("DELETE /rest/notes/")).count();
+        assert_eq!(destroys, usize::from(failure != ApiFailure::Status(429)), "{failure:?}");
+    });
+}
+
+#[test]
+fn a_canary_that_was_created_in_spite_of_an_error_is_destroyed() {
+    const DOWN: &str = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const HTML: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
+    in_parallel([("", "broke off"), (DOWN, "502"), (HTML, "not from Twenty's API")], |(answer, why)| {
+        let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
+        twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+        let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path];
+        let output = on(&twenty, &args).env("TWENTY_URL", losing_the_note(&twenty, answer)).output().unwrap();
+        assert_found(&output, "canary", "wrong", "and it is destroyed");
+        assert_found(&output, "canary", "wrong", why);
+        let created = twenty.ledger().changes.iter().filter(|change| change.name == "note.created").count();
+        assert_eq!((created, twenty.records("note").len()), (1, 0), "{output:?}");
+    });
+}
+
+/// A proxy in front of this Twenty. Twenty creates the note, and the client gets this answer in place of Twenty's.
+fn losing_the_note(twenty: &FakeTwenty, answer: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (url, upstream) = (format!("http://{}", listener.local_addr().unwrap()), twenty.url());
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.unwrap());
+            let request = request(&mut client);
+            let answered = exchange(&upstream, &request);
+            let answered = if request.starts_with("POST /rest/notes") { answer } else { &answered };
+            client.get_mut().write_all(answered.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+/// One request, changed to be the last of its connection.
+fn request(client: &mut impl BufRead) -> String {
+    let (mut request, mut length) = (String::new(), 0);
+    while !request.ends_with("\r\n\r\n") {
+        let start = request.len();
+        client.read_line(&mut request).unwrap();
+        if let Some(value) = request[start..].strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    client.read_exact(&mut body).unwrap();
+    request.replacen("\r\n", "\r\nConnection: close\r\n", 1) + &text(&body)
+}
+
+#[test]
+fn a_canary_that_cannot_be_destroyed_is_reported() {
+    let twenty = FakeTwenty::start();
+    let output = canary_with_failure(&twenty, 2, "DELETE /rest/notes/", ApiFailure::Status(500));
+    let left = twenty.records("note");
+    assert_eq!(left.len(), 1);
+    let what = format!("the note {} is left in Twenty", left[0]["id"].as_str().unwrap());
+    assert_found(&output, "canary", "wrong", &what);
+    assert_found(&output, "canary", "wrong", "500 Internal Server Error");
+    assert_found(&output, "canary", "wrong", "destroy it in Twenty by hand");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_destroys_the_canary_of_an_inbox() {
+    let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
+    twenty.add_webhook(&receiver.url, ["note.*"], SECRET);
+    twenty.set_faults(|faults| faults.receiver_down = true);
+    let args = ["doctor", "--json", "--private-allowed", "--canary", "--db", &receiver.path];
+    let doctor = on(&twenty, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    crate::twenty::until("the note is there", || !twenty.records("note").is_empty());
+    assert!(Command::new("kill").args(["-INT", &doctor.id().to_string()]).status().unwrap().success());
+    let output = doctor.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(flat(&output.stderr).ends_with("error: stopped; the note is destroyed"), "{output:?}");
+    assert!(twenty.records("note").is_empty());
+}
+
 #[test]
 fn the_canarys_inbox_can_be_in_the_environment() {
     let (twenty, receiver) = (FakeTwenty::start(), InboxReceiver::start());
@@ -353,7 +548,7 @@ fn a_canary_without_its_inbox_or_tunnel_is_wrong() {
 const TUNNEL: &str = r#"for arg; do case "$arg" in 80:*) echo "Forwarding HTTP traffic from http://${arg#80:}";; esac; done; exec sleep 60"#;
 
 #[cfg(unix)]
-fn through_a_tunnel(twenty: &FakeTwenty, dir: &tempfile::TempDir, more: &[&str]) -> std::process::Command {
+fn through_a_tunnel(twenty: &FakeTwenty, dir: &tempfile::TempDir, more: &[&str]) -> Command {
     let usual = ["doctor", "--json", "--canary", "--tunnel", "ssh:serveo.net"];
     let mut command = on(twenty, &[&usual[..], more].concat());
     crate::tunnel::with_path(&mut command, dir);
@@ -388,9 +583,9 @@ fn ctrl_c_removes_the_canary() {
         let twenty = FakeTwenty::start();
         twenty.set_faults(|faults| faults.receiver_down = true);
         let mut command = through_a_tunnel(&twenty, &dir, &["--cache-wait", wait]);
-        let child = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         crate::twenty::until("it asks", || twenty.api_requests().iter().any(|request| request.starts_with(asks)));
-        assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(flat(&output.stderr).contains("Removed the temporary webhook. error: stopped"), "{output:?}");

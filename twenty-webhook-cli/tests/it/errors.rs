@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{assert, command, run, text};
+use crate::support::{assert, command, flat, run, text};
 
 const COMMANDS: &[&str] = &[
     "listen",
@@ -44,6 +44,15 @@ const SUBCOMMANDS: &[&[&str]] = &[
     #[cfg(feature = "inbox")]
     &["inbox", "dashboard"],
 ];
+
+#[test]
+fn the_help_of_listen_says_what_it_reaches_and_what_events_limits() {
+    let help = flat(&run(&["listen", "--help"]).stdout);
+    let refuses =
+        "Twenty, self-hosted too, refuses private and loopback addresses by default, so 127.0.0.1 does not work";
+    assert!(help.contains(refuses), "{help}");
+    assert!(help.contains("--events <PATTERN> Print, show, count, save and forward only events that match"), "{help}");
+}
 
 #[test]
 fn every_command_has_help_with_examples() {

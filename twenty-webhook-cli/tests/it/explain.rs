@@ -147,6 +147,30 @@ fn an_age_is_a_time_before_now() {
     assert!(text(&run(&["explain", "--age", "9m", "--at", "now"]).stderr).contains("cannot be used with"));
 }
 
+/// Of a verified event: its sender has the secret, and a customer may have named the object.
+#[test]
+fn a_name_is_harmless_on_a_terminal_and_whole_in_json() {
+    let name = "person\u{9b}2J\u{202e}.created";
+    let body = format!(r#"{{"eventName":"{name}"}}"#);
+    let signed = text(&pipe(&["sign"], body.as_bytes()).stdout);
+    let saved = format!("{signed}\n{body}");
+    let printed = text(&pipe(&["explain", "--json"], saved.as_bytes()).stdout);
+    assert!(printed.contains(r"person\u009b2J\u202e.created"), "{printed}");
+    let line: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&line["verified"], &line["event"]), (&true.into(), &name.into()));
+}
+
+#[test]
+fn a_time_ahead_is_said_in_minutes_and_counted_in_milliseconds() {
+    let body = b"{\"eventName\":\"person.created\"}";
+    let signed = text(&pipe(&["sign", "--at", "2026-09-14T08:20:00Z"], body).stdout);
+    let saved = [signed.as_bytes(), b"\n", body].concat();
+    let line = json(&pipe(&["explain", "--json", "--at", "2026-09-14T08:10:00Z"], &saved));
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.contains("10 min") && reason.contains("5 min"), "{reason}");
+    assert_eq!(line["numbers"], serde_json::json!({ "ahead_ms": 600_000, "tolerance_ms": 300_000 }), "{line}");
+}
+
 #[test]
 fn lines_are_wrapped_at_words_and_nothing_is_said_twice() {
     let all = mistakes();

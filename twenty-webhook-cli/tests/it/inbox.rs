@@ -7,9 +7,9 @@ use std::thread;
 use rexpect::process::WaitStatus;
 use rexpect::session::spawn_command;
 use serde_json::Value;
-use twenty_webhook_inbox::{Backoff, Inbox, WebhookEvent};
+use twenty_webhook_inbox::{Backoff, Claim, Inbox, Store, WebhookEvent};
 
-use crate::support::{Server, command, exchange, json, text, verified};
+use crate::support::{Server, command, exchange, flat, json, text, verified};
 
 /// "Control sequence introducer" in one character, and "clear". JSON does not escape it.
 const CLEAR: &str = "\u{9b}2J";
@@ -119,13 +119,80 @@ fn retry_and_rerun_say_why_they_skip_a_job() {
     assert!(text(&refused.stderr).contains("4711: there is no such job"), "{refused:?}");
     assert!(text(&inbox.run(&["rerun", &dead[0]]).stderr).contains("is dead: `retry` makes it due"));
 
-    assert_eq!(text(&inbox.run(&["retry", &dead[0]]).stdout), "1 retried\n");
+    let twice = inbox.run(&["retry", &dead[0], &dead[0]]);
+    assert_eq!((text(&twice.stdout).as_str(), text(&twice.stderr).as_str()), ("1 retried\n", ""));
     assert_eq!(text(&inbox.run(&["retry", "--name", "person.*"]).stdout), "2 retried\n");
     let nothing = inbox.run(&["retry", "--name", "person.*"]);
     assert!(text(&nothing.stderr).contains("No job that matches is dead"), "{nothing:?}");
     assert_eq!(json(&inbox.run(&["rerun", "--since", "1h", "--json"])), serde_json::json!({ "rerun": 1 }));
     assert_eq!(inbox.ids("pending").len(), 4);
     assert_eq!(inbox.run(&["retry"]).status.code(), Some(2), "which?");
+}
+
+#[test]
+fn a_state_narrows_ids_too() {
+    let inbox = Fixture::new();
+    let (dead, done) = (&inbox.ids("dead")[0], &inbox.ids("done")[0]);
+    for (args, skipped) in [
+        (&["delete", dead, done, "--yes", "--state", "dead", "--dry-run"][..], done),
+        (&["delete", done, "--yes", "--state", "dead"], done),
+        (&["retry", dead, "--state", "retrying"], dead),
+        (&["rerun", done, "--state", "dead"], done),
+    ] {
+        let output = inbox.run(args);
+        assert!(text(&output.stderr).contains(&format!("{skipped} is ")), "{args:?}: {output:?}");
+        assert!(text(&output.stderr).contains("--state leaves it out"), "{args:?}: {output:?}");
+    }
+    assert_eq!((inbox.ids("dead").len(), inbox.ids("done").len()), (3, 1), "none was changed");
+    assert_eq!(text(&inbox.run(&["delete", dead, done, "--state", "dead", "--yes"]).stdout), "1 deleted\n");
+    assert_eq!(inbox.ids("done").as_slice(), std::slice::from_ref(done));
+}
+
+#[test]
+fn retry_and_rerun_say_that_a_body_was_erased() {
+    let inbox = Fixture::new();
+    for record in ["company/2", "task/3"] {
+        assert_eq!(text(&inbox.run(&["erase", record, "--yes"]).stdout), "1 erased\n");
+    }
+    for (action, state, record) in [("retry", "dead", "company/2"), ("rerun", "done", "task/3")] {
+        let id = &inbox.jobs(&["--record", record])[0]["id"].to_string();
+        assert_eq!(inbox.ids(state).iter().filter(|other| *other == id).count(), 1);
+        for which in [&[id.as_str()][..], &["--record", record]] {
+            let output = inbox.run(&[&[action], which].concat());
+            assert_eq!((text(&output.stdout), output.status.code()), (format!("0 {}\n", done(action)), Some(1)));
+            let (stderr, why) =
+                (flat(&output.stderr), format!("is {state}: its body was erased, so it cannot be handled"));
+            assert!(stderr.contains(&why) && stderr.contains(id), "{stderr}");
+        }
+    }
+}
+
+/// What a command prints after the count.
+fn done(action: &str) -> &str {
+    if action == "retry" { "retried" } else { action }
+}
+
+/// It waits for up to 512 seconds, to spare the workers.
+#[test]
+fn a_job_whose_process_crashed_can_be_retried() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inbox.db");
+    let crash = async || {
+        let inbox = Inbox::sqlite(&path).await.unwrap();
+        for name in ["person.created", "company.created"] {
+            inbox.store(&verified(twenty_webhook_testing::event(name).build())).await.unwrap();
+        }
+        let store = inbox.database();
+        store.claim(&Claim::new(1, 1, std::time::Duration::ZERO)).await.unwrap();
+        while store.recover(std::time::Duration::ZERO, 5).await.unwrap().jobs == 0 {}
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(crash());
+    let inbox = Fixture { dir };
+    assert_eq!((&inbox.jobs(&[])[1]["state"], &inbox.jobs(&[])[1]["crashes"]), (&"pending".into(), &1.into()));
+    let retry = inbox.run(&["retry", "1", "2"]);
+    assert_eq!(text(&retry.stdout), "1 retried\n", "{retry:?}");
+    assert!(text(&retry.stderr).contains("2 is pending: it is due already"), "{retry:?}");
+    assert_eq!(inbox.jobs(&[])[1]["crashes"], 0);
 }
 
 #[test]
@@ -319,13 +386,12 @@ fn a_mistyped_path_is_no_new_inbox() {
     assert!(!path.exists());
 }
 
-#[test]
-fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
+/// An inbox with one job, which failed and waits.
+fn retrying(backoff: Backoff) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("inbox.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let inbox = Inbox::sqlite(&path).await.unwrap();
+        let inbox = Inbox::sqlite(&dir.path().join("inbox.db")).await.unwrap();
         inbox.store(&verified(twenty_webhook_testing::event("person.created").build())).await.unwrap();
         let failed = async {
             while inbox.counts().await.unwrap().retrying == 0 {
@@ -333,10 +399,38 @@ fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
             }
         };
         let handler = |_: WebhookEvent| async { Err::<(), _>(std::io::Error::other("no")) };
-        inbox.worker("test", handler).run_until(failed).await;
+        inbox.worker("test", handler).backoff(backoff).run_until(failed).await;
     });
-    let shown = command(&["inbox", "show", "1", "--db", path.to_str().unwrap()]).output().unwrap();
-    let shown = text(&shown.stdout);
+    Fixture { dir }
+}
+
+#[test]
+fn a_list_says_how_old_a_job_is_and_when_it_is_due() {
+    let minute = std::time::Duration::from_mins(1);
+    let inbox = retrying(Backoff::new(minute, minute));
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let listed = text(&inbox.run(&["list"]).stdout);
+    let row: Vec<_> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    let [id, state, age, seconds, ..] = row[..] else { panic!("{listed}") };
+    assert_eq!((id, state, seconds), ("1", "retrying", "s"), "{listed}");
+    assert!((1..60).contains(&age.parse::<u64>().unwrap()), "{listed}");
+    let [.., attempts, r#in, wait, seconds, error] = row[..] else { panic!("{listed}") };
+    assert_eq!((attempts, r#in, seconds, error), ("1", "in", "s", "no"), "{listed}");
+    assert!((30..80).contains(&wait.parse::<u64>().unwrap()), "{listed}");
+}
+
+#[test]
+fn a_body_is_shown_with_line_ends() {
+    let inbox = Fixture::new();
+    let shown = text(&inbox.run(&["show", &inbox.ids("done")[0]]).stdout);
+    let body = "\n\n{\n  \"eventName\": \"task.created\",\n  \"record\": {\n    \"id\": \"3\",\n    \"note\": \"\\u{9b}2J\"\n  }\n}\n";
+    assert!(shown.ends_with(body), "{shown}");
+}
+
+#[test]
+fn a_job_that_waits_for_a_retry_is_not_shown_as_finished() {
+    let inbox = retrying(Backoff::default());
+    let shown = text(&inbox.run(&["show", "1"]).stdout);
     assert!(shown.contains("\nlast attempt ended  20") && !shown.contains("\nfinished"), "{shown}");
 
     let done = Fixture::new();

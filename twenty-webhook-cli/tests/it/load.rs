@@ -26,6 +26,12 @@ fn the_rate_is_limited() {
     let summary = json(&run(&args));
     assert_eq!(summary["statuses"]["200"], 11, "{summary}");
     assert!(summary["seconds"].as_f64().unwrap() >= 0.19, "ten intervals of 20 ms: {summary}");
+
+    let shown = text(&run(&args[..args.len() - 1]).stdout);
+    let (took, rate) = shown.lines().next().unwrap().split_once(", ").unwrap();
+    assert!(took.starts_with("11 deliveries in "), "{shown}");
+    let rate: u32 = rate.strip_suffix(" a second").unwrap().parse().unwrap();
+    assert!((1..=58).contains(&rate), "eleven in at least 190 ms: {shown}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn receives(package: &str) {
 }
 
 /// Builds the package's binary, and returns its path.
-fn executable(package: &str) -> PathBuf {
+pub(crate) fn executable(package: &str) -> PathBuf {
     let build = ["build", "--quiet", "--message-format=json", "--package", package];
     let output = Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{output:?}");

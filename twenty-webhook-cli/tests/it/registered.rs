@@ -136,6 +136,60 @@ fn a_webhook_left_by_a_kill_is_offered_for_removal() {
     assert!(webhooks(&twenty).is_empty());
 }
 
+/// By its own run, or in Twenty's settings.
+#[test]
+fn a_left_webhook_may_be_deleted_during_the_question() {
+    let twenty = FakeTwenty::start();
+    let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
+    for (failure, said) in [(None, None), (Some(ApiFailure::Status(500)), Some("is not removed"))] {
+        drop(listen(&twenty, &[]));
+        let left = webhooks(&twenty)[0]["id"].as_str().unwrap().to_owned();
+        let mut command = on(&twenty, &args);
+        command.stdin(std::process::Stdio::inherit());
+        let mut session = spawn_command(command, Some(20_000)).unwrap();
+        session.exp_string("[y/N]").unwrap();
+        match failure {
+            Some(failure) => twenty.fail_next([failure]),
+            None => assert!(run_on(&twenty, &["webhooks", "delete", &left, "--yes"]).status.success()),
+        }
+        session.send_line("y").unwrap();
+        let before = session.exp_string("Created the temporary webhook").unwrap();
+        assert_eq!(before.contains("warning"), said.is_some(), "{before}");
+        assert!(said.is_none_or(|said| before.contains(said)), "{before}");
+        session.send_control('c').unwrap();
+        session.exp_string("Removed the temporary webhook.").unwrap();
+        session.exp_eof().unwrap();
+        assert!(matches!(session.process().wait(), Ok(WaitStatus::Exited(_, 0))));
+    }
+}
+
+#[test]
+fn a_webhook_that_is_deleted_elsewhere_is_removed() {
+    let twenty = FakeTwenty::start();
+    let server = listen(&twenty, &[]);
+    let id = webhooks(&twenty)[0]["id"].as_str().unwrap().to_owned();
+    assert!(run_on(&twenty, &["webhooks", "delete", &id, "--yes"]).status.success());
+    let (status, _, stderr) = server.interrupt();
+    assert!(status.success() && !stderr.contains("warning"), "{stderr}");
+}
+
+#[test]
+fn ctrl_c_while_twenty_creates_the_webhook_removes_it() {
+    let twenty = FakeTwenty::start();
+    twenty.hold_requests_after(1);
+    let args = ["listen", "--addr", "0", "--register", "--public-url", "http://127.0.0.1:1/"];
+    let server = Server::start(on(&twenty, &args), "Listening on ");
+    until("it posts", || twenty.api_requests().iter().any(|request| request.starts_with("POST")));
+    let kill = ["-INT", &server.id().to_string()].map(str::to_owned);
+    assert!(Command::new("kill").args(kill).status().unwrap().success());
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    twenty.release_requests();
+    assert!(server.wait().success());
+    let requests = twenty.api_requests();
+    assert!(requests.iter().any(|request| request.starts_with("DELETE")), "{requests:?}");
+    assert!(webhooks(&twenty).is_empty());
+}
+
 #[test]
 fn a_signal_ends_it_at_the_question() {
     let twenty = FakeTwenty::start();

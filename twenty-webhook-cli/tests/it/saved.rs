@@ -40,6 +40,14 @@ fn a_saved_delivery_verifies_and_can_be_sent_again() {
     let other = Server::listen(&[]);
     assert!(run(&["send", &other.url, "--file", file]).status.success());
     assert_eq!(other.report()["delivery_id"], report["delivery_id"], "the same body, byte by byte");
+
+    // Without comments and request line.
+    let (_, headers) = saved.split_once("HTTP/1.1\n").unwrap();
+    fs::write(file, headers).unwrap();
+    for args in [["--file", file], ["--dir", dir.path().to_str().unwrap()]] {
+        let sent = run(&[&["send", &other.url], &args[..]].concat());
+        assert_eq!(other.report()["delivery_id"], report["delivery_id"], "{sent:?}");
+    }
 }
 
 #[test]
@@ -92,7 +100,9 @@ fn a_file_that_is_not_a_saved_delivery_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     for (file, why) in [
-        ("{}", "Give it as --body"),
+        ("{}", "give it as --body"),
+        ("[]", "give it as --body"),
+        ("", "has no headers"),
         ("POST / HTTP/1.1\nX: y", "no empty line"),
         ("POST / HTTP/1.1\nno header\n\n", "`no header` is not a header"),
         ("POST / HTTP/1.1\nbad name: x\n\n", "`bad name: x`"),

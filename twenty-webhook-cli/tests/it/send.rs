@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::{FORMS, Server, command, flat, json, run, text};
+use crate::twenty::answering;
 
 #[test]
 fn every_form_of_every_event_verifies() {
@@ -126,6 +127,44 @@ fn a_receiver_that_never_answers_times_out() {
     let output = run(&["send", &url, "--timeout", "100ms"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("no answer in time"), "{output:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_connection_nothing_was_sent() {
+    let blocked = crate::twenty::Blocked::start();
+    for load in [&["--json"][..], &["--count", "3", "--concurrency", "3", "--json"]] {
+        let output = run(&[&["send", &blocked.url, "--timeout", "2s"], load].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = text(&output.stdout);
+        assert!(said.contains("no connection was opened in time, so nothing was sent"), "{said}");
+        assert!(said.contains("a firewall or a security group"), "{said}");
+    }
+}
+
+#[test]
+fn redirects_are_followed_as_by_twenty() {
+    let server = Server::listen(&[]);
+    let redirect = |status, to: &str| {
+        let answer = format!("HTTP/1.1 {status}\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        answering(answer, std::time::Duration::ZERO)
+    };
+    for status in ["301 Moved Permanently", "302 Found", "303 See Other"] {
+        let output = run(&["send", &redirect(status, &server.url)]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let hint = format!("with a GET without a body, and deliver nothing. Register {} instead.", server.url);
+        assert!(flat(&output.stdout).contains(&hint), "{output:?}");
+    }
+    for status in ["307 Temporary Redirect", "308 Permanent Redirect"] {
+        let output = run(&["send", &redirect(status, &server.url)]);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(server.report()["verdict"], "verified");
+    }
+    let redirects = |count| (0..count).fold(server.url.clone(), |to, _| redirect("307 Temporary Redirect", &to));
+    assert!(run(&["send", &redirects(5)]).status.success());
+    let output = run(&["send", &redirects(6)]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(flat(&output.stdout).contains("Twenty follows at most 5 redirects"), "{output:?}");
 }
 
 #[test]

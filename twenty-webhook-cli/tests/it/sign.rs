@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde::Deserialize;
 
-use crate::support::{Server, command, pipe, run, text, vector};
+use crate::support::{Server, command, json, pipe, run, text, vector};
 
 #[derive(Deserialize)]
 struct Vector {
@@ -40,6 +40,38 @@ fn stdin_is_a_body_too() {
     child.stdin.take().unwrap().write_all(b"{}").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(text(&output.stdout).contains("X-Twenty-Webhook-Timestamp: 1789374097412\n"), "{output:?}");
+}
+
+#[test]
+fn of_a_saved_delivery_the_body_is_signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("saved.http");
+    let at = ["sign", "--at", "1789374097412"];
+    let body = "{\n\n  \"eventName\": \"person.created\"\n}\n";
+    let signed = pipe(&at, body.as_bytes()).stdout;
+    assert!(text(&signed).contains("X-Twenty-Webhook-Signature: "));
+    for head in [
+        "# received: 2026-09-14T08:21:37.412Z\n# verdict: 200 verified\nPOST / HTTP/1.1\nX-A: b\n\n",
+        "# from production\nPOST / HTTP/1.1\nX-A: b\n\n",
+        "POST / HTTP/1.1\nX-A: b\n\n",
+        "X-A: b\ncontent-type: application/json\n\n",
+        "X-Twenty-Webhook-Timestamp: 1789374097412\r\nX-A: b\r\n\r\n",
+    ] {
+        let saved = format!("{head}{body}");
+        fs::write(&path, &saved).unwrap();
+        for output in [run(&[&at[..], &[path.to_str().unwrap()]].concat()), pipe(&at, saved.as_bytes())] {
+            assert_eq!(text(&output.stdout), text(&signed), "{head}: {output:?}");
+        }
+        let explained = json(&pipe(&["explain", "--json"], saved.as_bytes()));
+        assert_eq!(explained["verified"], false, "`explain` recognizes it too: {explained}");
+    }
+    let broken = pipe(&at, b"X-A: b\n{}");
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(text(&broken.stderr).contains("no empty line between the headers and the body"), "{broken:?}");
+    for body in ["", "\n{}", "[1]\n", "a: b", "no header\n\n"] {
+        let output = pipe(&at, body.as_bytes());
+        assert!(output.status.success(), "{body:?} is a body: {output:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -31,11 +32,13 @@ pub(crate) fn lines(output: &Output) -> Vec<Value> {
 }
 
 /// A server that answers each request with the same bytes, after a while.
-pub(crate) fn answering(answer: &'static str, after: Duration) -> String {
+pub(crate) fn answering(answer: impl Into<Arc<str>>, after: Duration) -> String {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
+            let answer = Arc::clone(&answer);
             thread::spawn(move || {
                 let mut stream = stream.unwrap();
                 let mut request = [0; 16_384];
@@ -46,6 +49,30 @@ pub(crate) fn answering(answer: &'static str, after: Duration) -> String {
         }
     });
     url
+}
+
+/// A port that opens no connection, as behind a firewall that drops packets: its queue of new connections is full.
+#[cfg(target_os = "linux")]
+pub(crate) struct Blocked {
+    pub(crate) url: String,
+    _listener: TcpListener,
+    _queue: Vec<std::net::TcpStream>,
+}
+
+#[cfg(target_os = "linux")]
+impl Blocked {
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            socket.listen(0).unwrap().into_std().unwrap()
+        });
+        let address = listener.local_addr().unwrap();
+        let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok();
+        let queue = std::iter::from_fn(connect).collect();
+        Self { url: format!("http://{address}/hook"), _listener: listener, _queue: queue }
+    }
 }
 
 /// Waits until the condition holds.

@@ -51,6 +51,12 @@ impl Page {
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
+    fn curl(&self, id: u64) -> String {
+        let answer = self.request(&format!("GET /delivery/{id}/curl"), "");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
     fn resend(&self, id: u64, headers: &str) -> String {
         self.request(&format!("POST /delivery/{id}/resend"), &format!("Content-Length: 0\r\n{headers}"))
     }
@@ -165,12 +171,40 @@ fn resend_download_and_curl_give_the_same_body() {
     let explained: Value = serde_json::from_slice(&explained.stdout).unwrap();
     assert_eq!(explained["code"], "stale_timestamp");
 
-    let details = page.details(1);
-    let curl = details["curl"].as_str().unwrap();
+    let curl = page.curl(1);
     assert!(
         curl.starts_with(&format!("curl -i '{}", other.url)) && curl.contains("X-Twenty-Webhook-Signature"),
         "{curl}"
     );
+}
+
+/// A receiver accepts a signature for 5 minutes, and a page may stay open for longer.
+#[test]
+fn the_curl_command_is_signed_when_it_is_copied() {
+    let page = Page::open(&[]);
+    run(&["send", &page.receiver]);
+    page.server.line();
+    assert_eq!(page.details(1)["is_text"], true);
+    let timestamp = |curl: String| {
+        let (_, rest) = curl.split_once("X-Twenty-Webhook-Timestamp: ").unwrap_or_else(|| panic!("{curl}"));
+        rest.split_once('\'').unwrap().0.parse::<u64>().unwrap()
+    };
+    let first = timestamp(page.curl(1));
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(timestamp(page.curl(1)) >= first + 20);
+
+    let get = |host: &str, cookie: &str| {
+        let request = format!("GET /delivery/1/curl HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{cookie}\r\n");
+        exchange(&page.origin, &request)
+    };
+    assert!(get(&page.host, "").starts_with("HTTP/1.1 403"), "without the token");
+    assert!(get("evil.example", &format!("Cookie: {}\r\n", page.cookie)).starts_with("HTTP/1.1 421"), "another host");
+    assert!(page.request("GET /delivery/2/curl", "").starts_with("HTTP/1.1 404"));
+
+    pipe(&["send", &page.receiver, "--file", "-"], b"\xff");
+    page.server.line();
+    assert_eq!(page.details(2)["is_text"], false);
+    assert!(page.request("GET /delivery/2/curl", "").starts_with("HTTP/1.1 404"), "no shell can hold it");
 }
 
 /// As a name that resolves to another address of loopback has it.

@@ -46,7 +46,8 @@ record! {
 impl Person {
     fn read_documented_form(&mut self) {
         let extra = &mut self.extra;
-        if self.name.is_none() {
+        // Not of a record whose `name` is something else: written again, it would have two of them.
+        if self.name.is_none() && extra.get("name").is_none() {
             let name = FullName {
                 first_name: extra.take("firstName"),
                 last_name: extra.take("lastName"),
@@ -55,6 +56,7 @@ impl Person {
             self.name = (name != FullName::default()).then_some(name);
         }
         if self.emails.is_none()
+            && extra.get("emails").is_none()
             && let Some(email) = extra.take("email")
         {
             self.emails = Some(Emails { primary_email: Some(email), ..Emails::default() });

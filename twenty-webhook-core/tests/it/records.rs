@@ -49,6 +49,12 @@ fn a_person_in_the_documented_form() {
     let person: Person = WebhookEvent::from_stored(body).unwrap().record().unwrap();
     assert_eq!(person.name.unwrap().to_string(), "Ida");
     assert_eq!(person.extra.get("firstName").unwrap().as_str(), r#""custom""#);
+
+    // A `name` or `emails` of another form stays as it is, and there is no second one.
+    let body = r#"{"name":"a text","emails":"another","firstName":"Ida","email":"ida@example.com"}"#;
+    let person: Person = serde_json::from_str(body).unwrap();
+    assert_eq!((&person.name, &person.emails, person.extra.len()), (&None, &None, 4));
+    assert_eq!(serde_json::from_str::<Person>(&serde_json::to_string(&person).unwrap()).unwrap(), person);
 }
 
 #[test]

@@ -2,8 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
+use tokio::time::{Instant, sleep};
 
 use crate::dialect::Dialect;
 use crate::new_job::lane;
@@ -94,6 +96,11 @@ pub(super) const BEGIN: &str =
 
 /// Without it, one of two programs that start at once would fail. The number is arbitrary.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(8020250712)";
+
+/// How long a migration tries to get its locks.
+const LOCKED: Duration = Duration::from_secs(10);
+/// In it the deliveries that waited are stored.
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl PostgresConfig {
     /// In the database at this URL, in the schema `twenty_webhook`.
@@ -231,12 +238,25 @@ impl PostgresConfig {
         Ok(version.and_then(|version| version.parse().ok()).unwrap_or(0))
     }
 
+    /// Adds what the schema lacks. All deliveries queue behind a statement that changes a table and waits for its lock. So it waits only
+    /// briefly, and tries again while another session, such as a backup, reads the table.
     async fn migrate(&self, store: &PostgresStore) -> Result<(), sqlx::Error> {
+        let began = Instant::now();
+        loop {
+            match self.try_migrate(store).await {
+                Err(error) if is_lock_timeout(&error) && began.elapsed() < LOCKED => sleep(PAUSE).await,
+                migrated => return migrated,
+            }
+        }
+    }
+
+    async fn try_migrate(&self, store: &PostgresStore) -> Result<(), sqlx::Error> {
         let mut tx = store.begin().await?;
         // Take no lock if nothing is missing.
         if self.version(store, &mut tx).await? >= SCHEMA.len() {
             return tx.rollback().await;
         }
+        store.dialect.query("SET LOCAL lock_timeout = '500ms'").execute(&mut *tx).await?;
         store.dialect.query(ONE_AT_A_TIME).execute(&mut *tx).await?;
         let version = self.version(store, &mut tx).await?;
         if version == 0 {
@@ -256,6 +276,11 @@ impl PostgresConfig {
         store.dialect.query(set).bind(SCHEMA.len().to_string()).execute(&mut *tx).await?;
         tx.commit().await
     }
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    // lock_not_available
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
 impl PostgresStore {

@@ -1,13 +1,15 @@
 //! What catch-up needs of a store, on each database.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use twenty_webhook_inbox::{
-    CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, IdCounts, Inbox, InboxError, JobFilter, KnownRecord,
-    MissingRecord, State, Store, WebhookEvent,
+    CatchUpCommit, CatchUpScope, CatchUpStore, FoundRecord, HandlerError, IdCounts, Inbox, InboxError, JobFilter,
+    KnownRecord, MissingRecord, State, Store, WebhookEvent,
 };
 
-use crate::support::{Place, changed};
+use crate::support::{Place, Running, changed, until};
 
 const LEASE: Duration = Duration::from_mins(1);
 /// The second that `changed` counts from.
@@ -53,6 +55,8 @@ async fn on_sqlite() {
     contract(&place.open().await).await;
     adoption(&Place::new().open().await).await;
     batches(&Place::new().open().await).await;
+    disproved(&Place::new().open().await).await;
+    handled_before(&Place::new().open().await).await;
     let place = Place::new();
     losses(&place.open().await, &place.open().await).await;
 }
@@ -96,17 +100,18 @@ async fn losses<S: Store + CatchUpStore>(receiver: &Inbox<S>, other: &Inbox<S>) 
     noted(receiver, 2).await;
 }
 
+fn batch(action: &str, records: &[(&str, i64)]) -> WebhookEvent {
+    let item = |(id, second): &(&str, i64)| {
+        let date = twenty_webhook_core::jiff::Timestamp::from_second(EPOCH + second).unwrap();
+        format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
+    };
+    let items = records.iter().map(item).collect::<Vec<_>>().join(",");
+    crate::support::verified(format!(r#"{{"eventName":"person.{action}","workspaceId":"w","items":[{items}]}}"#))
+}
+
 /// A delivery that holds several records, each in its own state.
 async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());
-    let batch = |action: &str, records: &[(&str, i64)]| {
-        let item = |(id, second): &(&str, i64)| {
-            let date = twenty_webhook_core::jiff::Timestamp::from_second(EPOCH + second).unwrap();
-            format!(r#"{{"record":{{"id":"{id}","updatedAt":"{date}"}}}}"#)
-        };
-        let items = records.iter().map(item).collect::<Vec<_>>().join(",");
-        crate::support::verified(format!(r#"{{"eventName":"person.{action}","workspaceId":"w","items":[{items}]}}"#))
-    };
     inbox.store(&batch("updated", &[("1", 5), ("2", 9)])).await.unwrap();
     assert_eq!(known(inbox, "1").await.handled, Some(state(5)));
     assert_eq!(known(inbox, "2").await.handled, Some(state(9)));
@@ -123,6 +128,80 @@ async fn batches<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
     assert_eq!(inbox.count_ids("w", "person", 2, "key").await.unwrap().known, 0);
 }
 
+/// What was handled before a wrong `destroyed` does not count: alone, in a batch, or from a run. What waits still counts.
+async fn handled_before<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    inbox.store(&changed("person.updated", "1", Some(5))).await.unwrap();
+    inbox.store(&batch("updated", &[("2", 5), ("9", 5)])).await.unwrap();
+    let events = vec![caught_up("updated", "3", 5)];
+    inbox.commit(CatchUpCommit { events, ..commit(1) }).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { Ok::<_, HandlerError>(()) }));
+    until(inbox, |counts| counts.done == 3).await;
+    running.stop().await;
+    let ids = ["1", "2", "3", "4"];
+    let events = ids.map(|id| caught_up("destroyed", id, 5)).to_vec();
+    assert_eq!(inbox.commit(CatchUpCommit { events, ..commit(1) }).await.unwrap(), 4);
+    inbox.store(&changed("person.updated", "4", Some(5))).await.unwrap();
+    for (id, new) in ids.into_iter().zip([1, 1, 1, 0]) {
+        assert_eq!(known(inbox, id).await, KnownRecord::default(), "{id}");
+        let back = || CatchUpCommit {
+            events: vec![caught_up("created", id, 5)],
+            found: vec![found(id, Some(state(5)))],
+            ..commit(2)
+        };
+        assert_eq!(inbox.commit(back()).await.unwrap(), new, "{id}");
+        assert_eq!(inbox.commit(back()).await.unwrap(), 0, "{id}: once");
+        assert_eq!(known(inbox, id).await.handled, Some(state(5)), "{id}");
+    }
+    assert_eq!(known(inbox, "9").await.handled, Some(state(5)), "of the same batch");
+}
+
+/// A `destroyed` of a record that exists after all is not handled any more: neither one whose attempt fails, nor a dead one.
+async fn disproved<S: Store + CatchUpStore>(inbox: &Inbox<S>) {
+    assert!(inbox.lease("w", 1, LEASE).await.unwrap());
+    for (id, is_permanent) in [("1", false), ("2", true)] {
+        let events = vec![caught_up("destroyed", id, 5)];
+        inbox.commit(CatchUpCommit { events, gone: vec![id.to_owned()], ..commit(1) }).await.unwrap();
+        let handled = Arc::new(Mutex::new(Vec::new()));
+        let [began, end] = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+        let worker = inbox.worker("test", {
+            let (handled, began, end) = (handled.clone(), began.clone(), end.clone());
+            move |event: WebhookEvent| {
+                let (handled, began, end) = (handled.clone(), began.clone(), end.clone());
+                async move {
+                    handled.lock().unwrap().push(event.name().to_string());
+                    if event.name().as_str() != "person.destroyed" {
+                        return Ok(());
+                    }
+                    began.notify_one();
+                    end.notified().await;
+                    Err(if is_permanent {
+                        HandlerError::permanent("no")
+                    } else {
+                        HandlerError::retry_after(Duration::ZERO, "no")
+                    })
+                }
+            }
+        });
+        let running = Running::start(worker);
+        began.notified().await;
+        if is_permanent {
+            end.notify_one();
+            until(inbox, |counts| counts.dead == 1).await;
+        }
+        assert_eq!(known(inbox, id).await, KnownRecord::default(), "nothing hides its changes");
+        let (events, found) = (vec![caught_up("created", id, 6)], vec![found(id, Some(state(6)))]);
+        assert_eq!(inbox.commit(CatchUpCommit { events, found, ..commit(2) }).await.unwrap(), 1);
+        end.notify_one();
+        until(inbox, |counts| counts.pending + counts.running + counts.retrying + counts.dead == 0).await;
+        assert_eq!(inbox.retry(&JobFilter::all()).await.unwrap(), 0);
+        let destroyed = JobFilter::all().named("person.destroyed".parse().unwrap()).record("person", id);
+        assert_eq!(inbox.rerun(&destroyed).await.unwrap(), 0, "nor if an operator asks for it");
+        running.stop().await;
+        assert_eq!(*handled.lock().unwrap(), ["person.destroyed", "person.created"]);
+    }
+}
+
 #[cfg(feature = "postgres")]
 #[tokio::test]
 async fn on_postgres() {
@@ -135,14 +214,14 @@ async fn on_postgres() {
     adoption(&of("two").await).await;
     batches(&of("three").await).await;
     losses(&of("four").await, &of("four").await).await;
+    disproved(&of("five").await).await;
+    handled_before(&of("six").await).await;
 }
 
 /// The run's transaction does not see the delivery, nor the delivery's the run.
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres_a_state_that_both_store_in_the_same_instant_is_handled_once() {
-    use crate::support::{Running, until};
-
     let Some(server) = crate::postgres::Server::start() else { return };
     let inbox = twenty_webhook_inbox::PostgresConfig::new(&server.url()).unwrap().open().await.unwrap();
     let progress = |value: &str| vec![("place".to_owned(), value.to_owned())];
@@ -194,11 +273,7 @@ async fn on_postgres_a_state_that_both_store_in_the_same_instant_is_handled_once
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres_what_an_operator_asks_for_is_handled_again() {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use crate::support::{Running, until};
-    use twenty_webhook_inbox::HandlerError;
 
     let Some((_server, inbox)) = crate::postgres::shared_server().await else { return };
     assert!(inbox.lease("w", 1, LEASE).await.unwrap());

@@ -176,6 +176,38 @@ mod postgres {
         assert_eq!(sqlx::query_scalar::<_, i64>(triggers).fetch_one(&mut connection).await.unwrap(), 0);
     }
 
+    /// `pg_dump` locks the tables in this way while it runs.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_update_during_a_backup_holds_up_no_delivery() {
+        let Some(server) = Server::start() else { return };
+        let inbox = Inbox::postgres(&server.url()).await.unwrap().deadline(Duration::from_secs(2));
+        inbox.store(&event("person.created", 0)).await.unwrap();
+        let mut backup = server.connect().await;
+        for statement in &FIRST_VERSION[..2] {
+            let statement = statement.replace("{prefix}", "twenty_webhook.").replace("{index}", "twenty_webhook.");
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut backup).await.unwrap();
+        }
+        for statement in [
+            "UPDATE twenty_webhook.settings SET value = '3' WHERE name = 'version'",
+            "BEGIN",
+            "LOCK TABLE twenty_webhook.jobs IN ACCESS SHARE MODE",
+        ] {
+            sqlx::query(statement).execute(&mut backup).await.unwrap();
+        }
+        let url = server.url();
+        let opening = tokio::spawn(async move { Inbox::postgres(&url).await });
+        let began = Instant::now();
+        for number in 1.. {
+            inbox.store(&event("person.created", number)).await.unwrap();
+            if began.elapsed() > Duration::from_secs(4) {
+                break;
+            }
+        }
+        assert!(!opening.is_finished(), "it tries again");
+        sqlx::raw_sql("COMMIT").execute(&mut backup).await.unwrap();
+        opening.await.unwrap().unwrap().store(&event("company.created", 0)).await.unwrap();
+    }
+
     /// A program that was stopped while it created the tables keeps the lock.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_lock_that_is_never_released_fails_the_start() {

@@ -55,8 +55,8 @@ pub struct Faults {
     pub clock_skew_millis: i64,
     /// The delay of each REST API answer, in real time.
     pub api_delay: Duration,
-    /// Answers 500 to each list of this object's records, by its plural name. The other objects work.
-    pub failing_object: Option<String>,
+    /// Answers 500 to each list of the records of these objects, by their plural names. The other objects work.
+    pub failing_objects: Vec<String>,
 }
 
 impl Default for Faults {
@@ -82,7 +82,7 @@ impl Default for Faults {
             no_generated_secret: false,
             clock_skew_millis: 0,
             api_delay: Duration::ZERO,
-            failing_object: None,
+            failing_objects: Vec::new(),
         }
     }
 }

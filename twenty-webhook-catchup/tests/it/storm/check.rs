@@ -7,7 +7,7 @@ use twenty_webhook_core::jiff;
 use twenty_webhook_testing::{Emission, FakeTwenty, Outcome};
 
 use super::OBJECTS;
-use super::process::Place;
+use super::process::{CONCURRENCY, Place};
 
 /// What happened in a storm.
 pub(super) struct Happened {
@@ -50,7 +50,6 @@ struct Handled {
     /// `updatedAt`; `i64::MAX` of `destroyed`.
     state: i64,
     process: u32,
-    #[expect(dead_code, reason = "shown when an assertion fails")]
     action: String,
     is_from_catchup: bool,
 }
@@ -70,6 +69,10 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
         assert!(is_new, "seed {seed}: two states at one time cannot be distinguished: {change:?}");
     }
     for (record, calls) in &handled {
+        let first = &calls[0];
+        if first.is_from_catchup && !known.contains(record) {
+            assert!(first.action != "updated", "seed {seed}: {record:?} is new, and was not created: {calls:?}");
+        }
         for pair in calls.windows(2) {
             assert!(pair[0].state <= pair[1].state, "seed {seed}: {record:?} went back: {calls:?}");
             let is_repeated = pair[0].state == pair[1].state && pair[0].process == pair[1].process;
@@ -103,6 +106,13 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
             assert_eq!(last(record), Some(DESTROYED), "seed {seed}: {record:?} was not seen as destroyed: {calls:?}");
         }
     }
+    let pairs = handled.values().flat_map(|calls| calls.windows(2));
+    // The processes that handled a state which another one handled again.
+    let repeated: Vec<_> = pairs.filter(|pair| pair[0].state == pair[1].state).map(|pair| pair[0].process).collect();
+    for killed in &repeated {
+        let in_flight = repeated.iter().filter(|process| *process == killed).count();
+        assert!(in_flight <= 2 * CONCURRENCY, "seed {seed}: {in_flight} states of process {killed} were handled again");
+    }
     let calls: Vec<_> = ledger.calls.iter().filter(|call| !call.is_rerun && call.change >= initially).collect();
     let count = |is_it: fn(&Outcome) -> bool| calls.iter().filter(|call| is_it(&call.outcome)).count();
     let all = || handled.values().flatten();
@@ -117,11 +127,7 @@ pub(super) fn check(seed: u64, place: &Place, twenty: &FakeTwenty, initially: us
         handled: all().count(),
         caught_up: all().filter(|call| call.is_from_catchup).count(),
         processes: all().map(|call| call.process).collect::<HashSet<_>>().len(),
-        repeated: handled
-            .values()
-            .flat_map(|calls| calls.windows(2))
-            .filter(|pair| pair[0].state == pair[1].state)
-            .count(),
+        repeated: repeated.len(),
     }
 }
 

@@ -18,6 +18,9 @@ use twenty_webhook_testing::TestClock;
 
 use super::{OBJECTS, SECRET};
 
+/// How many jobs a process handles at a time. As many again may wait to be completed.
+pub(super) const CONCURRENCY: usize = 4;
+
 pub(super) struct Place {
     pub(super) dir: PathBuf,
     pub(super) url: String,
@@ -158,6 +161,7 @@ fn worker<S: Store>(inbox: &Inbox<S>, dir: &Path) -> Worker<S> {
     };
     inbox
         .worker("storm", handler)
+        .concurrency(CONCURRENCY)
         .skip_stale()
         .recover_after(Duration::from_secs(3))
         .poll_every(Duration::from_millis(50))

@@ -42,6 +42,11 @@ impl Entry {
         request.bytes()
     }
 
+    /// The body, if a command in a shell can hold it.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok().filter(|body| !body.contains('\0'))
+    }
+
     fn record_json(&self) -> Option<Value> {
         serde_json::from_slice::<Value>(&self.body).ok().map(|mut body| body["record"].take())
     }

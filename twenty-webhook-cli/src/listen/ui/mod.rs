@@ -62,6 +62,7 @@ impl Ui {
             .route("/ui.js", get(async || text("text/javascript", include_str!("ui.js"))))
             .route("/events", get(events))
             .route("/delivery/{id}", get(details))
+            .route("/delivery/{id}/curl", get(copied))
             .route("/delivery/{id}/download", get(download))
             .route("/delivery/{id}/resend", post(resend))
             .with_state(self.clone())
@@ -106,17 +107,22 @@ async fn details(State(ui): State<Ui>, Path(id): Path<u64>) -> Result<Response, 
         .iter()
         .map(|(name, value)| [name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()])
         .collect();
-    let signed = ui.0.signer.sign_at(&entry.body, time::now());
-    let body = std::str::from_utf8(&entry.body).ok().filter(|body| !body.contains('\0'));
     let details = json!({
         "delivery": entry.summary,
         "headers": headers,
         "body": terminal::pretty_json(&entry.body),
         "changes": compared.as_ref().map(|(changes, _)| changes),
         "compared_with": compared.as_ref().map(|(_, received)| received),
-        "curl": body.map(|body| curl(ui.0.target.as_str(), &signed, body)),
+        "is_text": entry.text().is_some(),
     });
     Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], details.to_string()).into_response())
+}
+
+/// A curl command. It is signed now, because a receiver accepts a signature for 5 minutes only.
+async fn copied(State(ui): State<Ui>, Path(id): Path<u64>) -> Result<String, StatusCode> {
+    let entry = ui.find(id)?;
+    let body = entry.text().ok_or(StatusCode::NOT_FOUND)?;
+    Ok(curl(ui.0.target.as_str(), &ui.0.signer.sign_at(&entry.body, time::now()), body))
 }
 
 async fn download(State(ui): State<Ui>, Path(id): Path<u64>) -> Result<Response, StatusCode> {

@@ -64,7 +64,14 @@ function button(text, act) {
   return made;
 }
 
-function show(id, { delivery, headers, body, changes, compared_with: comparedWith, curl }) {
+// The command, signed now.
+async function curl(id) {
+  const answer = await fetch(`delivery/${id}/curl`);
+  if (!answer.ok) throw new Error("It is no longer in memory");
+  return new Blob([await answer.text()], { type: "text/plain" });
+}
+
+function show(id, { delivery, headers, body, changes, compared_with: comparedWith, is_text: isText }) {
   const parts = [element("h2", delivery.event ?? `${delivery.method} ${delivery.path}`)];
   const facts = element("dl");
   const rowsOfFacts = [
@@ -81,8 +88,9 @@ function show(id, { delivery, headers, body, changes, compared_with: comparedWit
     const answer = await fetch(`delivery/${id}/resend`, { method: "POST" });
     return await answer.text();
   }));
-  if (curl) actions.append(button("Copy as curl", async () => {
-    await navigator.clipboard.writeText(curl);
+  if (isText) actions.append(button("Copy as curl", async () => {
+    // A promise, because Safari refuses to write after a wait.
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": curl(id) })]);
     return "Copied";
   }));
   const download = element("a", "Download", "button");

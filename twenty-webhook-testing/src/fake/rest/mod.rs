@@ -76,7 +76,7 @@ fn answer(shared: &Shared, parts: &Parts, body: &[u8]) -> Result<Response, Failu
         }
         ["rest", "batch", plural] if method == Method::POST => records::create_many(shared, &role, plural, body),
         ["rest", "restore", plural, id] if method == Method::PATCH => records::restore(shared, &role, plural, id),
-        ["rest", plural] if shared.state().faults.failing_object.as_deref() == Some(plural) => {
+        ["rest", plural] if shared.state().faults.failing_objects.iter().any(|failing| failing == plural) => {
             Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error"))
         }
         ["rest", plural] if method == Method::GET => records::list(shared, &role, plural, &query),
