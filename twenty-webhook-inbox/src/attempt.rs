@@ -44,6 +44,21 @@ pub(crate) enum Ended {
     Completed,
     /// The lease was lost: another worker may have the job.
     Lost,
+    /// The worker stops, and the handler has not ended: the lease runs out, so that the job is not handled twice at once before.
+    StillRunning,
+}
+
+#[cfg(feature = "metrics")]
+impl Ended {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Complete(Outcome::Done) | Self::Completed => "done",
+            Self::Complete(Outcome::Retry(..)) => "retry",
+            Self::Complete(Outcome::Dead(_)) => "dead",
+            Self::Complete(Outcome::Released) => "released",
+            Self::Lost | Self::StillRunning => "lost",
+        }
+    }
 }
 
 impl Attempts {
@@ -89,7 +104,7 @@ impl Attempts {
         let ended = if matches!(ended, Ended::Completed) { ended } else { self.unless_lost(ended, ids, token) };
         let _entered = span.enter();
         #[cfg(feature = "metrics")]
-        crate::metrics::attempt(&ended);
+        crate::metrics::attempt(ended.label());
         match &ended {
             Ended::Complete(Outcome::Done) if stale => tracing::debug!("skipped: a newer state was handled before"),
             Ended::Complete(Outcome::Done) | Ended::Completed => tracing::debug!("handled"),
@@ -101,6 +116,9 @@ impl Attempts {
                 tracing::warn!(error = %escaped(error), ?wait, "failed: it will be tried again");
             }
             Ended::Lost => tracing::warn!("the lease was lost: another worker may handle it"),
+            Ended::StillRunning => {
+                tracing::error!("the handler blocks its thread, and cannot be cancelled: its lease runs out");
+            }
         }
         ended
     }
@@ -134,6 +152,9 @@ impl Attempts {
         // Wait until it has ended: the job must not run twice at once.
         if let Ok(ended) = timeout(cancel, &mut handling).await {
             return self.ended(ended, attempt, Some(stopped));
+        }
+        if let Stopped::CutOff = stopped {
+            return Ended::StillRunning;
         }
         tracing::error!(parent: span, "the handler blocks its thread, and cannot be cancelled: it may run twice at once");
         self.stopped(&stopped, attempt)

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::config::LONGEST;
+use crate::longest::LONGEST;
 
 /// How long to wait before the next attempt: 1 s, 2 s, 4 s and so on up to 6 hours, each up to a quarter shorter or longer.
 ///

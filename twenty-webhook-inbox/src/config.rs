@@ -2,9 +2,6 @@ use std::time::Duration;
 
 use crate::{Backoff, Order};
 
-/// As long as forever. Longer durations cannot be added to a point in time.
-pub(crate) const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
-
 /// The settings of a worker. Their documentation is at the setters of [`Worker`](crate::Worker).
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerConfig {

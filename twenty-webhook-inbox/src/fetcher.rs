@@ -7,8 +7,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub(crate) use crate::answer::answer;
 use crate::attempt::{Attempts, Ended};
-use crate::completer::{ANSWER, Ending};
+use crate::completer::Ending;
 use crate::lateness::Time;
 use crate::slots::{Slot, Slots};
 use crate::{Claim, Claimed, ClaimedJob, Completion, Crashed, InboxError, Store};
@@ -27,6 +28,9 @@ pub(crate) struct Fetcher<S> {
     pub(crate) crashed: Arc<AtomicUsize>,
 }
 
+/// How long the claim that is under way when the worker is to stop may take.
+const LAST_CLAIM: Duration = Duration::from_secs(1);
+
 impl<S: Store> Fetcher<S> {
     pub(crate) async fn run_until(&mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
@@ -37,11 +41,25 @@ impl<S: Store> Fetcher<S> {
                 () = &mut stop => return,
                 slots = self.slots.free(is_busy) => slots,
             };
-            // Never drop a claim half-way: no worker would run the jobs that it got.
-            let next = self.claim(slots).await.unwrap_or_else(|error| {
+            let (claimed, is_stopped) = {
+                let mut claim = std::pin::pin!(self.claim(slots));
+                tokio::select! {
+                    biased;
+                    claimed = &mut claim => (claimed, false),
+                    // One that hangs is dropped. It is among the `lost` then, and what it got is released.
+                    () = &mut stop => {
+                        let claimed = timeout(LAST_CLAIM, claim).await;
+                        (claimed.unwrap_or(Err(InboxError::Deadline(LAST_CLAIM))), true)
+                    }
+                }
+            };
+            let next = claimed.unwrap_or_else(|error| {
                 tracing::warn!(%error, "cannot claim jobs");
                 Next::Later
             });
+            if is_stopped {
+                return;
+            }
             is_busy = matches!(next, Next::Now);
             while self.running.try_join_next().is_some() {}
             tokio::select! {
@@ -127,7 +145,7 @@ impl<S: Store> Fetcher<S> {
                     // The completer outlives the handlers.
                     let _ = endings.send(Ending { completions, uncompleted });
                 }
-                Ended::Completed | Ended::Lost => {
+                Ended::Completed | Ended::Lost | Ended::StillRunning => {
                     for id in ids {
                         leases.remove(id, token);
                     }
@@ -158,8 +176,4 @@ impl Drop for Crashing {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-pub(crate) async fn answer<T>(call: impl Future<Output = Result<T, InboxError>>) -> Result<T, InboxError> {
-    timeout(ANSWER, call).await.unwrap_or(Err(InboxError::Deadline(ANSWER)))
 }

@@ -1,9 +1,11 @@
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::answer::answer;
 use crate::config::WorkerConfig;
 use crate::lateness::{Lateness, Time};
 use crate::leases::Leases;
@@ -121,7 +123,21 @@ async fn renew_and_recover<S: Store>(
         }
     }
     let Some(allowance) = allowance else { return Ok(()) };
-    let Recovered { jobs, dead: crashed } = store.recover(allowance, config.max_crashes).await?;
+    // In a task: what it has committed is reported, even if the time of this heartbeat is over by then.
+    let recovering = tokio::spawn(recover(store.clone(), allowance, config.max_crashes, dead.clone()));
+    match recovering.await {
+        Ok(recovered) => recovered,
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+async fn recover<S: Store>(
+    store: S,
+    allowance: Duration,
+    max_crashes: u32,
+    dead: mpsc::UnboundedSender<(JobId, String)>,
+) -> Result<(), InboxError> {
+    let Recovered { jobs, dead: crashed } = answer(store.recover(allowance, max_crashes)).await?;
     if jobs > 0 {
         tracing::warn!(jobs, "recovered the jobs of a process that is gone");
     }

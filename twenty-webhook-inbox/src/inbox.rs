@@ -4,9 +4,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, RwLock};
 use twenty_webhook_core::WebhookEvent;
 
-use crate::config::LONGEST;
 use crate::group_commit::GroupCommit;
-use crate::{Handler, InboxError, NewJob, Store, Worker};
+use crate::longest::LONGEST;
+use crate::{InboxError, NewJob, Store};
 
 /// Stores deliveries on disk until a worker has handled them. Cheap to clone.
 ///
@@ -59,8 +59,8 @@ impl<S: Store> Inbox<S> {
     /// Sets how long [`store`](Self::store) may take before it returns an error. The default is 3 seconds, because Twenty gives up after 5
     /// (read in its source).
     ///
-    /// A commit that fails is repeated for half of this time. Then each of its deliveries is tried once alone. An attempt that hangs is
-    /// given up after two thirds of this time.
+    /// A commit that fails is repeated for half of this time. Then each of its deliveries is tried once alone, for its part of the
+    /// time that is left. An attempt that hangs is given up after two thirds of this time.
     ///
     /// # Panics
     /// If it is called outside a tokio runtime.
@@ -119,13 +119,5 @@ impl<S: Store> Inbox<S> {
         let stored = self.group_commit.store(NewJob::new(event)?);
         let stored = tokio::time::timeout(self.deadline, stored).await;
         stored.unwrap_or(Err(InboxError::Deadline(self.deadline)))
-    }
-
-    /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what happens when it does not, and
-    /// [`Handler`] for what a handler may be.
-    ///
-    /// `name` is for logs. Any number of workers, in any number of processes, share the work, also under different names.
-    pub fn worker<A>(&self, name: impl Into<String>, handler: impl Handler<A>) -> Worker<S> {
-        Worker::new(self.clone(), name.into(), crate::handler::erase(handler))
     }
 }

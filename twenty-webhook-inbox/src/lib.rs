@@ -77,6 +77,7 @@
 mod guide {}
 
 mod admin;
+mod answer;
 mod attempt;
 mod backoff;
 mod catch_up;
@@ -106,6 +107,7 @@ mod job_id;
 mod job_info;
 mod lateness;
 mod leases;
+mod longest;
 mod maintenance;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -143,7 +145,7 @@ pub use postgres::{PostgresConfig, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteConfig, SqliteStore, SqliteTransaction};
 pub use store::{
-    Change, Claim, Claimed, ClaimedJob, Completion, Crashed, Maintenance, Order, Outcome, Recovered, Store,
+    Change, Claim, Claimed, ClaimedJob, Completed, Completion, Crashed, Maintenance, Order, Outcome, Recovered, Store,
 };
 #[cfg(feature = "axum")]
 pub use twenty_webhook_axum::TwentyWebhookLayer;

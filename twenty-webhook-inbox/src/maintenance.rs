@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::fetcher::answer;
+use crate::answer::answer;
 use crate::{Inbox, Maintenance, Store};
 
 const EVERY: Duration = Duration::from_mins(1);

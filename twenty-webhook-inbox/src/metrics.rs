@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge, histogram};
 use tokio::time::sleep;
 
-use crate::attempt::Ended;
-use crate::{Inbox, Outcome, State, Store};
+use crate::answer::answer;
+use crate::{State, Store};
 
 const EVERY: Duration = Duration::from_secs(15);
 
@@ -25,26 +25,15 @@ impl Drop for StoreTimer {
     }
 }
 
-pub(crate) fn attempt(ended: &Ended) {
-    let outcome = match ended {
-        Ended::Complete(Outcome::Done) | Ended::Completed => "done",
-        Ended::Complete(Outcome::Retry(..)) => "retry",
-        Ended::Complete(Outcome::Dead(_)) => "dead",
-        Ended::Complete(Outcome::Released) => "released",
-        Ended::Lost => "lost",
-    };
+/// An attempt that ended like this.
+pub(crate) fn attempt(outcome: &'static str) {
     counter!("twenty_webhook_inbox_attempts_total", "outcome" => outcome).increment(1);
 }
 
-/// A job whose last attempt crashed its process.
-pub(crate) fn dead() {
-    counter!("twenty_webhook_inbox_attempts_total", "outcome" => "dead").increment(1);
-}
-
 /// Sets the gauges for as long as a worker runs.
-pub(crate) async fn gauges<S: Store>(inbox: Inbox<S>) {
+pub(crate) async fn gauges(store: impl Store) {
     loop {
-        match inbox.counts().await {
+        match answer(store.counts()).await {
             Ok(counts) => {
                 for state in State::ALL {
                     #[expect(clippy::cast_precision_loss, reason = "a gauge")]

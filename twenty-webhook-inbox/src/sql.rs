@@ -68,10 +68,11 @@ pub(crate) const WAKE_ALL: &str = "UPDATE {jobs} SET state = 0, has_followers = 
         AND (o.state = 2 OR (o.order_at, o.event_date, o.seq) < (w.order_at, w.event_date, w.seq)) AND (o.has_followers OR o.state = 1))
     UNION ALL SELECT seq FROM {jobs} WHERE state = 1 AND lane IS NULL {end}";
 
-/// `updated` jobs of one record that may be merged, in order.
+/// `updated` jobs of one record that may be merged, in order. None while a batch with the record in it is open.
 pub(crate) const BURST: &str =
     "SELECT j.seq, j.stored_at, j.action, j.object, j.record_id, j.crashes, {now} AS now FROM {jobs} j
-    WHERE j.lane = $1 AND j.scope = $2 AND j.state < 2 AND j.state <= 2 AND NOT EXISTS (SELECT 1 FROM {lanes} l WHERE l.lane = $1)
+    WHERE j.lane = $1 AND j.scope = $2 AND j.state < 2 AND j.state <= 2 AND NOT EXISTS (
+        SELECT 1 FROM {lanes} l JOIN {jobs} b ON b.seq = l.seq WHERE l.lane = $1 AND b.scope = $2 AND b.state + 0 <= 2)
     ORDER BY j.order_at, j.event_date, j.seq LIMIT 1000";
 
 pub(crate) const POSTPONE: &str = "UPDATE {jobs} SET run_at = $2 WHERE seq = $1 AND state + 0 = 0";
@@ -230,6 +231,16 @@ where
         finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
         len: row.try_get::<Option<i32>, _>("len")?.and_then(|len| len.try_into().ok()),
     })
+}
+
+/// The jobs in these rows.
+pub(crate) fn ids<'r, R>(rows: &'r [R]) -> Result<Vec<crate::JobId>, sqlx::Error>
+where
+    R: sqlx::Row,
+    &'static str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    rows.iter().map(|row| row.try_get("seq").map(crate::JobId::new)).collect()
 }
 
 /// The jobs in these rows that others wait for.

@@ -35,11 +35,11 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// If the database fails.
     fn claim(&self, claim: &Claim) -> impl Future<Output = Result<Claimed, InboxError>> + Send;
 
-    /// Records the outcomes of attempts whose lease is still held. Returns whether a job that waited for one of these is due now.
+    /// Records the outcomes of attempts whose lease is still held. After an error the same ones come again.
     ///
     /// # Errors
     /// If the database fails.
-    fn complete(&self, completions: &[Completion]) -> impl Future<Output = Result<bool, InboxError>> + Send;
+    fn complete(&self, completions: &[Completion]) -> impl Future<Output = Result<Completed, InboxError>> + Send;
 
     /// Releases all jobs of a claim whose response was lost, as if they had not been claimed.
     ///
@@ -188,6 +188,15 @@ pub struct Claimed {
     pub more: bool,
     /// Whether a job is due that crashed twice and that [`Claim::crashed`] did not allow.
     pub alone_is_due: bool,
+}
+
+/// What [`Store::complete`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completed {
+    /// The jobs whose outcome was recorded. The lease of the others was lost.
+    pub jobs: Vec<JobId>,
+    /// Whether a job that waited for one of these is due now.
+    pub woke_others: bool,
 }
 
 /// What [`Store::recover`] did.

@@ -9,14 +9,25 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::attempt::Attempts;
-use crate::completer::{OnDead, complete, report_crashed};
-use crate::config::{LONGEST, WorkerConfig};
+use crate::completer::{Completer, OnDead, report_crashed};
+use crate::config::WorkerConfig;
 use crate::fetcher::Fetcher;
-use crate::handler::ErasedHandler;
+use crate::handler::{ErasedHandler, erase};
 use crate::heartbeat::Heartbeat;
 use crate::leases::Leases;
+use crate::longest::LONGEST;
 use crate::slots::Slots;
-use crate::{Backoff, Inbox, JobId, Store, maintenance};
+use crate::{Backoff, Handler, Inbox, JobId, Store, maintenance};
+
+impl<S: Store> Inbox<S> {
+    /// A worker that calls `handler` for each stored event, until it returns `Ok`. See [`Worker`] for what happens when it does not, and
+    /// [`Handler`] for what a handler may be.
+    ///
+    /// `name` is for logs. Any number of workers, in any number of processes, share the work, also under different names.
+    pub fn worker<A>(&self, name: impl Into<String>, handler: impl Handler<A>) -> Worker<S> {
+        Worker::new(self.clone(), name.into(), erase(handler))
+    }
+}
 
 /// Handles stored events. [`Inbox::worker`] makes one.
 ///
@@ -30,7 +41,8 @@ use crate::{Backoff, Inbox, JobId, Store, maintenance};
 /// | is under way when its process is killed | another worker, or the next process, takes the job [soon](Self::recover_after) |
 /// | is under way while its worker is [that long](Self::recover_after) cut off from the database | it is cancelled, because another worker may take the job; the attempt does not count |
 /// | is under way when the worker stops | it may finish for the [grace](Self::grace); then the job is released, and the attempt does not count |
-/// | blocks its thread (no `.await`) beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. The one case in which two may run at once |
+/// | blocks its thread (no `.await`) beyond the grace | it cannot be cancelled, and goes on as long as its process: the job is not released, and another worker takes it once its [lease](Self::recover_after) has run out, as after a crash |
+/// | blocks its thread beyond its timeout | it cannot be cancelled: 10 seconds later the job is free, with an error in the log. In these two cases alone may two run at once |
 ///
 /// # Order
 ///
@@ -105,7 +117,7 @@ impl<S: Store> Worker<S> {
         self
     }
 
-    /// Sets how long jobs under way may take to finish once the worker is to stop. Then it takes up to 8 seconds more to cancel them and to
+    /// Sets how long jobs under way may take to finish once the worker is to stop. Then it takes up to 9 seconds more to cancel them and to
     /// record what has ended. The default is 20 seconds, because Kubernetes kills after 30 by default. Plain `docker stop` kills after 10;
     /// set its `--timeout`.
     pub fn grace(mut self, grace: Duration) -> Self {
@@ -144,7 +156,8 @@ impl<S: Store> Worker<S> {
     /// fields that any of them changed. In Twenty's UI each edited field is one event. It needs order, so it undoes
     /// [`unordered`](Self::unordered).
     ///
-    /// A call is at most ten times `quiet` late, and never merges events across one of another action. [`Job::merged`](crate::Job::merged)
+    /// A call is at most ten times `quiet` late. It never merges events across one of another action, or while a batch with the record in it
+    /// is open. [`Job::merged`](crate::Job::merged)
     /// lists the others; they end as the call does. The merged body is not what Twenty signed, so its
     /// [`delivery_id`](twenty_webhook_core::WebhookEvent::delivery_id) is new: use [`Job::key`](crate::Job::key).
     pub fn coalesce(mut self, quiet: Duration) -> Self {
@@ -211,11 +224,13 @@ impl<S: Store> Worker<S> {
         let mut background = JoinSet::new();
         background.spawn(maintenance::run(self.inbox.clone(), self.config.heartbeat()));
         #[cfg(feature = "metrics")]
-        background.spawn(crate::metrics::gauges(self.inbox.clone()));
+        background.spawn(crate::metrics::gauges(store.clone()));
         let mut reports = JoinSet::new();
         reports.spawn(report_crashed(self.on_dead.clone(), dead));
         let mut completer = JoinSet::new();
-        completer.spawn(complete(store.clone(), leases.clone(), self.on_dead, Arc::clone(&self.inbox.wake), ended));
+        let wake = Arc::clone(&self.inbox.wake);
+        let run = Completer { store: store.clone(), leases: leases.clone(), on_dead: self.on_dead, wake }.run(ended);
+        completer.spawn(run);
         let attempts = Attempts {
             handler: self.handler,
             config: Arc::new(self.config),

@@ -179,7 +179,7 @@ impl<S: Store> Dashboard<S> {
             return Err(DashboardError::Forbidden("This dashboard is read-only."));
         }
         let jobs = self.inbox.jobs(&params.filter_to_change()?).await?;
-        let jobs = jobs.iter().filter(|job| action.applies_to(job.state)).count();
+        let jobs = jobs.iter().filter(|job| action.applies_to(job)).count();
         Ok(page::page("Confirm", &one::confirm(action, params, jobs)))
     }
 

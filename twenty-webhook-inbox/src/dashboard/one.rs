@@ -34,7 +34,7 @@ pub(super) fn page(job: &JobInfo, body: Option<&[u8]>, acts: bool) -> Markup {
         @if acts {
             div.actions {
                 @for action in [Action::Retry, Action::Rerun, Action::Delete] {
-                    @if action.applies_to(job.state) {
+                    @if action.applies_to(job) {
                         a.button.danger[action == Action::Delete] href=(shown.link(|params| params.confirm = Some(action))) {
                             (action.label()) " …"
                         }

@@ -3,7 +3,7 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::dashboard::DashboardError;
-use crate::{JobFilter, JobId, State};
+use crate::{JobFilter, JobId, JobInfo, State};
 
 /// The fields of a query or a form, as a browser sent them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -46,11 +46,13 @@ impl Action {
     }
 
     /// The same rule as the inbox's.
-    pub(super) fn applies_to(self, state: State) -> bool {
+    pub(super) fn applies_to(self, job: &JobInfo) -> bool {
+        let is_erased = job.len.is_none();
         match self {
-            Self::Retry => matches!(state, State::Dead | State::Retrying),
-            Self::Rerun => state == State::Done,
-            Self::Delete => state != State::Running,
+            Self::Retry if job.state == State::Pending => job.crashes > 0 && !is_erased,
+            Self::Retry => matches!(job.state, State::Dead | State::Retrying) && !is_erased,
+            Self::Rerun => job.state == State::Done && !is_erased,
+            Self::Delete => job.state != State::Running,
         }
     }
 }

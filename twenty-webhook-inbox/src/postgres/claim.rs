@@ -122,6 +122,10 @@ impl PostgresStore {
             ids.extend(others);
         }
         let parked = self.park(&mut tx, &park, order).await?;
+        // Only where they take the places of others.
+        if parked < park.len() as u64 && (is_full || crashed.contains(&true)) {
+            postponed += self.pass_over(&mut tx, &park).await?;
+        }
         tx.commit().await?;
         let jobs = claimed.iter().map(claimed_job).collect::<Result<Vec<_>, _>>()?;
         let more = !known.is_empty() || is_full && parked + postponed > 0;
@@ -167,6 +171,18 @@ impl PostgresStore {
         let parked =
             park.bind(seqs).bind(blockers).bind(held).bind(order.gives_up_after.map(millis)).execute(tx).await?;
         Ok(parked.rows_affected())
+    }
+
+    /// Moves jobs behind the others that are due. The job that they wait for is locked, so they could not be parked: perhaps its worker's host
+    /// has vanished in the middle of a transaction. Every claim would find these jobs again, and no others.
+    async fn pass_over(&self, tx: &mut PgConnection, park: &[(i64, i64)]) -> Result<u64, sqlx::Error> {
+        let (seqs, blockers): (Vec<_>, Vec<_>) = park.iter().copied().unzip();
+        let pass_over = self.dialect.query(
+            "UPDATE {jobs} SET run_at = {now} + 250 FROM unnest($1::bigint[], $2::bigint[]) AS p (seq, blocker) JOIN {jobs} b ON b.seq = p.blocker
+             WHERE {this}.seq = p.seq AND {this}.state + 0 = 0 AND {this}.run_at <= {now} AND b.state + 0 <= 2
+                AND {this}.seq = ANY($1) AND b.seq = ANY($2)",
+        );
+        Ok(pass_over.bind(seqs).bind(blockers).execute(tx).await?.rows_affected())
     }
 }
 

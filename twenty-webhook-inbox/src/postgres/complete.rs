@@ -1,11 +1,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
 
 use crate::postgres::PostgresStore;
-use crate::{Completion, Outcome, sql};
+use crate::{Completed, Completion, Outcome, sql};
 
 /// `$7` is whether jobs that others wait for are completed, too. The lists are not joined: if the table was empty when it was last analysed, a
 /// planner would read all jobs, and look up each in the lists.
@@ -34,34 +34,35 @@ impl PostgresStore {
         Ok(woken.rows_affected() > 0)
     }
 
-    /// Returns whether others were woken. Most jobs have no followers: they are completed by one statement, without a transaction around it.
-    pub(super) async fn run_complete(&self, completions: &[Completion]) -> Result<bool, sqlx::Error> {
-        let mut left = completions.to_vec();
+    /// Most jobs have no followers: they are completed by one statement, without a transaction around it.
+    pub(super) async fn run_complete(&self, completions: &[Completion]) -> Result<Completed, sqlx::Error> {
+        let (mut left, mut jobs) = (completions.to_vec(), Vec::new());
         // Where the last ones had followers, these probably have, too.
         if !self.transaction_pooling && !self.had_followers.load(Ordering::Relaxed) {
             let mut connection = self.pool.acquire().await?;
             let completed = self.update(&mut connection, completions, false).await?;
-            let completed = completed.iter().map(|row| row.try_get("seq")).collect::<Result<HashSet<i64>, _>>()?;
-            left.retain(|completion| !completed.contains(&completion.id.number()));
+            jobs = sql::ids(&completed)?;
+            let completed: HashSet<_> = jobs.iter().collect();
+            left.retain(|completion| !completed.contains(&completion.id));
         }
         if left.is_empty() {
-            return Ok(false);
+            return Ok(Completed { jobs, woke_others: false });
         }
         let mut tx = self.begin().await?;
-        let (_, woken) = self.complete_in(&mut tx, &left).await?;
+        let Completed { jobs: others, woke_others } = self.complete_in(&mut tx, &left).await?;
         tx.commit().await?;
-        self.had_followers.store(woken, Ordering::Relaxed);
-        Ok(woken)
+        self.had_followers.store(woke_others, Ordering::Relaxed);
+        jobs.extend(others);
+        Ok(Completed { jobs, woke_others })
     }
 
-    /// Returns how many of them were still under their lease, and whether others were woken.
     pub(super) async fn complete_in(
         &self,
         tx: &mut PgConnection,
         completions: &[Completion],
-    ) -> Result<(u64, bool), sqlx::Error> {
+    ) -> Result<Completed, sqlx::Error> {
         let rows = self.update(tx, completions, true).await?;
-        Ok((rows.len() as u64, self.wake_followers(tx, &rows).await?))
+        Ok(Completed { jobs: sql::ids(&rows)?, woke_others: self.wake_followers(tx, &rows).await? })
     }
 
     async fn update(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
 
 use crate::dialect::Dialect;
@@ -18,7 +18,8 @@ impl Inbox<PostgresStore> {
     /// `postgres://user:password@host:port/database`.
     ///
     /// # Errors
-    /// If `url` is not a URL of a Postgres database, the database cannot be reached, or the schema cannot be created.
+    /// If `url` is not a URL of a Postgres database, the database cannot be reached or its encoding is not UTF8, or the schema cannot be
+    /// created.
     pub async fn postgres(url: &str) -> Result<Self, InboxError> {
         PostgresConfig::new(url)?.open().await
     }
@@ -28,7 +29,7 @@ impl Inbox<PostgresStore> {
     /// a busy pool delays no delivery.
     ///
     /// # Errors
-    /// If the database cannot be reached, or the schema cannot be created.
+    /// If the database cannot be reached, its encoding is not UTF8, or the schema cannot be created.
     pub async fn on_postgres_pool(pool: &PgPool) -> Result<Self, InboxError> {
         PostgresConfig::on_pool(pool).open().await
     }
@@ -142,7 +143,7 @@ impl PostgresConfig {
     /// Opens the inbox, or creates it.
     ///
     /// # Errors
-    /// If the database cannot be reached, or the schema cannot be created.
+    /// If the database cannot be reached, its encoding is not UTF8, or the schema cannot be created.
     pub async fn open(self) -> Result<Inbox<PostgresStore>, InboxError> {
         let store = self.connect().await?;
         self.migrate(&store).await.map_err(InboxError::database)?;
@@ -179,6 +180,7 @@ impl PostgresConfig {
         let handlers = self.handlers.clone().unwrap_or_else(handlers);
         let pool = pool(10, &[SESSION, PLAN_ONCE], self.transaction_pooling);
         let pool = pool.connect_with(self.options.clone()).await.map_err(InboxError::database)?;
+        check_encoding(&pool).await?;
         let schema = format!("\"{}\"", self.schema.replace('"', "\"\""));
         // Advisory locks belong to the whole database, and another inbox in it may have lanes of the same records.
         let salt = format!("({})::bigint", lane(&self.schema, ""));
@@ -300,6 +302,18 @@ impl PostgresStore {
         let pool = pool.connect_with(options).await.map_err(InboxError::database)?;
         Ok(Self { read: pool.clone(), pool, intake: Arc::default(), ..self.clone() })
     }
+}
+
+/// Twenty's texts have all characters. Another encoding lacks most of them.
+async fn check_encoding(pool: &PgPool) -> Result<(), InboxError> {
+    let row = pool.fetch_one(sqlx::raw_sql("SELECT current_setting('server_encoding')")).await;
+    let encoding: String = row.and_then(|row| row.try_get(0)).map_err(InboxError::database)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(InboxError::database(format!(
+        "the encoding of the database is {encoding}: an inbox needs one in UTF8 (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)"
+    )))
 }
 
 /// Makes the settings of a new connection. Behind a pooler they are made for each transaction.

@@ -6,7 +6,7 @@ mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -21,11 +21,11 @@ use crate::catch_up_sql::NOTE_LOSS;
 use crate::dialect::Dialect;
 use crate::sql::{self, millis};
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
-    State, Store,
+    Change, Claim, Claimed, Completed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob,
+    Recovered, State, Store,
 };
 
-/// Jobs in Postgres 14 or newer, for receivers and workers on several machines.
+/// Jobs in Postgres 14 or newer, in a database whose encoding is UTF8, for receivers and workers on several machines.
 ///
 /// A commit is on disk when it returns, as far as the server's `fsync` goes; `synchronous_commit = off` is overridden. The first
 /// program to open it creates the schema `twenty_webhook`, or the one that [`PostgresConfig::schema`] names, and needs the right to. It
@@ -120,7 +120,7 @@ impl Store for PostgresStore {
         self.run_claim(claim).await.map_err(InboxError::database)
     }
 
-    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+    async fn complete(&self, completions: &[Completion]) -> Result<Completed, InboxError> {
         self.run_complete(completions).await.map_err(InboxError::database)
     }
 
@@ -151,8 +151,12 @@ impl Store for PostgresStore {
     }
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
+        let began = Instant::now();
         let recover = async {
             let mut tx = self.begin().await?;
+            // It may have waited for the server, as long as every heartbeat did. What it waits from here on does not count: `now()` is the
+            // time of `BEGIN`.
+            let late = late.saturating_add(began.elapsed());
             let rows = self
                 .dialect
                 .query(sql::RECOVER)

@@ -1,7 +1,7 @@
 use sqlx::sqlite::SqliteRow;
 
 use crate::sqlite::{SqliteStore, Tx, json};
-use crate::{Completion, Outcome, sql};
+use crate::{Completed, Completion, Outcome, sql};
 
 /// A job that was erased meanwhile is not tried again, and its error is not kept.
 pub(super) const COMPLETE: &str = "UPDATE {jobs} SET state = CASE WHEN s.state = 0 AND {this}.body IS NULL THEN 3 ELSE s.state END,
@@ -26,11 +26,7 @@ impl SqliteStore {
         Ok(woken.rows_affected() > 0)
     }
 
-    pub(super) async fn run_complete(
-        &self,
-        tx: &mut Tx,
-        completions: &[Completion],
-    ) -> Result<(u64, bool), sqlx::Error> {
+    pub(super) async fn run_complete(&self, tx: &mut Tx, completions: &[Completion]) -> Result<Completed, sqlx::Error> {
         let rows: serde_json::Value = completions
             .iter()
             .map(|Completion { id, token, outcome }| {
@@ -39,6 +35,6 @@ impl SqliteStore {
             })
             .collect();
         let rows = self.dialect.query(COMPLETE).bind(rows.to_string()).fetch_all(&mut **tx).await?;
-        Ok((rows.len() as u64, self.wake_followers(tx, &rows).await?))
+        Ok(Completed { jobs: sql::ids(&rows)?, woke_others: self.wake_followers(tx, &rows).await? })
     }
 }

@@ -26,6 +26,9 @@ impl Inbox<SqliteStore> {
     /// [`run_in_transaction`](Self::run_in_transaction). It uses the pool's options, and separate connections, so a busy pool delays no
     /// delivery. Its tables are called `twenty_webhook_…`.
     ///
+    /// The permissions of the file stay as they are. If the pool creates it, every user of the machine can usually read it, with the payloads
+    /// in it. So start the program with the umask 077, or create an empty file with the mode 0600 before the pool opens it.
+    ///
     /// # Errors
     /// If it cannot be written to, is in memory only, or stays locked.
     pub async fn on_sqlite_pool(pool: &SqlitePool) -> Result<Self, InboxError> {
@@ -128,6 +131,13 @@ impl SqliteConfig {
             .busy_timeout(BUSY)
             .synchronous(SqliteSynchronous::Full)
             .pragma("journal_size_limit", "67108864");
+        // A pool tries again until its deadline, and then reports only that. One connection reports why.
+        let try_it = || async {
+            let mut connection = options.connect().await?;
+            check_is_durable(&mut connection).await?;
+            connection.close().await
+        };
+        patiently(try_it).await.map_err(InboxError::database)?;
         let write = patiently(|| pool(1).connect_with(options.clone())).await.map_err(InboxError::database)?;
         let file = FileIdentity::of(&self.path)?;
         let write_lock = WriteLock::of(file.path()).map_err(InboxError::database)?;
@@ -281,6 +291,7 @@ async fn migrate(store: &SqliteStore) -> Result<(), sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Store as _;
 
     #[tokio::test]
     async fn every_connection_writes_ahead_and_syncs_each_commit() {
@@ -295,6 +306,21 @@ mod tests {
         }
     }
 
+    /// A heartbeat goes on while all other connections are busy.
+    #[tokio::test]
+    async fn a_heartbeat_has_its_own_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Inbox::sqlite(dir.path().join("inbox.db")).await.unwrap();
+        let heartbeat = inbox.store.reconnect().await.unwrap();
+        let (write, read) = (&inbox.store.write, &inbox.store.read);
+        let _busy = (write.acquire().await.unwrap(), read.acquire().await.unwrap(), read.acquire().await.unwrap());
+        let beat = async {
+            heartbeat.renew(&[], Duration::from_secs(1)).await.unwrap();
+            heartbeat.recover(Duration::ZERO, 5).await.unwrap();
+        };
+        tokio::time::timeout(BUSY / 2, beat).await.unwrap();
+    }
+
     #[test]
     fn the_key_of_an_encrypted_file_is_not_in_debug() {
         let options = SqliteConnectOptions::new().pragma("key", "canary");
@@ -303,12 +329,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn weaker_options_are_an_error() {
+    async fn weaker_options_are_replaced_or_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let options = SqliteConnectOptions::new().filename(dir.path().join("app.db")).create_if_missing(true);
-        let pool = SqlitePool::connect_with(options.pragma("journal_mode", "MEMORY")).await.unwrap();
-        let inbox = Inbox::on_sqlite_pool(&pool).await.unwrap();
+        let memory = options.clone().pragma("journal_mode", "MEMORY");
+        let inbox = Inbox::on_sqlite_pool(&SqlitePool::connect_with(memory).await.unwrap()).await.unwrap();
         inbox.health().await.unwrap();
+        // By its other name, which runs after the inbox's own.
+        let weak = options.pragma("main.synchronous", "OFF");
+        let error = Inbox::on_sqlite_pool(&SqlitePool::connect_with(weak.clone()).await.unwrap()).await.unwrap_err();
+        assert!(error.to_string().contains("a commit would not be on disk"), "{error}");
+        let later = pool(1).acquire_timeout(Duration::from_millis(100)).connect_with(weak).await;
+        assert!(later.is_err(), "nor does a connection that is opened later");
         let memory = SqlitePool::connect("sqlite::memory:").await.unwrap();
         assert!(Inbox::on_sqlite_pool(&memory).await.is_err());
     }

@@ -29,15 +29,15 @@ use crate::sqlite::driver::Driver;
 use crate::sqlite::file_identity::FileIdentity;
 use crate::sqlite::write_lock::WriteLock;
 use crate::{
-    Change, Claim, Claimed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Recovered,
-    State, Store,
+    Change, Claim, Claimed, Completed, Completion, Counts, InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob,
+    Recovered, State, Store,
 };
 
 /// Jobs in one SQLite file, for an inbox on one machine.
 ///
 /// A commit is on disk when it returns: write-ahead log, `synchronous = FULL`. Any number of processes on one machine may share the
-/// file; it must not be on a network file system, where SQLite's locks do not hold. The file is made readable and writable for its owner
-/// only.
+/// file; it must not be on a network file system, where SQLite's locks do not hold. A file that the inbox creates is readable and
+/// writable for its owner only. One that a [pool](crate::Inbox::on_sqlite_pool) of yours creates has the permissions that your umask leaves.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     /// One connection: SQLite has one writer at a time, and queuing for a connection is fairer and faster than its busy loop.
@@ -119,10 +119,9 @@ impl Store for SqliteStore {
         self.transaction(|this, mut tx| async move { Ok((this.run_claim(&mut tx, &claim).await?, tx)) }).await
     }
 
-    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+    async fn complete(&self, completions: &[Completion]) -> Result<Completed, InboxError> {
         let completions = completions.to_vec();
-        self.transaction(|this, mut tx| async move { Ok((this.run_complete(&mut tx, &completions).await?.1, tx)) })
-            .await
+        self.transaction(|this, mut tx| async move { Ok((this.run_complete(&mut tx, &completions).await?, tx)) }).await
     }
 
     async fn release_claim(&self, token: i64) -> Result<(), InboxError> {

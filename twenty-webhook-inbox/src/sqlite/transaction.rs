@@ -184,8 +184,8 @@ impl SqliteStore {
             tx.rollback().await?;
             return Err(error);
         }
-        let (still_held, _) = self.run_complete(&mut tx, completions).await?;
-        if still_held != completions.len() as u64 {
+        let completed = self.run_complete(&mut tx, completions).await?;
+        if completed.jobs.len() < completions.len() {
             tx.rollback().await?;
             return Err(LeaseLost.into());
         }

@@ -58,6 +58,10 @@ fn as_child() {
             return match role.as_str() {
                 "audit" => audit_on_postgres(&database).await,
                 "holder" => hold(inbox).await,
+                "holder on a pool" => {
+                    let pool = sqlx::PgPool::connect(&database).await.unwrap();
+                    hold(Inbox::on_postgres_pool(&pool).await.unwrap()).await;
+                }
                 _ => play(inbox, &role).await,
             };
         }

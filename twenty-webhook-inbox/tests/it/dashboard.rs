@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
 use tower::ServiceExt;
-use twenty_webhook_inbox::{HandlerError, Inbox, SqliteStore, WebhookEvent};
+use twenty_webhook_inbox::{HandlerError, Inbox, JobFilter, JobId, SqliteStore, WebhookEvent};
 
 use crate::support::{Place, Running, changed, until, verified};
 
@@ -138,5 +138,26 @@ async fn every_answer_is_for_no_frame_no_cache_and_no_other_script() {
         assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!((header("x-frame-options"), header("cache-control")), ("DENY", "no-store"));
+    }
+}
+
+/// The confirmation counts what the inbox changes.
+#[tokio::test]
+async fn an_action_is_offered_for_the_jobs_that_it_changes() {
+    let place = Place::new();
+    let inbox = inbox(&place).await;
+    let app = inbox.dashboard_with_actions();
+    for number in ["4", "5"] {
+        inbox.store(&changed("task.created", number, None)).await.unwrap();
+    }
+    place.sql("UPDATE twenty_webhook_jobs SET crashes = 2 WHERE seq = 4").await;
+    assert_eq!(inbox.erase("company", "2").await.unwrap(), 1);
+    for (job, state, expected) in [(1, "dead", 1), (2, "dead", 0), (4, "pending", 1), (5, "pending", 0)] {
+        let (_, page) = get(&app, &format!("/?job={job}")).await;
+        assert_eq!(page.matches("confirm=retry").count(), expected, "{job}: {page}");
+        let (_, page) = get(&app, &format!("/?job={job}&state={state}&confirm=retry")).await;
+        assert!(page.contains(&format!("Retry {expected} job")), "{page}");
+        let changed = inbox.retry(&JobFilter::id(JobId::new(job))).await.unwrap();
+        assert_eq!(changed, expected as u64, "{job}");
     }
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 use twenty_webhook_inbox::{
-    Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completion, Counts, Crashed, Inbox, InboxError, JobFilter,
-    JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store, WebhookEvent, Worker,
+    Backoff, Bytes, Change, Claim, Claimed, ClaimedJob, Completed, Completion, Counts, Crashed, HandlerError, Inbox,
+    InboxError, JobFilter, JobId, JobInfo, Maintenance, NewJob, Outcome, Recovered, ReplayKey, State, Store,
+    WebhookEvent, Worker,
 };
 
-use crate::support::{Log, Running, Seen, event, large, ok, until, verified};
+use crate::support::{Log, Running, Seen, changed, event, large, ok, until, verified};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
@@ -21,10 +22,18 @@ pub(crate) struct Memory {
     hangs: Arc<AtomicBool>,
     /// How many pushes never return.
     hanging_pushes: Arc<AtomicUsize>,
+    /// How many counts never return.
+    pub(crate) hanging_counts: Arc<AtomicUsize>,
+    /// How long a push takes.
+    late_pushes: Arc<Mutex<Duration>>,
     /// How late the answer to each claim is.
     late_claims: Arc<Mutex<Duration>>,
     /// How late the answer to the next renewal is.
     late_renewal: Arc<Mutex<Duration>>,
+    /// How late the answer to each recovery is.
+    late_recoveries: Arc<Mutex<Duration>>,
+    /// The answer to the next completion is lost.
+    loses_answer: Arc<AtomicBool>,
     /// Completions and renewals panic.
     panics: Arc<AtomicBool>,
 }
@@ -39,6 +48,12 @@ struct Table {
     groups: Vec<usize>,
     /// The key of a job whose group is refused.
     refused: Option<ReplayKey>,
+    /// The key of a job whose group is never answered.
+    hanging: Option<ReplayKey>,
+    /// How late each recovery said that its worker was.
+    recoveries: Vec<Duration>,
+    /// Jobs that cannot be completed. No other can be completed with an error that is not ASCII.
+    refused_completions: Vec<JobId>,
     paused: bool,
 }
 
@@ -108,6 +123,14 @@ impl Store for Memory {
         let one_less = |left: usize| left.checked_sub(1);
         if self.hanging_pushes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
             std::future::pending::<()>().await;
+        }
+        let hanging = self.table.lock().unwrap().hanging;
+        if jobs.iter().any(|job| Some(job.key()) == hanging) {
+            std::future::pending::<()>().await;
+        }
+        let late = *self.late_pushes.lock().unwrap();
+        if !late.is_zero() {
+            sleep(late).await;
         }
         self.with(|table| {
             table.groups.push(jobs.iter().map(|job| job.body().len()).sum());
@@ -208,12 +231,23 @@ impl Store for Memory {
         claimed
     }
 
-    async fn complete(&self, completions: &[Completion]) -> Result<bool, InboxError> {
+    async fn complete(&self, completions: &[Completion]) -> Result<Completed, InboxError> {
         assert!(!self.panics.load(Ordering::SeqCst), "in the store");
         self.with(|table| {
+            let is_refused = |Completion { id, outcome, .. }: &Completion| {
+                let (Outcome::Retry(_, error) | Outcome::Dead(error)) = outcome else {
+                    return table.refused_completions.contains(id);
+                };
+                !error.is_ascii() || table.refused_completions.contains(id)
+            };
+            if completions.iter().any(is_refused) {
+                return Err(InboxError::database("one of them is refused"));
+            }
+            let mut completed = Completed { jobs: Vec::new(), woke_others: true };
             for Completion { id, token, outcome, .. } in completions {
                 let held = |row: &&mut Row| row.info.id == *id && row.lease.is_some_and(|(held, _)| held == *token);
                 let Some(row) = table.rows.iter_mut().find(held) else { continue };
+                completed.jobs.push(*id);
                 if let Outcome::Released = outcome {
                     row.free();
                     continue;
@@ -229,7 +263,11 @@ impl Store for Memory {
                     _ => row.info.state = State::Done,
                 }
             }
-            true
+            Ok(completed)
+        })?
+        .and_then(|completed| {
+            let is_lost = self.loses_answer.swap(false, Ordering::SeqCst);
+            if is_lost { Err(InboxError::database("the answer is lost")) } else { Ok(completed) }
         })
     }
 
@@ -267,7 +305,8 @@ impl Store for Memory {
     }
 
     async fn recover(&self, late: Duration, max_crashes: u32) -> Result<Recovered, InboxError> {
-        self.with(|table| {
+        let recovered = self.with(|table| {
+            table.recoveries.push(late);
             let mut recovered = Recovered::default();
             let gone = |row: &&mut Row| row.lease.is_some_and(|(_, expires_at)| expires_at + late < Instant::now());
             for row in table.rows.iter_mut().filter(gone) {
@@ -280,7 +319,12 @@ impl Store for Memory {
                 }
             }
             recovered
-        })
+        });
+        let late = *self.late_recoveries.lock().unwrap();
+        if !late.is_zero() {
+            sleep(late).await;
+        }
+        recovered
     }
 
     async fn maintain(&self, maintenance: &Maintenance) -> Result<bool, InboxError> {
@@ -303,6 +347,10 @@ impl Store for Memory {
     }
 
     async fn counts(&self) -> Result<Counts, InboxError> {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.hanging_counts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            std::future::pending::<()>().await;
+        }
         self.with(|table| {
             let mut counts = Counts::default();
             for row in &table.rows {
@@ -531,6 +579,46 @@ async fn one_that_is_refused_costs_no_other() {
     assert_eq!(inbox.counts().await.unwrap().pending, 39);
 }
 
+/// A delivery for which the database never answers costs those behind it no more than a part of their time.
+#[tokio::test(start_paused = true)]
+async fn one_that_hangs_costs_no_other() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    let events: Vec<_> = (0..40).map(|number| event("person.created", number)).collect();
+    store.table.lock().unwrap().hanging = Some(events[20].delivery().unwrap().replay_key());
+    let stored = futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await;
+    for (number, stored) in stored.iter().enumerate() {
+        assert_eq!(stored.is_err(), number == 20, "{number}: {stored:?}");
+    }
+}
+
+/// While commits are slow, some do not even get into the queue.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_waits_in_vain_for_the_queue_is_noted_as_a_loss() {
+    let store = Memory::default();
+    *store.late_pushes.lock().unwrap() = Duration::from_millis(1_900);
+    let inbox = Inbox::on(store.clone());
+    let events: Vec<_> = (0..1_000).map(|number| event("person.created", number)).collect();
+    let stored = futures_util::future::join_all(events.iter().map(|event| inbox.store(event))).await;
+    let in_time = stored.iter().filter(|stored| stored.is_ok()).count() as u64;
+    sleep(Duration::from_secs(10)).await;
+    let pending = inbox.counts().await.unwrap().pending;
+    assert!(in_time > 0 && pending > in_time && pending < 1_000, "{in_time} in time, {pending} stored");
+    assert!(store.table.lock().unwrap().losses > 1, "one of them is of the time before the first delivery");
+}
+
+/// Twenty does not send it again.
+#[tokio::test(start_paused = true)]
+async fn a_delivery_whose_caller_has_left_is_stored() {
+    let store = Memory::default();
+    *store.late_pushes.lock().unwrap() = Duration::from_secs(1);
+    let inbox = Inbox::on(store.clone());
+    let event = event("person.created", 1);
+    assert!(tokio::time::timeout(Duration::from_millis(1), inbox.store(&event)).await.is_err());
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(inbox.counts().await.unwrap().pending, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_delivery_waits_until_a_loss_is_noted() {
     let store = Memory::default();
@@ -586,7 +674,7 @@ fn a_heartbeat_does_not_depend_on_the_runtime() {
     assert_eq!(store.table.lock().unwrap().rows[0].info.state, State::Done);
 }
 
-/// It cannot be cancelled, and its lease ends: the one case in which two may run at once.
+/// It cannot be cancelled, and its lease ends: two may run at once.
 #[test]
 fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
     let log = Log::default();
@@ -627,6 +715,41 @@ fn a_handler_that_blocks_its_thread_is_logged_and_its_job_is_free() {
     });
     let text = log.text();
     assert!(text.contains("ERROR") && text.contains("cannot be cancelled: it may run twice at once"), "{text}");
+}
+
+/// It goes on after the grace. The next process must handle neither this job at the same time nor the next one of its record.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_job_whose_handler_blocks_is_not_released_when_the_worker_stops() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    for second in [1, 2] {
+        inbox.store(&changed("person.updated", "a", Some(second))).await.unwrap();
+    }
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = Arc::new(Mutex::new(blocked));
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |_: WebhookEvent| {
+        let _ = begun.send(());
+        let blocked = blocked.clone();
+        async move {
+            let _ = blocked.lock().unwrap().recv_timeout(Duration::from_mins(1));
+            ok()
+        }
+    };
+    let running = Running::start(quick(inbox.worker("test", handler)).grace(Duration::ZERO));
+    has_begun.recv().await.unwrap();
+    running.stop().await;
+    let claimed = store.claim(&Claim::new(1, 8, Duration::from_mins(1))).await.unwrap().jobs;
+    assert!(claimed.is_empty(), "{claimed:?}");
+    {
+        let mut table = store.table.lock().unwrap();
+        assert_eq!(table.rows[0].info.state, State::Running);
+        let (token, _) = table.rows[0].lease.unwrap();
+        table.rows[0].lease = Some((token, Instant::now()));
+    }
+    drop(release);
+    while store.recover(Duration::ZERO, 5).await.unwrap().jobs == 0 {}
+    assert_eq!(store.claim(&Claim::new(1, 8, Duration::from_mins(1))).await.unwrap().jobs.len(), 1, "as after a crash");
 }
 
 /// Another worker, which is not cut off, may take its jobs.
@@ -699,6 +822,60 @@ async fn what_a_late_claim_got_is_renewed_or_released() {
     }
 }
 
+/// The database hangs. What the claim got is released, and the grace does not begin later.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_does_not_wait_for_a_claim() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    *store.late_claims.lock().unwrap() = Duration::from_secs(20);
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.running == 1).await;
+    let began = Instant::now();
+    running.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(inbox.counts().await.unwrap().pending, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_claim_got_in_time_is_handled_within_the_grace() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    *store.late_claims.lock().unwrap() = Duration::from_millis(500);
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.running == 1).await;
+    running.stop().await;
+    assert_eq!(inbox.counts().await.unwrap().done, 1);
+}
+
+/// It cannot know how long the others were kept from their heartbeats, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_was_late_itself_waits_longer_for_the_others() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    let began = Instant::now();
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
+    let running = Running::start(worker);
+    let recoveries = || store.table.lock().unwrap().recoveries.clone();
+    let next = async |len: usize| {
+        while recoveries().len() == len {
+            sleep(Duration::from_millis(10)).await;
+        }
+        recoveries()[len]
+    };
+    let in_time = next(0).await;
+    assert!(began.elapsed() > Duration::from_millis(1_900), "a new worker recovers nothing at its first heartbeat");
+    assert!(in_time < Duration::from_millis(500), "{in_time:?}");
+    store.down.store(true, Ordering::SeqCst);
+    let len = recoveries().len();
+    sleep(Duration::from_secs(4)).await;
+    store.down.store(false, Ordering::SeqCst);
+    let late = next(len).await;
+    assert!(late > Duration::from_secs(2), "{late:?}");
+    running.stop().await;
+}
+
 /// It waited until a job that runs alone had ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
@@ -746,6 +923,88 @@ async fn a_handler_is_not_called_if_the_lease_was_lost_before() {
     first.stop().await;
     second.stop().await;
     assert!(calls.try_recv().is_err(), "the second one is another worker's");
+}
+
+/// One whose error the database cannot store, and one that it refuses for another reason until something is repaired.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_completion_that_is_refused_holds_up_no_other() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    for number in 1..=10 {
+        inbox.store(&event(if number == 3 { "company.created" } else { "person.created" }, number)).await.unwrap();
+    }
+    store.table.lock().unwrap().refused_completions.push(JobId::new(7));
+    let handler = |event: WebhookEvent| async move {
+        if event.object() == "person" { Ok(()) } else { Err(HandlerError::permanent("größer")) }
+    };
+    let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
+    let worker = quick(inbox.worker("test", handler)).concurrency(5);
+    let worker = worker.on_dead(move |job, error: &str| alert.send((job, error.to_owned())).unwrap());
+    let running = Running::start(worker);
+    until(&inbox, |counts| counts.done == 8 && counts.dead == 1).await;
+    for number in 11..=30 {
+        inbox.store(&event("person.created", number)).await.unwrap();
+    }
+    until(&inbox, |counts| counts.done == 28).await;
+    let job = inbox.job(JobId::new(3)).await.unwrap().unwrap().0;
+    assert!(job.last_error.as_ref().unwrap().contains("refuses the text of the error"), "{job:?}");
+    assert_eq!(alerts.recv().await.unwrap(), (JobId::new(3), "größer".to_owned()));
+    store.table.lock().unwrap().refused_completions.clear();
+    until(&inbox, |counts| counts.done == 29).await;
+    running.stop().await;
+    let rows = &store.table.lock().unwrap().rows;
+    assert!(rows.iter().all(|row| (row.info.attempts, row.info.crashes) == (1, 0)), "each is handled once");
+}
+
+/// Not if the lease was lost meanwhile; and also if the answer of the database was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_is_of_a_job_that_is_a_dead_letter() {
+    for (is_lease_lost, is_answer_lost) in [(false, false), (true, false), (false, true), (true, true)] {
+        let store = Memory::default();
+        let inbox = Inbox::on(store.clone());
+        inbox.store(&event("person.created", 1)).await.unwrap();
+        store.loses_answer.store(is_answer_lost, Ordering::SeqCst);
+        let handler = {
+            let store = store.clone();
+            move |_: WebhookEvent| {
+                let mut table = store.table.lock().unwrap();
+                let (token, expires_at) = table.rows[0].lease.unwrap();
+                if is_lease_lost {
+                    table.rows[0].lease = Some((token ^ 1, expires_at));
+                }
+                async { Err(HandlerError::permanent("no")) }
+            }
+        };
+        let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
+        let worker =
+            inbox.worker("test", handler).on_dead(move |job, error: &str| alert.send((job, error.to_owned())).unwrap());
+        let running = Running::start(worker);
+        until(&inbox, |counts| counts.pending == 0).await;
+        sleep(Duration::from_millis(500)).await;
+        running.stop().await;
+        let dead = inbox.jobs(&JobFilter::in_state(State::Dead)).await.unwrap();
+        assert_eq!(dead.is_empty(), is_lease_lost);
+        let alerted = std::iter::from_fn(|| alerts.try_recv().ok()).collect::<Vec<_>>();
+        let expected: &[_] = if is_lease_lost { &[] } else { &[(JobId::new(1), "no".to_owned())] };
+        assert_eq!(alerted, expected, "{is_lease_lost} {is_answer_lost}");
+    }
+}
+
+/// The heartbeat does not wait for it any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_answer_of_a_recovery_is_an_alert_all_the_same() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    assert_eq!(store.claim(&Claim::new(7, 1, Duration::ZERO)).await.unwrap().jobs.len(), 1);
+    *store.late_recoveries.lock().unwrap() = Duration::from_millis(1_500);
+    let (alert, mut alerts) = tokio::sync::mpsc::unbounded_channel();
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).recover_after(Duration::from_secs(3));
+    let worker = worker.max_crashes(1).on_dead(move |job, _| alert.send(job).unwrap());
+    let running = Running::start(worker);
+    let alerted = tokio::time::timeout(Duration::from_secs(10), alerts.recv()).await;
+    assert_eq!(alerted.expect("the alert is called"), Some(JobId::new(1)));
+    running.stop().await;
 }
 
 /// If it went on, handlers would be called again and again.

@@ -1,14 +1,18 @@
 //! The metrics that a recorder gets.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
-use twenty_webhook_inbox::{HandlerError, WebhookEvent};
 
-use crate::support::{Place, Running, event, until};
+use twenty_webhook_inbox::{HandlerError, Inbox, WebhookEvent};
+
+use crate::memory::Memory;
+use crate::support::{Place, Running, event, ok, until};
 
 /// Each metric with its labels.
 #[derive(Clone, Debug, Default)]
@@ -105,4 +109,19 @@ async fn jobs_ages_times_and_outcomes() {
     ] {
         assert!(has(text), "{text}: {seen:?}");
     }
+}
+
+/// The database's host has vanished.
+#[tokio::test(start_paused = true)]
+async fn the_gauges_go_on_after_a_count_that_hangs() {
+    let seen = Seen::default();
+    let _recorder = metrics::set_default_local_recorder(&seen);
+    let store = Memory::default();
+    store.hanging_counts.store(1, Ordering::SeqCst);
+    let inbox = Inbox::on(store);
+    let worker = inbox.worker("test", |_: WebhookEvent| async { ok() }).poll_every(Duration::from_secs(1));
+    let running = Running::start(worker);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    running.stop().await;
+    assert!(seen.0.lock().unwrap().contains("twenty_webhook_inbox_oldest_pending_seconds{}"), "{seen:?}");
 }

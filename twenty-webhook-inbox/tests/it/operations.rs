@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twenty_webhook_inbox::{CatchUpStore as _, Inbox, InboxError, JobFilter, SqliteConfig, WebhookEvent};
 
-use crate::support::{Place, Running, event, ok, until};
+use crate::support::{Place, Running, event, ok, skipped, until};
 
 #[cfg(unix)]
 #[tokio::test]
@@ -12,6 +12,23 @@ async fn the_file_is_its_owners() {
     use std::os::unix::fs::MetadataExt;
     let place = Place::new();
     let inbox = place.open().await;
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    for file in std::fs::read_dir(place.dir.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
+/// As the docs advise for a pool of the user.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_created_first_keeps_its_mode_under_a_pool() {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let place = Place::new();
+    std::fs::File::options().write(true).create_new(true).mode(0o600).open(place.path()).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let inbox = Inbox::on_sqlite_pool(&pool).await.unwrap();
     inbox.store(&event("person.created", 1)).await.unwrap();
     for file in std::fs::read_dir(place.dir.path()).unwrap() {
         let file = file.unwrap();
@@ -101,12 +118,23 @@ async fn a_backup_of_a_file_is_an_inbox() {
     until(&inbox, |counts| counts.done == 1).await;
     running.stop().await;
     inbox.store(&event("person.created", 2)).await.unwrap();
-    let copy = place.dir.path().join("copy.db");
+    let vacuumed = place.dir.path().join("vacuumed.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::query("VACUUM INTO ?").bind(copy.to_str().unwrap()).execute(&pool).await.unwrap();
+    sqlx::query("VACUUM INTO ?").bind(vacuumed.to_str().unwrap()).execute(&pool).await.unwrap();
+    is_an_inbox_with_one_job_done_and_one_pending(&vacuumed).await;
 
-    let restored = Inbox::sqlite(&copy).await.unwrap();
+    let copied = place.dir.path().join("copied.db");
+    let backup = format!(".backup '{}'", copied.display());
+    let Ok(status) = std::process::Command::new("sqlite3").arg(place.path()).arg(backup).status() else {
+        return skipped("sqlite3 is not installed");
+    };
+    assert!(status.success());
+    is_an_inbox_with_one_job_done_and_one_pending(&copied).await;
+}
+
+async fn is_an_inbox_with_one_job_done_and_one_pending(copy: &std::path::Path) {
+    let restored = Inbox::sqlite(copy).await.unwrap();
     restored.store(&event("person.created", 1)).await.unwrap();
     let counts = restored.counts().await.unwrap();
     assert_eq!((counts.pending, counts.done), (1, 1));
@@ -127,7 +155,6 @@ mod postgres {
     use super::*;
     use crate::child::Process;
     use crate::postgres::Server;
-    use crate::support::skipped;
 
     #[tokio::test]
     async fn an_older_inbox_is_brought_up_to_date() {
@@ -285,15 +312,24 @@ mod postgres {
         store.close().await;
     }
 
-    /// A process that was stopped in the middle of a transaction.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_client_that_vanishes_frees_its_locks() {
+        a_stopped_process_frees_its_locks("holder").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_vanishes_frees_its_locks_also_on_the_users_pool() {
+        a_stopped_process_frees_its_locks("holder on a pool").await;
+    }
+
+    /// It was stopped in the middle of a transaction.
+    async fn a_stopped_process_frees_its_locks(role: &str) {
         let Some(server) = Server::start() else { return };
         let mut connection = server.connect().await;
         sqlx::query("CREATE TABLE audit (number bigint)").execute(&mut connection).await.unwrap();
         let inbox = Inbox::postgres(&server.url()).await.unwrap();
         inbox.store(&crate::support::verified(r#"{"eventName":"a.created","number":1}"#.to_owned())).await.unwrap();
-        let holder = Process::start("holder", &server.url(), 0, "");
+        let holder = Process::start(role, &server.url(), 0, "");
         let held = "SELECT count(*) FROM pg_locks WHERE relation = 'audit'::regclass";
         let began = Instant::now();
         while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut connection).await.unwrap() == 0 {

@@ -45,6 +45,7 @@ on_both!(
     unordered_runs_all_at_once,
     a_burst_becomes_one_call,
     a_burst_is_never_merged_across_another_action,
+    a_burst_after_a_batch_becomes_one_call,
 );
 
 /// The calls of a handler, in order.
@@ -475,4 +476,37 @@ async fn a_burst_is_never_merged_across_another_action(inbox: Inbox<impl Store>)
     until(&inbox, |counts| counts.done == 5).await;
     running.stop().await;
     assert_eq!(calls.get(), ["a updated 2 merged 1", "a deleted 3 merged 0", "a updated 5 merged 1"]);
+}
+
+/// A batch of the record holds up a merge only while it is open, and only in its own workspace.
+async fn a_burst_after_a_batch_becomes_one_call(inbox: Inbox<impl Store>) {
+    let batch = |workspace: &str| {
+        let items = r#"[{"record":{"id":"a"}},{"record":{"id":"b"}}]"#;
+        verified(format!(r#"{{"eventName":"person.updated","workspaceId":"{workspace}","items":{items}}}"#))
+    };
+    inbox.store(&batch("w")).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+    inbox.store(&batch("x")).await.unwrap();
+    let open = inbox.database().claim(&Claim::new(1, 1, Duration::from_hours(1))).await.unwrap().jobs;
+    assert_eq!(open.len(), 1);
+
+    for second in [2, 1, 3] {
+        inbox.store(&edited("a", second, "name")).await.unwrap();
+    }
+    let jobs = inbox.jobs(&JobFilter::all().record("person", "a").scope("w")).await.unwrap();
+    let ids: Vec<_> = jobs.iter().rev().skip(1).map(|job| job.id).collect();
+    let merged = Arc::new(Mutex::new(Vec::new()));
+    let handler = {
+        let merged = merged.clone();
+        move |_: WebhookEvent, job: Job| {
+            merged.lock().unwrap().push((job.id(), job.merged().to_vec()));
+            async { ok() }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).coalesce(Duration::from_millis(200)));
+    until(&inbox, |counts| counts.done == 4).await;
+    running.stop().await;
+    assert_eq!(*merged.lock().unwrap(), [(ids[2], vec![ids[1], ids[0]])], "the oldest first");
 }

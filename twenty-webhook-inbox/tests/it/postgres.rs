@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgTransaction};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgTransaction};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use twenty_webhook_inbox::{
-    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Claim, ClaimedJob, FoundRecord, Inbox, InboxError, Job,
-    JobFilter, Maintenance, Order, PostgresConfig, PostgresStore, State, Store as _, WebhookEvent,
+    Backoff, CatchUpCommit, CatchUpScope, CatchUpStore as _, Claim, ClaimedJob, Completion, FoundRecord, Inbox,
+    InboxError, Job, JobFilter, Maintenance, Order, Outcome, PostgresConfig, PostgresStore, State, Store as _,
+    WebhookEvent,
 };
 
 use crate::support::{Running, Seen, changed, event, free_port, ok, skipped, until, verified};
@@ -281,6 +282,22 @@ async fn stopped_and_started() {
     assert_eq!(inbox.counts().await.unwrap().done, stored.len() as u64);
 }
 
+/// It could not store most of Twenty's texts, and no error of a handler that mentions one.
+#[tokio::test]
+async fn a_database_in_another_encoding_is_refused() {
+    let Some(server) = shared() else { return };
+    let name = new_schema();
+    let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut server.connect().await).await.unwrap();
+    let config = PostgresConfig::new(&server.database(&name)).unwrap();
+    for opened in
+        [config.clone().open().await, config.clone().transaction_pooling().open().await, config.open_existing().await]
+    {
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains("LATIN1") && error.contains("UTF8"), "{error}");
+    }
+}
+
 /// Also if it is turned off later.
 #[tokio::test]
 async fn a_commit_waits_for_the_disk() {
@@ -449,6 +466,46 @@ async fn close_ends_all_sessions_but_those_of_the_users_pool() {
     assert!(!pool.is_closed());
 }
 
+/// Its lease ran out while the server answered no one, so its worker could not renew it.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_that_waited_for_the_server_takes_no_worker_for_dead() {
+    let Some(server) = Server::start() else { return };
+    let inbox = Inbox::postgres(&server.url()).await.unwrap();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let heartbeat = inbox.database().reconnect().await.unwrap();
+    let newest = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+        ORDER BY backend_start DESC LIMIT 1";
+    let pid: i32 = sqlx::query_scalar(newest).fetch_one(&mut server.connect().await).await.unwrap();
+    let signal = |name: &str| assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
+    let claim = Claim::new(7, 1, Duration::from_secs(2));
+    assert_eq!(inbox.database().claim(&claim).await.unwrap().jobs.len(), 1);
+    signal("-STOP");
+    let recovering = tokio::spawn({
+        let heartbeat = heartbeat.clone();
+        async move { heartbeat.recover(Duration::ZERO, 5).await }
+    });
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!recovering.is_finished(), "it waits");
+    signal("-CONT");
+    assert_eq!(recovering.await.unwrap().unwrap().jobs, 0);
+    assert_eq!(heartbeat.recover(Duration::ZERO, 5).await.unwrap().jobs, 1, "now it is dead");
+}
+
+/// A heartbeat goes on while all other connections are busy or gone.
+#[tokio::test]
+async fn a_heartbeat_has_its_own_connection() {
+    let Some((_server, inbox)) = shared_server().await else { return };
+    let store = inbox.database();
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let minute = Duration::from_mins(1);
+    let id = store.claim(&Claim::new(7, 1, minute)).await.unwrap().jobs[0].id;
+    let heartbeat = store.reconnect().await.unwrap();
+    store.close().await;
+    assert_eq!(heartbeat.renew(&[(id, 7)], minute).await.unwrap(), [id]);
+    heartbeat.recover(Duration::ZERO, 5).await.unwrap();
+}
+
 /// A page of catch-up, planned while the tables are empty.
 #[tokio::test]
 async fn records_that_are_found_are_compared_with_their_own_jobs() {
@@ -604,10 +661,31 @@ async fn every_transaction_is_read_committed() {
     assert!(dead[0].last_error.as_ref().unwrap().contains("repeatable read"), "{dead:?}");
 }
 
-/// A host that vanishes is noticed, and a client that stops frees its locks.
+/// A host that vanishes is noticed, and a client that stops frees its locks. On a pool of the user too, with the shorter times of that pool.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_have_the_settings_of_their_session() {
-    let Some((_server, inbox)) = shared_server().await else { return };
+    let Some(server) = shared() else { return };
+    let config = PostgresConfig::new(&server.url()).unwrap();
+    let pool = PgPool::connect(&server.url()).await.unwrap();
+    let of_its_own = PgPoolOptions::new().after_connect(|connection, _| {
+        let set = "SET idle_in_transaction_session_timeout = '1d'; SET lock_timeout = '250ms'";
+        Box::pin(async move { sqlx::raw_sql(set).execute(connection).await.map(drop) })
+    });
+    let of_its_own = of_its_own.connect(&server.url()).await.unwrap();
+    for (config, expected) in [
+        (config.clone(), "10s 15s"),
+        (config.transaction_pooling(), "10s 15s"),
+        (PostgresConfig::on_pool(&pool), "10s 15s"),
+        (PostgresConfig::on_pool(&of_its_own), "250ms 15s"),
+    ] {
+        let settings = settings_in_a_handler(config.schema(new_schema()).open().await.unwrap()).await;
+        assert_eq!(settings, format!("10 5 3 25000 {expected}"));
+    }
+    let after: String = sqlx::query_scalar("SHOW lock_timeout").fetch_one(&pool).await.unwrap();
+    assert_eq!(after, "0", "the pool is as it was");
+}
+
+async fn settings_in_a_handler(inbox: Inbox<PostgresStore>) -> String {
     inbox.store(&event("person.created", 1)).await.unwrap();
     let (send, mut settings) = tokio::sync::mpsc::unbounded_channel();
     let handler = move |_: WebhookEvent, _: Job, mut tx: PgTransaction<'static>| {
@@ -624,7 +702,36 @@ async fn connections_have_the_settings_of_their_session() {
     let running = Running::start(inbox.run_in_transaction("test", handler));
     let settings = tokio::time::timeout(Duration::from_secs(30), settings.recv()).await.unwrap().unwrap();
     running.stop().await;
-    assert_eq!(settings, "10 5 3 25000 10s 15s");
+    settings
+}
+
+/// The worker that runs it has vanished in the middle of its transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_behind_one_that_is_locked_hold_up_no_other_record() {
+    let Some(server) = shared() else { return };
+    let schema = new_schema();
+    let inbox = PostgresConfig::new(&server.url()).unwrap().schema(&schema).open().await.unwrap();
+    for second in 0..30 {
+        inbox.store(&changed("person.updated", "a", Some(second))).await.unwrap();
+    }
+    let claimed = inbox.database().claim(&Claim::new(1, 1, Duration::from_mins(5))).await.unwrap().jobs;
+    assert_eq!(claimed.len(), 1);
+    let mut other = server.connect().await;
+    let mut tx = other.begin().await.unwrap();
+    let lock = format!("SELECT 1 FROM {schema}.jobs WHERE state = 2 FOR UPDATE");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *tx).await.unwrap();
+    for number in 0..20 {
+        inbox.store(&event("company.created", number)).await.unwrap();
+    }
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.done == 20).await;
+    tx.rollback().await.unwrap();
+    running.stop().await;
+    let completion = Completion::new(claimed[0].id, 1, Outcome::Done);
+    inbox.database().complete(&[completion]).await.unwrap();
+    let running = Running::start(inbox.worker("test", |_: WebhookEvent| async { ok() }));
+    until(&inbox, |counts| counts.done == 50).await;
+    running.stop().await;
 }
 
 /// The same of statements that read many rows: each row is read a few times, and not once for each other one.
