@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use twenty_webhook_core::WebhookEvent;
 
-use crate::fetcher::answer;
+use crate::answer::answer;
 use crate::{Inbox, InboxError, JobId, Store};
 
 /// The longest lease. One that ends later was made before the clock was set back, and is free.

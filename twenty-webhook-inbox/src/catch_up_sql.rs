@@ -46,12 +46,11 @@ pub(crate) const SAVE: &str = "INSERT INTO {catch_up} (scope, name, value, tenan
     ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value";
 
 /// `$1` is the scope, `$2` the object; numbers are lanes. `was_destroyed` is whether catch-up has stored a `destroyed` of the record that was
-/// not disproved yet. By the lane: `|| ''` prevents the use of the index `destroyed`, which has
-/// every destroyed record.
+/// not disproved yet. By the lane: `|| ''` prevents the use of the index `destroyed`, which has every destroyed record.
 pub(crate) const KNOWN: &str =
     "SELECT p.id AS id, k.id IS NOT NULL AS is_known, k.updated_at AS updated_at, k.handled AS handled,
-    EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number AND g.scope = $1
-        AND g.object = $2 AND g.record_id = p.id AND g.dated AND g.action || '' = 'destroyed') AS was_destroyed,
+    (SELECT max(g.seq) FROM {jobs} g WHERE g.caught_up AND g.lane = p.number AND g.scope = $1 AND g.object = $2
+        AND g.record_id = p.id AND g.dated AND g.action || '' = 'destroyed') IS NOT NULL AS was_destroyed,
     (SELECT max(o.order_at) FROM {jobs} o WHERE o.lane = p.number AND o.state <= 2 AND o.scope = $1 AND o.object = $2
         AND o.record_id = p.id AND o.dated) AS open_at,
     (SELECT max(d.order_at) FROM {jobs} d WHERE d.lane = p.number AND d.state = 3 AND d.scope = $1 AND d.object = $2
@@ -66,9 +65,8 @@ pub(crate) const KNOWN: &str =
 
 /// The records of which catch-up has stored a `destroyed` that was not disproved yet. Until the commit, no job of them is claimed.
 pub(crate) const WERE_DESTROYED: &str =
-    "SELECT p.id FROM {pairs} AS p WHERE CASE WHEN EXISTS (SELECT 1 FROM {jobs} g WHERE g.caught_up AND g.lane = p.number
-        AND g.scope = $1 AND g.object = $2 AND g.record_id = p.id AND g.dated
-        AND g.action || '' = 'destroyed') THEN {lane_is_locked} END";
+    "SELECT record_id FROM {jobs} WHERE caught_up AND lane {any} SELECT number FROM {pairs} AS p {end} AND action || '' = 'destroyed' AND dated
+    AND scope = $1 AND object = $2 AND record_id {any} SELECT id FROM {pairs} AS p {end} AND {lane_is_locked}";
 
 /// Corrects an earlier `destroyed` event of catch-up for a record that exists: it is no longer the newest state, and its key becomes free,
 /// because the record may be destroyed later. It has no body any more, so a running one that fails is not tried again.

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-pub(crate) use crate::answer::answer;
+use crate::answer::answer;
 use crate::attempt::{Attempts, Ended};
 use crate::completer::Ending;
 use crate::lateness::Time;

@@ -199,7 +199,7 @@ impl PostgresConfig {
                 ("{bytes}", "BYTEA"),
                 ("{another_key}", "sha256(key || int8send(seq))"),
                 ("{now}", "(extract(epoch FROM now()) * 1000)::bigint"),
-                ("{lane_is_locked}", &format!("pg_advisory_xact_lock(p.number # {salt}) IS NOT NULL")),
+                ("{lane_is_locked}", &format!("pg_advisory_xact_lock(lane # {salt}) IS NOT NULL")),
                 ("{any}", "= ANY(ARRAY("),
                 ("{end}", "))"),
                 ("{ids}", "= ANY($1)"),
