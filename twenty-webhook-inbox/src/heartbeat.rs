@@ -124,20 +124,24 @@ async fn renew_and_recover<S: Store>(
     }
     let Some(allowance) = allowance else { return Ok(()) };
     // In a task: what it has committed is reported, even if the time of this heartbeat is over by then.
-    let recovering = tokio::spawn(recover(store.clone(), allowance, config.max_crashes, dead.clone()));
+    let recovering = tokio::spawn(recover(store.clone(), allowance, now, config.max_crashes, dead.clone()));
     match recovering.await {
         Ok(recovered) => recovered,
         Err(error) => resume_unwind(error.into_panic()),
     }
 }
 
+/// Recovers jobs whose lease had run out before this heartbeat began: the process may have been stalled since then, and what it renewed, or
+/// has claimed meanwhile, lasted at least until then.
 async fn recover<S: Store>(
     store: S,
     allowance: Duration,
+    heartbeat_began: Time,
     max_crashes: u32,
     dead: mpsc::UnboundedSender<(JobId, String)>,
 ) -> Result<(), InboxError> {
-    let Recovered { jobs, dead: crashed } = answer(store.recover(allowance, max_crashes)).await?;
+    let late = allowance.saturating_add(Time::now().since(heartbeat_began));
+    let Recovered { jobs, dead: crashed } = answer(store.recover(late, max_crashes)).await?;
     if jobs > 0 {
         tracing::warn!(jobs, "recovered the jobs of a process that is gone");
     }

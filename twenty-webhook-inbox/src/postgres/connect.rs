@@ -248,7 +248,7 @@ impl PostgresConfig {
         loop {
             match self.try_migrate(store).await {
                 Err(error) if is_lock_timeout(&error) && began.elapsed() < MIGRATION_DEADLINE => {
-                    sleep(RETRY_PAUSE).await
+                    sleep(RETRY_PAUSE).await;
                 }
                 migrated => return migrated,
             }

@@ -876,6 +876,37 @@ async fn a_worker_that_was_late_itself_waits_longer_for_the_others() {
     running.stop().await;
 }
 
+/// The leases that it has just renewed may have run out again while its process was stalled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_ran_out_before_a_heartbeat_began_is_recovered() {
+    let store = Memory::default();
+    let inbox = Inbox::on(store.clone());
+    inbox.store(&event("person.created", 1)).await.unwrap();
+    let release = Arc::new(tokio::sync::Notify::new());
+    let handler = {
+        let release = release.clone();
+        move |_: WebhookEvent| {
+            let release = release.clone();
+            async move {
+                release.notified().await;
+                ok()
+            }
+        }
+    };
+    let running = Running::start(inbox.worker("test", handler).recover_after(Duration::from_secs(3)));
+    let recoveries = || store.table.lock().unwrap().recoveries.clone();
+    let stall = Duration::from_millis(600);
+    // The first heartbeats recover nothing.
+    while recoveries().len() < 2 {
+        *store.late_renewal.lock().unwrap() = stall;
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(recoveries()[1] >= stall, "{:?}", recoveries());
+    release.notify_one();
+    until(&inbox, |counts| counts.done == 1).await;
+    running.stop().await;
+}
+
 /// It waited until a job that runs alone had ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handler_is_not_called_if_the_lease_was_lost_before() {

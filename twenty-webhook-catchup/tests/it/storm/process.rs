@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::json;
 use twenty_webhook_catchup::{CatchUp, CatchUpError, CatchUpStore};
 use twenty_webhook_core::{Clock, Secret, UnixMillis, Verifier, jiff};
-use twenty_webhook_inbox::{Inbox, PostgresConfig, Store, WebhookEvent, Worker};
+use twenty_webhook_inbox::{Inbox, Job, PostgresConfig, Store, WebhookEvent, Worker};
 use twenty_webhook_testing::TestClock;
 
 use super::{OBJECTS, SECRET};
@@ -146,16 +146,17 @@ impl Drop for Process {
     }
 }
 
-/// Writes down what it handles: process, object, id, action, date, and whether it was caught up.
+/// Writes down what it handles: process, object, id, action, date, whether it was caught up, the job, and the time.
 fn worker<S: Store>(inbox: &Inbox<S>, dir: &Path) -> Worker<S> {
     let log = Arc::new(OpenOptions::new().create(true).append(true).open(dir.join("handled")).unwrap());
-    let handler = move |event: WebhookEvent| {
+    let handler = move |event: WebhookEvent, job: Job| {
         let log = Arc::clone(&log);
         async move {
             let date = event.record_updated_at().map_or(-1, jiff::Timestamp::as_millisecond);
             let (object, action, id) = (event.object(), event.action(), event.record_id().unwrap_or_default());
             let caught_up = event.is_from_catchup();
-            let line = format!("{} {object} {id} {action} {date} {caught_up}\n", std::process::id());
+            let (process, now) = (std::process::id(), Clock::default().now().as_millis());
+            let line = format!("{process} {object} {id} {action} {date} {caught_up} {} {now}\n", job.id());
             (&*log).write_all(line.as_bytes())
         }
     };
