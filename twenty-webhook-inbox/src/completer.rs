@@ -1,15 +1,16 @@
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use twenty_webhook_core::escaped;
 
 use crate::answer::answer;
 use crate::attempt::panic_message;
 use crate::leases::Leases;
+use crate::rethrow::rethrow;
 use crate::{Completed, Completion, JobId, Outcome, State, Store};
 
 type Alert = dyn Fn(JobId, &str) + Send + Sync;
@@ -76,7 +77,7 @@ impl<S: Store> Completer<S> {
             tokio::select! {
                 received = endings.recv_many(&mut group, usize::MAX) => if received == 0 { break },
                 Some(ended) = alone.join_next() => {
-                    rethrow(ended);
+                    ended.unwrap_or_else(rethrow);
                     continue;
                 }
             }
@@ -97,7 +98,7 @@ impl<S: Store> Completer<S> {
             }
         }
         while let Some(ended) = alone.join_next().await {
-            rethrow(ended);
+            ended.unwrap_or_else(rethrow);
         }
     }
 
@@ -169,10 +170,4 @@ impl<S: Store> Completer<S> {
 fn merged(mut all: OwnedSemaphorePermit, permit: OwnedSemaphorePermit) -> OwnedSemaphorePermit {
     all.merge(permit);
     all
-}
-
-fn rethrow(ended: Result<(), JoinError>) {
-    if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-        resume_unwind(panic);
-    }
 }

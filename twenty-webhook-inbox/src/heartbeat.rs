@@ -1,4 +1,3 @@
-use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use crate::answer::answer;
 use crate::config::WorkerConfig;
 use crate::lateness::{Lateness, Time};
 use crate::leases::Leases;
+use crate::rethrow::rethrow;
 use crate::{InboxError, JobId, Recovered, Store};
 
 /// Renews a worker's leases, cancels the handlers of those that it cannot renew, and recovers the jobs of workers that are gone. It has its
@@ -127,7 +127,10 @@ async fn renew_and_recover<S: Store>(
     let recovering = tokio::spawn(recover(store.clone(), allowance, now, config.max_crashes, dead.clone()));
     match recovering.await {
         Ok(recovered) => recovered,
-        Err(error) => resume_unwind(error.into_panic()),
+        Err(error) => {
+            rethrow(error);
+            Ok(())
+        }
     }
 }
 

@@ -116,6 +116,7 @@ mod new_job;
 mod postgres;
 #[cfg(feature = "axum")]
 mod receiver;
+mod rethrow;
 mod router;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod schema;

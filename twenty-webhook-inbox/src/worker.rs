@@ -16,6 +16,7 @@ use crate::handler::{ErasedHandler, erase};
 use crate::heartbeat::Heartbeat;
 use crate::leases::Leases;
 use crate::longest::LONGEST;
+use crate::rethrow::rethrow;
 use crate::slots::Slots;
 use crate::{Backoff, Handler, Inbox, JobId, Store, maintenance};
 
@@ -192,13 +193,13 @@ impl<S: Store> Worker<S> {
         worker.spawn(self.run(stopped.map(drop)));
         tokio::select! {
             ended = worker.join_next() => {
-                if let Some(Err(error)) = ended { resume(error) }
+                if let Some(Err(error)) = ended { rethrow(error) }
                 return;
             }
             _ = shutdown => drop(stop),
         }
         if let Some(Err(error)) = worker.join_next().await {
-            resume(error);
+            rethrow(error);
         }
     }
 
@@ -259,7 +260,7 @@ impl<S: Store> Worker<S> {
         if let Some((what, ended)) = ended {
             tracing::error!("{what} has ended: the worker ends");
             if let Some(Err(error)) = ended {
-                resume(error);
+                rethrow(error);
             }
             panic!("{what} has ended");
         }
@@ -284,12 +285,6 @@ impl<S: Store> Worker<S> {
         drop(heartbeat);
         let all_reported = async { while reports.join_next().await.is_some() {} };
         let _ = timeout(Duration::from_secs(1), all_reported).await;
-    }
-}
-
-fn resume(error: tokio::task::JoinError) {
-    if let Ok(panic) = error.try_into_panic() {
-        std::panic::resume_unwind(panic);
     }
 }
 
